@@ -1,0 +1,1 @@
+"""How each framework computes a task: one folder per framework, mirrored file by file."""

@@ -1,0 +1,261 @@
+"""What an adapter owes: a Backend that lowers layers, and the Program that it builds of a task.
+
+An adapter is a folder with the same files as the others:
+
+    arrays.py      canonical arrays (PyTorch's shapes, NumPy) to native ones and back
+    layers.py      one small function per layer type, marked with ``@lowers(type)``
+    losses.py      the loss functions
+    optimizers.py  the optimizers' update rules
+    program.py     a built task: predict, train, look inside
+    backend.py     device, precision and execution; which layers, losses and optimizers are used
+
+A third party subclasses an adapter's Backend and overrides one lowering, ``loss`` or ``update``;
+the override holds wherever the original would have been used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.base import Batch, Task
+from tasks.spec import CrossEntropy, Layer, Optimizer, Residual, local, walk
+
+Array = Any  # a framework's own array
+Arrays = Mapping[str, NDArray[Any]]
+Lowering = TypeVar("Lowering", bound=Callable[..., Any])
+
+DEVICES = ("cpu", "cuda")
+PRECISIONS = ("float64", "float32", "tf32", "bfloat16")
+EXECUTIONS = ("eager", "compiled")
+
+
+class NotSupported(Exception):
+    """This adapter cannot do what is asked, and why; a visible cell of a report, not a failure."""
+
+
+def lowers(layer: type[Layer]) -> Callable[[Lowering], Lowering]:
+    """Mark a method ``(self, layer, parameters, x, context) -> y`` as the lowering of a layer type
+    and of its subclasses that have none of their own.
+    """
+
+    def mark(method: Lowering) -> Lowering:
+        method.lowers = layer  # type: ignore[attr-defined]
+        return method
+
+    return mark
+
+
+@dataclass(kw_only=True)
+class Context:
+    """What a lowering may know beside its layer, parameters and input.
+
+    ``valid`` is (batch, steps) or None where every step is valid. Buffers are arrays that training
+    changes without a gradient, such as running statistics; they have local names.
+    """
+
+    path: str
+    training: bool
+    valid: Array | None = None
+    buffers: Mapping[str, Array] = field(default_factory=dict)
+    new_buffers: dict[str, Array] = field(default_factory=dict)
+
+    def buffer(self, name: str) -> Array:
+        """The buffer's present value."""
+        return self.buffers[f"{self.path}.{name}"]
+
+    def set_buffer(self, name: str, value: Array) -> None:
+        """What the buffer becomes after this step."""
+        self.new_buffers[f"{self.path}.{name}"] = value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capture:
+    """A program's inner values for one batch, canonical and by dotted path.
+
+    ``activations`` holds every layer's output (images as (batch, channels, height, width)), the
+    last being the logits; ``input_gradients`` the gradient with respect to what each plain layer
+    was given, through that layer alone, under the layer's path (token ids have none).
+    ``scales`` (the reference only) is what an error of a gradient is measured by: the norm of the
+    same sum taken over absolute values, which stays sensible where terms cancel.
+    """
+
+    activations: Arrays
+    loss: float
+    gradients: Arrays
+    input_gradients: Arrays
+    buffers: Arrays = field(default_factory=dict)
+    scales: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerVjp:
+    """One layer alone: its output, and the products of the upstream gradient with its Jacobians;
+    ``gradients`` by local name.
+    """
+
+    output: NDArray[Any]
+    input_gradients: NDArray[Any] | None
+    gradients: Arrays
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """Everything that training changes, canonical: moments are {parameter path: {name: array}}."""
+
+    parameters: Arrays
+    buffers: Arrays
+    moments: Mapping[str, Arrays]
+    step: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """The framework's own peak in bytes; None where it has no figure."""
+
+    live_bytes: int | None
+    reserved_bytes: int | None
+
+
+class Program(Protocol):
+    """A task built by a backend. ``batch`` below is what ``put`` returned."""
+
+    def put(self, batch: Batch) -> Any:
+        """Move a batch to the device, inputs in the program's precision."""
+
+    def predict(self, batch: Any) -> Array:
+        """Start computing the logits (batch, classes) as in evaluation; native."""
+
+    def train_step(self, batch: Any) -> Array:
+        """Start one optimizer step; returns the loss before it, a native scalar."""
+
+    def wait(self) -> None:
+        """Return when everything started is finished."""
+
+    def numpy(self, array: Array) -> NDArray[Any]:
+        """A native result as float64."""
+
+    def capture(self, batch: Any) -> Capture:
+        """Inner values of a training step at the present state, which stays as it is. Loss and
+        gradients come from the graph that ``train_step`` uses.
+        """
+
+    def layer_vjp(
+        self,
+        path: str,
+        inputs: NDArray[Any],
+        upstream: NDArray[Any],
+        valid: NDArray[np.bool_] | None = None,
+    ) -> LayerVjp:
+        """Run the layer at ``path`` alone on canonical inputs and upstream gradient."""
+
+    def apply_update(self, gradients: Arrays) -> dict[str, NDArray[np.float64]]:
+        """One optimizer step with the given gradients: {path: new minus old parameter}."""
+
+    def state(self) -> State:
+        """A copy of everything that training changes."""
+
+    def load_state(self, state: State) -> None:
+        """Continue from this state; without moments it is a start, and they are 0."""
+
+    def memory(self) -> Memory:
+        """The framework's own peak figures."""
+
+    def facts(self) -> dict[str, str]:
+        """The paths that were taken: kernels, layouts, compilers, threads, substitutions."""
+
+
+class Backend:
+    """What all adapters share: the table of lowerings and the checks of what is asked.
+
+    Raises NotSupported if the adapter has no such precision or execution. Without ``execution``
+    it uses its default, the first of ``executions``.
+    """
+
+    name: ClassVar[str]
+    framework: ClassVar[str]
+    precisions: ClassVar[tuple[str, ...]] = ("float64", "float32")
+    executions: ClassVar[tuple[str, ...]]
+    lowerings: ClassVar[dict[type[Layer], str]] = {}
+
+    def __init_subclass__(cls) -> None:
+        inherited: dict[type[Layer], str] = {}
+        for base in reversed(cls.__mro__[1:]):
+            inherited |= _marked(base)
+        cls.lowerings = inherited | _marked(cls)
+
+    def __init__(
+        self, *, device: str = "cpu", precision: str = "float32", execution: str | None = None
+    ) -> None:
+        self.device = device
+        self.precision = precision
+        self.execution = execution or self.executions[0]
+        for what, asked, allowed in (
+            ("precision", self.precision, self.precisions),
+            ("execution", self.execution, self.executions),
+        ):
+            if asked not in allowed:
+                raise NotSupported(f"{self.name} has no {asked} {what}, only {', '.join(allowed)}")
+
+    def build(self, task: Task, parameters: Arrays) -> Program:
+        """A program of the task at these parameters; NotSupported if a layer has no lowering."""
+        raise NotImplementedError
+
+    def loss(self, loss: CrossEntropy, logits: Array, targets: Array, valid: Array | None) -> Array:
+        """The scalar that training lessens."""
+        raise NotImplementedError
+
+    def update(
+        self,
+        optimizer: Optimizer,
+        step: Any,
+        parameters: dict[str, Array],
+        gradients: dict[str, Array],
+        state: dict[str, dict[str, Array]],
+    ) -> tuple[dict[str, Array], dict[str, dict[str, Array]]]:
+        """New parameters and moments, by path. ``step`` counts from 1; ``state`` is
+        {path: {moment: array}}, with the moments that the optimizer names.
+        """
+        raise NotImplementedError
+
+    def lowering(self, layer: Layer) -> Callable[..., Array]:
+        """The method that computes this layer, found along its class's MRO."""
+        for kind in type(layer).__mro__:
+            if kind in self.lowerings:
+                return getattr(self, self.lowerings[kind])  # type: ignore[no-any-return]
+        raise NotSupported(f"{self.name} has no lowering of {type(layer).__name__}")
+
+    def check(self, task: Task) -> None:
+        """Raise NotSupported unless every layer of the task has a lowering."""
+        for place in task.model.places():
+            if not isinstance(place.layer, Residual):
+                self.lowering(place.layer)
+
+    def forward(
+        self,
+        task: Task,
+        parameters: Mapping[str, Array],
+        x: Array,
+        context: Context,
+        enter: Callable[[str, Array], Array] = lambda path, value: value,
+        observe: Callable[[str, Array], None] = lambda path, value: None,
+    ) -> Array:
+        """The logits of a batch. ``observe`` sees every layer's output; what ``enter`` makes of a
+        plain layer's input is what the layer gets.
+        """
+
+        def apply(path: str, layer: Layer, value: Array) -> Array:
+            context.path = path
+            given = enter(path, value)
+            return self.lowering(layer)(layer, local(parameters, path), given, context)
+
+        return walk(task.model.layers, x, apply, observe)
+
+
+def _marked(cls: type) -> dict[type[Layer], str]:
+    """The lowerings among a class's own methods, {layer type: method name}."""
+    return {method.lowers: name for name, method in vars(cls).items() if hasattr(method, "lowers")}

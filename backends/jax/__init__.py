@@ -1,0 +1,5 @@
+"""JAX."""
+
+from backends.jax.backend import Backend
+
+__all__ = ["Backend"]

@@ -1,0 +1,85 @@
+"""How JAX is set up: device, precision, threads, and what is compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from jax import Array
+
+from backends.base import Arrays, NotSupported
+from backends.jax import losses, optimizers
+from backends.jax.layers import Layers
+from backends.jax.program import Program
+from tasks import spec
+from tasks.base import Task
+
+DTYPES = {"float64": np.dtype(np.float64), "float32": np.dtype(np.float32)}
+
+
+class Backend(Layers):
+    """JAX, compiled. Precision is a setting of the whole process: one at a time."""
+
+    name = "jax"
+    framework = "jax"
+    executions = ("compiled",)
+
+    def __init__(
+        self, *, device: str = "cpu", precision: str = "float32", execution: str | None = None
+    ) -> None:
+        if execution == "eager":
+            raise NotSupported(
+                "JAX has no eager execution worth the name: without jit it dispatches one "
+                "operation at a time; only compiled"
+            )
+        super().__init__(device=device, precision=precision, execution=execution)
+        try:
+            self.target = jax.devices(device)[0]
+        except RuntimeError as error:
+            raise NotSupported(f"this JAX finds no {device} device") from error
+        self.dtype = DTYPES[precision]
+        jax.config.update("jax_enable_x64", precision == "float64")
+        # Strict float32: by default GPUs multiply in TF32.
+        jax.config.update("jax_default_matmul_precision", "highest")
+
+    def build(self, task: Task, parameters: Arrays) -> Program:
+        self.check(task)
+        return Program(self, task, parameters)
+
+    def loss(
+        self, loss: spec.CrossEntropy, logits: Array, targets: Array, valid: Array | None
+    ) -> Array:
+        return losses.loss(loss, logits, targets, valid)
+
+    def update(self, optimizer, step, parameters, gradients, state):
+        return optimizers.update(optimizer, step, parameters, gradients, state)
+
+    def compile(self, function: Callable, **options: Any) -> Callable:
+        """The function as this execution runs it."""
+        return jax.jit(function, **options)
+
+    def facts(self) -> dict[str, str]:
+        """What this adapter does, for the reports."""
+        return {
+            "jax": jax.__version__,
+            "compiler": f"jax.jit, XLA of jaxlib {jax.lib.__version__}",
+            "image layout": "channels last",
+            "lstm": "lax.scan, input projection outside",
+            "attention": "by hand, exact",
+            "optimizer": "own formulas, in the step's program",
+            "donation": "parameters, buffers, moments, step",
+            "threads": _threads(),
+            "tf32": "off",
+            "substitutions": "max pooling by slices, for lax.reduce_window; attention by hand, "
+            "for jax.nn.dot_product_attention",
+        }
+
+
+def _threads() -> str:
+    """How many threads XLA's CPU pool has, counted by their name."""
+    names = Path("/proc/self/task").glob("*/comm")
+    count = sum(name.read_text().startswith("tf_XLAEigen") for name in names)
+    return str(count or "unknown")

@@ -1,0 +1,27 @@
+"""Loss functions."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from backends.base import NotSupported
+from tasks import spec
+
+
+@singledispatch
+def loss(loss, logits: Array, targets: Array, valid: Array | None) -> Array:
+    """The scalar that training lessens, by the type of its spec."""
+    raise NotSupported(f"jax has no loss {type(loss).__name__}")
+
+
+@loss.register
+def cross_entropy(
+    loss: spec.CrossEntropy, logits: Array, targets: Array, valid: Array | None
+) -> Array:
+    """Logits (batch, classes), targets (batch,)."""
+    logs = jax.nn.log_softmax(logits)
+    return -jnp.take_along_axis(logs, targets[:, None], axis=1).mean()

@@ -1,0 +1,243 @@
+"""A task built in JAX."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from backends.base import Arrays, Capture, Context, LayerVjp, Memory, State
+from backends.jax import arrays
+from tasks.base import Batch, Task
+from tasks.spec import local
+
+if TYPE_CHECKING:
+    from backends.jax.backend import Backend
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Resident:
+    """A batch on the device."""
+
+    inputs: Array
+    targets: Array
+    valid: Array | None
+
+
+class Program:
+    """See backends.base.Program."""
+
+    def __init__(self, backend: Backend, task: Task, parameters: Arrays) -> None:
+        self.backend, self.task = backend, task
+        self.layers = {place.path: place.layer for place in task.model.places()}
+        self.owners = {
+            f"{path}.{name}": (layer, name)
+            for path, layer in self.layers.items()
+            for name in layer.parameters()
+        }
+        self.latest: Array | None = None
+        self.load_state(State(parameters=parameters, buffers={}, moments={}, step=0))
+        self.run_predict = backend.compile(self.logits)
+        self.run_step = backend.compile(self._training_step, donate_argnums=(0, 1, 2, 3))
+        self.run_gradients = backend.compile(self.gradients)
+        self.run_update = backend.compile(self.update)
+        self.run_inner = backend.compile(jax.grad(self._tapped_loss, has_aux=True))
+        self.run_vjp = backend.compile(self._vjp, static_argnums=0)
+
+    def put(self, batch: Batch | Resident) -> Resident:
+        if isinstance(batch, Resident):
+            return batch
+        return Resident(
+            inputs=self._place(arrays.activation_to_native(np.asarray(batch.inputs))),
+            targets=self._place(np.asarray(batch.targets, np.int32)),
+            valid=None if batch.valid is None else self._place(np.asarray(batch.valid)),
+        )
+
+    def predict(self, batch: Batch | Resident) -> Array:
+        batch = self.put(batch)
+        self.latest = self.run_predict(self.parameters, self.buffers, batch.inputs, batch.valid)
+        return self.latest
+
+    def train_step(self, batch: Batch | Resident) -> Array:
+        self.latest, self.parameters, self.buffers, self.moments, self.step = self.run_step(
+            self.parameters, self.buffers, self.moments, self.step, self.put(batch)
+        )
+        return self.latest
+
+    def wait(self) -> None:
+        # XLA runs what was started in order, so that the last ones stand for all.
+        jax.block_until_ready((self.latest, self.parameters, self.buffers, self.moments, self.step))
+
+    def numpy(self, array: Array) -> np.ndarray:
+        assert array.dtype == self.backend.dtype, array.dtype
+        assert array.devices() == {self.backend.target}, array.devices()
+        return np.array(array, np.float64)
+
+    def capture(self, batch: Batch | Resident) -> Capture:
+        batch = self.put(batch)
+        entered: dict[str, Array] = {}
+        jax.eval_shape(
+            lambda *given: self.training_loss(*given, enter=entered.setdefault)[0],
+            self.parameters,
+            self.buffers,
+            batch,
+        )
+        taps = {
+            path: np.zeros(value.shape, value.dtype)
+            for path, value in entered.items()
+            if jnp.issubdtype(value.dtype, jnp.floating)
+        }
+        inner, seen = self.run_inner(taps, self.parameters, self.buffers, batch)
+        loss, gradients, buffers = self.run_gradients(self.parameters, self.buffers, batch)
+        return Capture(
+            activations={path: self.activation(seen[path]) for path in self.layers},
+            loss=float(self.numpy(loss)),
+            gradients={path: self.canonical(path, gradients[path]) for path in self.owners},
+            input_gradients={path: self.activation(inner[path]) for path in taps},
+            buffers={path: self.numpy(value) for path, value in buffers.items()},
+        )
+
+    def layer_vjp(
+        self, path: str, inputs: np.ndarray, upstream: np.ndarray, valid: np.ndarray | None = None
+    ) -> LayerVjp:
+        batch = self.put(Batch(inputs=inputs, targets=np.zeros(len(inputs)), valid=valid))
+        up = self._place(arrays.activation_to_native(np.asarray(upstream, np.float64)))
+        own = local(self.parameters, path)
+        y, gradients, inner = self.run_vjp(path, own, self.buffers, batch, up)
+        layer = self.layers[path]
+        return LayerVjp(
+            output=self.activation(y),
+            input_gradients=None if inner is None else self.activation(inner),
+            gradients={
+                name: arrays.to_canonical(layer, name, self.numpy(gradients[name])).copy()
+                for name in layer.parameters()
+            },
+        )
+
+    def apply_update(self, gradients: Arrays) -> dict[str, np.ndarray]:
+        before = self.state()
+        given = {path: self.native(path, gradients[path]) for path in self.parameters}
+        self.step = self.step + 1
+        self.parameters, self.moments = self.run_update(
+            self.step, self.parameters, given, self.moments
+        )
+        after = self.state().parameters
+        return {path: after[path] - before.parameters[path] for path in after}
+
+    def state(self) -> State:
+        return State(
+            parameters={path: self.canonical(path, self.parameters[path]) for path in self.owners},
+            buffers={path: self.numpy(value) for path, value in self.buffers.items()},
+            moments={
+                path: {n: self.canonical(path, value) for n, value in self.moments[path].items()}
+                for path in self.owners
+            },
+            step=int(self.step),
+        )
+
+    def load_state(self, state: State) -> None:
+        names = self.task.optimizer.moments()
+        self.parameters = {path: self.native(path, state.parameters[path]) for path in self.owners}
+        self.buffers = {path: self._place(value) for path, value in state.buffers.items()}
+        self.moments = {
+            path: {
+                name: self.native(path, state.moments[path][name])
+                if path in state.moments
+                else jnp.zeros_like(parameter)
+                for name in names
+            }
+            for path, parameter in self.parameters.items()
+        }
+        self.step = self._place(np.int32(state.step))
+
+    def memory(self) -> Memory:
+        figures = self.backend.target.memory_stats() or {}  # None on the CPU
+        return Memory(
+            live_bytes=figures.get("peak_bytes_in_use"),
+            reserved_bytes=figures.get("peak_pool_bytes"),
+        )
+
+    def facts(self) -> dict[str, str]:
+        return self.backend.facts()
+
+    def logits(self, parameters, buffers, inputs: Array, valid: Array | None) -> Array:
+        """Evaluation's forward pass; what ``predict`` compiles."""
+        context = Context(path="", training=False, valid=valid, buffers=buffers)
+        return self.backend.forward(self.task, parameters, inputs, context)
+
+    def training_loss(self, parameters, buffers, batch: Resident, **hooks: Callable):
+        """Training's forward pass: loss and new buffers. ``hooks`` are those of ``forward``."""
+        context = Context(path="", training=True, valid=batch.valid, buffers=buffers)
+        logits = self.backend.forward(self.task, parameters, batch.inputs, context, **hooks)
+        loss = self.backend.loss(self.task.loss, logits, batch.targets, batch.valid)
+        return loss, buffers | context.new_buffers
+
+    def gradients(self, parameters, buffers, batch: Resident):
+        """Loss, gradients by path, new buffers."""
+        differentiate = jax.value_and_grad(self.training_loss, has_aux=True)
+        (loss, buffers), gradients = differentiate(parameters, buffers, batch)
+        return loss, gradients, buffers
+
+    def update(self, step: Array, parameters, gradients, moments):
+        """New parameters and moments."""
+        return self.backend.update(self.task.optimizer, step, parameters, gradients, moments)
+
+    def native(self, path: str, array: np.ndarray) -> Array:
+        """A parameter, gradient or moment on the device; a copy."""
+        layer, name = self.owners[path]
+        return self._place(arrays.to_native(layer, name, np.asarray(array, np.float64)))
+
+    def canonical(self, path: str, value: Array) -> np.ndarray:
+        """The inverse of ``native``; a copy."""
+        layer, name = self.owners[path]
+        return arrays.to_canonical(layer, name, self.numpy(value)).copy()
+
+    def activation(self, value: Array) -> np.ndarray:
+        """A layer's output or the gradient of its input."""
+        return arrays.activation_to_canonical(self.numpy(value)).copy()
+
+    def _training_step(self, parameters, buffers, moments, step: Array, batch: Resident):
+        """All of ``train_step``: one program, which gives back the memory of its first four."""
+        loss, gradients, buffers = self.gradients(parameters, buffers, batch)
+        step = step + 1
+        parameters, moments = self.update(step, parameters, gradients, moments)
+        return loss, parameters, buffers, moments, step
+
+    def _tapped_loss(self, taps, parameters, buffers, batch: Resident):
+        """The loss with zeros added to plain layers' inputs, and every layer's output. What
+        differentiates by a tap sees the input through that layer alone.
+        """
+        seen: dict[str, Array] = {}
+
+        def enter(path: str, value: Array) -> Array:
+            return value + taps[path] if path in taps else value
+
+        hooks = {"enter": enter, "observe": seen.__setitem__}
+        return self.training_loss(parameters, buffers, batch, **hooks)[0], seen
+
+    def _vjp(self, path: str, own, buffers, batch: Resident, upstream: Array):
+        """One layer's output, gradients by local name, and input gradient unless of ids."""
+        layer = self.layers[path]
+
+        def run(own, x):
+            context = Context(path=path, training=True, valid=batch.valid, buffers=buffers)
+            return self.backend.lowering(layer)(layer, own, x, context)
+
+        y, pull = jax.vjp(run, own, batch.inputs)
+        gradients, inner = pull(upstream)
+        real = jnp.issubdtype(batch.inputs.dtype, jnp.floating)
+        return y, gradients, inner if real else None
+
+    def _place(self, array: np.ndarray) -> Array:
+        """A copy on the device, reals in this program's precision. Not by jax.device_put, which on
+        the CPU keeps the caller's memory where it is aligned, even with may_alias=False.
+        """
+        real = np.issubdtype(array.dtype, np.floating)
+        dtype = self.backend.dtype if real else array.dtype
+        return jnp.array(array, dtype, device=self.backend.target)

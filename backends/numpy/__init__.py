@@ -1,0 +1,5 @@
+"""The float64 reference, which arbitrates between the frameworks and is never timed."""
+
+from backends.numpy.backend import Backend
+
+__all__ = ["Backend"]

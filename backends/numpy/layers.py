@@ -1,0 +1,340 @@
+"""Every layer's formula and, by hand, its derivative.
+
+Unlike in the other adapters, a lowering returns ``(y, vjp)``: NumPy differentiates nothing itself,
+and a derivative by hand can give with each parameter's gradient the scale by which its error is
+judged. ``vjp(dy)`` is ``(dx, {local name: Gradient})``; for token ids dx is None.
+
+Indices of the sums: n sample; c, o channel in and out; i, j place in the output image; u, v place
+in a window; t step; q, k step as query and as key; h head; d feature of a head; r row; f, g feature
+in and out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from backends.base import Backend, Context, lowers
+from tasks import spec
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+class Gradient(NamedTuple):
+    """A parameter's gradient, a sum of products, and the Frobenius norm of the same sum over
+    absolute values: |A|ᵀ|dy| where the gradient is Aᵀdy. An error relative to this scale stays
+    sensible where the terms cancel.
+    """
+
+    value: Floats
+    scale: float
+
+
+Gradients = dict[str, Gradient]
+Vjp = Callable[[Floats], tuple[Any, Gradients]]
+Lowered = tuple[Floats, Vjp]
+Parameters = Mapping[str, Floats]
+
+_einsum = partial(np.einsum, optimize=True)  # so that it uses BLAS where it can
+
+
+class Layers(Backend):
+    """One method per layer type."""
+
+    @lowers(spec.Conv2d)
+    def conv2d(
+        self, layer: spec.Conv2d, parameters: Parameters, x: Floats, context: Context
+    ) -> Lowered:
+        """x is (batch, channels, height, width)."""
+        weight, pad = parameters["weight"], layer.padding
+        height, width = x.shape[2:]
+        padded = np.pad(x, ((0, 0), (0, 0), (pad, pad), (pad, pad)))
+        windows = _windows(padded, layer.kernel_size, layer.stride)
+        y = _einsum("ncijuv,ocuv->noij", windows, weight)
+        if layer.bias:
+            y = y + parameters["bias"][:, None, None]
+
+        def vjp(dy: Floats) -> tuple[Floats, Gradients]:
+            dwindows = _einsum("noij,ocuv->ncijuv", dy, weight)
+            dpadded = _windows_transposed(dwindows, padded.shape, layer.stride)
+            gradients = {"weight": _gradient("noij,ncijuv->ocuv", dy, windows)}
+            if layer.bias:
+                gradients["bias"] = _gradient("noij->o", dy)
+            return dpadded[:, :, pad : pad + height, pad : pad + width], gradients
+
+        return y, vjp
+
+    @lowers(spec.MaxPool)
+    def max_pool(
+        self, layer: spec.MaxPool, parameters: Parameters, x: Floats, context: Context
+    ) -> Lowered:
+        """x is (batch, channels, height, width)."""
+        windows = _windows(x, layer.size, layer.stride)
+        rows = windows.reshape(*windows.shape[:4], layer.size**2)
+        first = rows.argmax(axis=-1)[..., None]  # the first of equals, in row order
+        y = np.take_along_axis(rows, first, axis=-1)[..., 0]
+
+        def vjp(dy: Floats) -> tuple[Floats, Gradients]:
+            drows = (np.arange(layer.size**2) == first) * dy[..., None]
+            return _windows_transposed(drows.reshape(windows.shape), x.shape, layer.stride), {}
+
+        return y, vjp
+
+    @lowers(spec.ReLU)
+    def relu(
+        self, layer: spec.ReLU, parameters: Parameters, x: Floats, context: Context
+    ) -> Lowered:
+        """Any shape."""
+        return np.maximum(x, 0), lambda dy: ((x > 0) * dy, {})
+
+    @lowers(spec.Flatten)
+    def flatten(
+        self, layer: spec.Flatten, parameters: Parameters, x: Floats, context: Context
+    ) -> Lowered:
+        """(batch, channels, height, width) is in the right order already."""
+        return x.reshape(len(x), -1), lambda dy: (dy.reshape(x.shape), {})
+
+    @lowers(spec.Linear)
+    def linear(
+        self, layer: spec.Linear, parameters: Parameters, x: Floats, context: Context
+    ) -> Lowered:
+        """x is (..., features)."""
+        return _affine(parameters, x)
+
+    @lowers(spec.Embedding)
+    def embedding(
+        self, layer: spec.Embedding, parameters: Parameters, x: NDArray[np.int32], context: Context
+    ) -> Lowered:
+        """x is (batch, steps)."""
+        weight = parameters["weight"]
+
+        def scattered(rows: Floats) -> Floats:
+            table = np.zeros_like(weight)
+            np.add.at(table, x, rows)
+            return table
+
+        def vjp(dy: Floats) -> tuple[None, Gradients]:
+            scale = float(np.linalg.norm(scattered(np.abs(dy))))
+            return None, {"weight": Gradient(scattered(dy), scale)}
+
+        return weight[x], vjp
+
+    @lowers(spec.PositionalEncoding)
+    def positional_encoding(
+        self, layer: spec.PositionalEncoding, parameters: Parameters, x: Floats, context: Context
+    ) -> Lowered:
+        """x is (batch, steps, features)."""
+        return x + layer.table(x.shape[1]), lambda dy: (dy, {})
+
+    @lowers(spec.LayerNorm)
+    def layer_norm(
+        self, layer: spec.LayerNorm, parameters: Parameters, x: Floats, context: Context
+    ) -> Lowered:
+        """x is (..., features)."""
+        deviation = x - x.mean(axis=-1, keepdims=True)
+        variance = (deviation**2).mean(axis=-1, keepdims=True)
+        root = np.sqrt(variance + layer.epsilon)
+        normal = deviation / root
+
+        def vjp(dy: Floats) -> tuple[Floats, Gradients]:
+            dnormal = dy * parameters["weight"]
+            along = normal * (dnormal * normal).mean(axis=-1, keepdims=True)
+            dx = (dnormal - dnormal.mean(axis=-1, keepdims=True) - along) / root
+            return dx, {
+                "weight": _gradient("rf,rf->f", _rows(dy), _rows(normal)),
+                "bias": _gradient("rf->f", _rows(dy)),
+            }
+
+        return normal * parameters["weight"] + parameters["bias"], vjp
+
+    @lowers(spec.Attention)
+    def attention(
+        self, layer: spec.Attention, parameters: Parameters, x: Floats, context: Context
+    ) -> Lowered:
+        """x is (batch, steps, features)."""
+        samples, steps, width = x.shape
+        split = (samples, steps, layer.heads, width // layer.heads)
+        temperature = np.sqrt(width / layer.heads)
+        projections = {
+            name: _affine(spec.local(parameters, name), x) for name in ("query", "key", "value")
+        }
+        query, key, value = (y.reshape(split) for y, _ in projections.values())
+
+        seen = _valid(context, x)[:, None, None, :]
+        if layer.causal:
+            seen = seen & np.tri(steps, dtype=bool)
+        scores = _einsum("nqhd,nkhd->nhqk", query, key) / temperature
+        top = scores.max(axis=-1, keepdims=True, where=seen, initial=-np.inf)
+        weights = np.exp(scores - top, where=seen, out=np.zeros_like(scores))
+        # A row's weights sum to 1 at least, its greatest being exp(0); if it sees no step, to 0.
+        weights = weights / np.maximum(weights.sum(axis=-1, keepdims=True), 1)
+        mixed = _einsum("nhqk,nkhd->nqhd", weights, value).reshape(x.shape)
+        y, output_vjp = _affine(spec.local(parameters, "output"), mixed)
+
+        def vjp(dy: Floats) -> tuple[Floats, Gradients]:
+            dmixed, output_gradients = output_vjp(dy)
+            dmixed = dmixed.reshape(split)
+            dweights = _einsum("nqhd,nkhd->nhqk", dmixed, value)
+            spread = (dweights * weights).sum(axis=-1, keepdims=True)
+            dscores = weights * (dweights - spread) / temperature
+            upstream = {
+                "query": _einsum("nhqk,nkhd->nqhd", dscores, key),
+                "key": _einsum("nhqk,nqhd->nkhd", dscores, query),
+                "value": _einsum("nhqk,nqhd->nkhd", weights, dmixed),
+            }
+            dx, gradients = np.zeros_like(x), _below("output", output_gradients)
+            for name, (_, projection_vjp) in projections.items():
+                part, found = projection_vjp(upstream[name].reshape(x.shape))
+                dx, gradients = dx + part, gradients | _below(name, found)
+            return dx, gradients
+
+        return y, vjp
+
+    @lowers(spec.LSTM)
+    def lstm(
+        self, layer: spec.LSTM, parameters: Parameters, x: Floats, context: Context
+    ) -> Lowered:
+        """x is (batch, steps, features)."""
+        valid = _valid(context, x)
+        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        vjps = []
+        for level in range(layer.num_layers):
+            own = {name: parameters[f"{name}_l{level}"] for name in names}
+            x, level_vjp = _lstm_level(own, x, valid)
+            vjps.append(level_vjp)
+
+        def vjp(dy: Floats) -> tuple[Floats, Gradients]:
+            gradients: Gradients = {}
+            for level in reversed(range(layer.num_layers)):
+                dy, found = vjps[level](dy)
+                gradients |= {f"{name}_l{level}": gradient for name, gradient in found.items()}
+            return dy, gradients
+
+        return x, vjp
+
+    @lowers(spec.LastStep)
+    def last_step(
+        self, layer: spec.LastStep, parameters: Parameters, x: Floats, context: Context
+    ) -> Lowered:
+        """x is (batch, steps, features)."""
+        valid = _valid(context, x)
+        from_here = np.cumsum(valid[:, ::-1], axis=1)[:, ::-1]  # how many valid steps are left
+        return _weighted_steps((valid & (from_here == 1)).astype(np.float64), x)
+
+    @lowers(spec.MeanSteps)
+    def mean_steps(
+        self, layer: spec.MeanSteps, parameters: Parameters, x: Floats, context: Context
+    ) -> Lowered:
+        """x is (batch, steps, features)."""
+        valid = _valid(context, x)
+        return _weighted_steps(valid / np.maximum(valid.sum(axis=1, keepdims=True), 1), x)
+
+
+def _gradient(subscripts: str, *factors: Floats) -> Gradient:
+    magnitudes = _einsum(subscripts, *(np.abs(factor) for factor in factors))
+    return Gradient(_einsum(subscripts, *factors), float(np.linalg.norm(magnitudes)))
+
+
+def _below(name: str, gradients: Gradients) -> Gradients:
+    return {f"{name}.{key}": gradient for key, gradient in gradients.items()}
+
+
+def _rows(x: Floats) -> Floats:
+    return x.reshape(-1, x.shape[-1])
+
+
+def _valid(context: Context, x: Floats) -> Bools:
+    return np.ones(x.shape[:2], dtype=bool) if context.valid is None else context.valid
+
+
+def _windows(x: Floats, size: int, stride: int) -> Floats:
+    """(n, c, i, j, u, v) views of the images (n, c, height, width)."""
+    return sliding_window_view(x, (size, size), axis=(2, 3))[:, :, ::stride, ::stride]
+
+
+def _windows_transposed(windows: Floats, shape: tuple[int, ...], stride: int) -> Floats:
+    """Images to which every window added its values where it lay."""
+    x = np.zeros(shape)
+    height, width, size, _ = windows.shape[2:]
+    for u, v in np.ndindex(size, size):
+        rows = slice(u, u + height * stride, stride)
+        columns = slice(v, v + width * stride, stride)
+        x[:, :, rows, columns] += windows[..., u, v]
+    return x
+
+
+def _affine(parameters: Parameters, x: Floats) -> Lowered:
+    """x Wᵀ, and + b if there is one, on the last axis."""
+    weight, bias = parameters["weight"], parameters.get("bias")
+    y = x @ weight.T if bias is None else x @ weight.T + bias
+
+    def vjp(dy: Floats) -> tuple[Floats, Gradients]:
+        gradients = {"weight": _gradient("rg,rf->gf", _rows(dy), _rows(x))}
+        if bias is not None:
+            gradients["bias"] = _gradient("rg->g", _rows(dy))
+        return dy @ weight, gradients
+
+    return y, vjp
+
+
+def _weighted_steps(weights: Floats, x: Floats) -> Lowered:
+    """The sum over steps of weights (batch, steps) times x (batch, steps, features)."""
+    return _einsum("nt,ntf->nf", weights, x), lambda dy: (weights[..., None] * dy[:, None], {})
+
+
+def _lstm_level(parameters: Parameters, x: Floats, valid: Bools) -> Lowered:
+    """One layer of an LSTM on x (batch, steps, features)."""
+    samples, steps, _ = x.shape
+    weight_ih, weight_hh = parameters["weight_ih"], parameters["weight_hh"]
+    hidden = weight_hh.shape[1]
+    given = x @ weight_ih.T + parameters["bias_ih"] + parameters["bias_hh"]
+    y, before = np.zeros((2, samples, steps, hidden))  # outputs, and the states that steps began at
+    h = c = np.zeros((samples, hidden))
+    kept = []
+    for t in range(steps):
+        on = valid[:, t, None]
+        before[:, t] = h
+        i, f, g, o = np.split(given[:, t] + h @ weight_hh.T, 4, axis=1)
+        i, f, g, o = _sigmoid(i), _sigmoid(f), np.tanh(g), _sigmoid(o)
+        squashed = np.tanh(f * c + i * g)
+        kept.append((on, i, f, g, o, c, squashed))
+        c = np.where(on, f * c + i * g, c)
+        h = np.where(on, o * squashed, h)
+        y[:, t] = np.where(on, h, 0)
+
+    def vjp(dy: Floats) -> tuple[Floats, Gradients]:
+        dgates = np.zeros_like(given)
+        dh = dc = np.zeros((samples, hidden))
+        for t in reversed(range(steps)):
+            on, i, f, g, o, c, squashed = kept[t]
+            # Of a step that is not valid nothing is made: the state's gradient passes it by.
+            dh_here = np.where(on, dh + dy[:, t], 0)
+            dc_here = np.where(on, dc + dh_here * o * (1 - squashed**2), 0)
+            of_gates = (
+                dc_here * g * i * (1 - i),
+                dc_here * c * f * (1 - f),
+                dc_here * i * (1 - g**2),
+                dh_here * squashed * o * (1 - o),
+            )
+            dgates[:, t] = np.concatenate(of_gates, axis=1)
+            dh = np.where(on, dgates[:, t] @ weight_hh, dh)
+            dc = np.where(on, dc_here * f, dc)
+        bias = _gradient("ntg->g", dgates)
+        return dgates @ weight_ih, {
+            "weight_ih": _gradient("ntg,ntf->gf", dgates, x),
+            "weight_hh": _gradient("ntg,ntf->gf", dgates, before),
+            "bias_ih": bias,
+            "bias_hh": bias,
+        }
+
+    return y, vjp
+
+
+def _sigmoid(x: Floats) -> Floats:
+    return (1 + np.tanh(x / 2)) / 2  # unlike 1 / (1 + exp(-x)), never overflows

@@ -1,0 +1,5 @@
+"""TensorFlow."""
+
+from backends.tensorflow.backend import Backend
+
+__all__ = ["Backend"]

@@ -1,0 +1,25 @@
+"""Loss functions."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+
+import tensorflow as tf
+
+from backends.base import NotSupported
+from tasks import spec
+
+
+@singledispatch
+def loss(loss, logits: tf.Tensor, targets: tf.Tensor, valid: tf.Tensor | None) -> tf.Tensor:
+    """The scalar that training lessens, by the type of its spec."""
+    raise NotSupported(f"tensorflow has no loss {type(loss).__name__}")
+
+
+@loss.register
+def cross_entropy(
+    loss: spec.CrossEntropy, logits: tf.Tensor, targets: tf.Tensor, valid: tf.Tensor | None
+) -> tf.Tensor:
+    """Logits (batch, classes), targets (batch,)."""
+    each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=targets, logits=logits)
+    return tf.reduce_mean(each)

@@ -1,0 +1,5 @@
+"""PyTorch."""
+
+from backends.torch.backend import Backend
+
+__all__ = ["Backend"]

@@ -1,0 +1,77 @@
+"""How PyTorch is set up: device, precision, threads, and what is compiled."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from backends.base import Arrays, NotSupported
+from backends.torch import losses, optimizers
+from backends.torch.layers import Layers
+from backends.torch.program import Program
+from tasks import spec
+from tasks.base import Task
+
+DTYPES = {"float64": torch.float64, "float32": torch.float32}
+
+
+class Backend(Layers):
+    """PyTorch: eager, or through torch.compile."""
+
+    name = "torch"
+    framework = "torch"
+    executions = ("eager", "compiled")
+
+    def __init__(
+        self, *, device: str = "cpu", precision: str = "float32", execution: str | None = None
+    ) -> None:
+        super().__init__(device=device, precision=precision, execution=execution)
+        if device == "cuda" and not torch.cuda.is_available():
+            raise NotSupported("this PyTorch finds no CUDA device")
+        if self.execution == "compiled" and not any(map(shutil.which, ("g++", "clang++", "cl"))):
+            raise NotSupported("torch.compile needs a C++ compiler, and none is on the path")
+        self.target = torch.device(device, 0) if device == "cuda" else torch.device(device)
+        self.dtype = DTYPES[precision]
+        self.constants: dict[str, Tensor] = {}
+        # Strict float32: cuDNN's convolutions and LSTMs use TF32 unless told otherwise.
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cuda.matmul.allow_tf32 = False
+        if "OMP_NUM_THREADS" in os.environ:
+            torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+
+    def build(self, task: Task, parameters: Arrays) -> Program:
+        self.check(task)
+        return Program(self, task, parameters)
+
+    def loss(
+        self, loss: spec.CrossEntropy, logits: Tensor, targets: Tensor, valid: Tensor | None
+    ) -> Tensor:
+        return losses.loss(loss, logits, targets, valid)
+
+    def update(self, optimizer, step, parameters, gradients, state):
+        return optimizers.update(optimizer, step, parameters, gradients, state)
+
+    def compile(self, function: Callable) -> Callable:
+        """The function as this execution runs it."""
+        if self.execution == "eager":
+            return function
+        return torch.compile(function, dynamic=False)
+
+    def facts(self) -> dict[str, str]:
+        """What this adapter does, for the reports."""
+        return {
+            "torch": torch.__version__,
+            "compiler": "none" if self.execution == "eager" else "torch.compile, inductor",
+            "image layout": "channels last",
+            "lstm": "torch.lstm, fused"
+            if self.execution == "eager"
+            else "unrolled, fused by inductor",
+            "attention": "torch.nn.functional.scaled_dot_product_attention",
+            "optimizer": "torch.optim, fused",
+            "threads": str(torch.get_num_threads()),
+            "tf32": "off",
+        }

@@ -1,0 +1,25 @@
+"""Loss functions."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from backends.base import NotSupported
+from tasks import spec
+
+
+@singledispatch
+def loss(loss, logits: Tensor, targets: Tensor, valid: Tensor | None) -> Tensor:
+    """The scalar that training lessens, by the type of its spec."""
+    raise NotSupported(f"torch has no loss {type(loss).__name__}")
+
+
+@loss.register
+def cross_entropy(
+    loss: spec.CrossEntropy, logits: Tensor, targets: Tensor, valid: Tensor | None
+) -> Tensor:
+    """Logits (batch, classes), targets (batch,)."""
+    return F.cross_entropy(logits, targets)

@@ -1,0 +1,1 @@
+"""Runs, judges and reports. Knows backends through the worker protocol only."""

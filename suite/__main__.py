@@ -1,0 +1,5 @@
+"""``python -m suite`` is ``tribench``."""
+
+from suite.cli import main
+
+main()

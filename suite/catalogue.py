@@ -1,0 +1,34 @@
+"""Every task there is: ours, and those that installed packages announce under the entry point group
+``tribench.tasks``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from importlib import metadata
+
+from tasks.base import Task
+
+GROUP = "tribench.tasks"
+OURS = {name: f"tasks.{name}:tasks" for name in ("cnn", "rnn", "transformer")}
+
+
+class CatalogueError(ValueError):
+    """Tasks of another package that cannot be used."""
+
+
+def tasks() -> dict[str, Task]:
+    """{name: task}. Raises CatalogueError if tasks cannot be loaded or a name is taken."""
+    found: dict[str, Task] = {}
+    announced = {point.name: point.value for point in metadata.entry_points(group=GROUP)}
+    for source in dict.fromkeys([*OURS.values(), *announced.values()]):
+        module, _, function = source.partition(":")
+        try:
+            loaded = getattr(importlib.import_module(module), function)()
+        except Exception as error:
+            raise CatalogueError(f"the tasks of {source} cannot be loaded: {error}") from error
+        for task in loaded:
+            if task.name in found:
+                raise CatalogueError(f"{source}: there is another task {task.name}")
+            found[task.name] = task
+    return found

@@ -1,0 +1,254 @@
+"""The command line. Progress goes to standard error, results to standard output."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+
+from suite import catalogue, runner, session
+from suite.catalogue import CatalogueError
+from suite.crew import Crew, Roster
+from suite.listing import listing, show_listing
+from suite.parity import gate
+from suite.parity.reference import Reference
+from suite.plan import Choice, UsageError, check, choose, lanes, pick_tasks
+from suite.progress import reporter
+from suite.report import tables
+from suite.report.parity_table import show_parity
+from suite.store import directory
+from suite.store.directory import StoreError
+from suite.store.schema import PARITY_SCHEMA, ParityRecord
+from suite.summary import exit_code
+from suite.work import Stage
+from suite.worker.discovery import InterpreterError, arms
+
+USAGE, FAILED, INTERRUPTED = 2, 1, 130
+RUNS = Path("results/runs")
+
+app = typer.Typer(
+    name="tribench",
+    help="One model, three frameworks, one honest verdict.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Many = Annotated[list[str] | None, typer.Option(help="Repeatable; comma lists and wildcards.")]
+Pythons = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--python", help="NAME=PATH: the interpreter that runs a backend; NAME@LABEL=PATH."
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="JSON alone on standard output.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
+Device = Annotated[str, typer.Option(help="cpu or cuda.")]
+
+
+@app.command()
+def run(
+    profile: Annotated[str, typer.Option(help="quick.")] = "quick",
+    task: Many = None,
+    backend: Many = None,
+    execution: Many = None,
+    precision: Many = None,
+    device: Device = "cpu",
+    batch_size: Annotated[list[int] | None, typer.Option(help="Repeatable.")] = None,
+    python: Pythons = None,
+    seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
+    launches: Annotated[int | None, typer.Option(help="Fresh starts of all workers.")] = None,
+    seeds: Annotated[int | None, typer.Option(help="Trainings per task and backend.")] = None,
+    output: Annotated[Path, typer.Option(help="Where run directories go.")] = RUNS,
+    resume: Annotated[Path | None, typer.Option(help="Finish this run.")] = None,
+    label: Annotated[str | None, typer.Option(help="A name for the run.")] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Check parity, then measure throughput, memory and accuracy."""
+    pythons = _pythons(python)
+    choice = Choice(
+        profile=profile,
+        tasks=_split(task),
+        backends=_split(backend),
+        executions=_split(execution),
+        precisions=_split(precision),
+        device=device,
+        batch_sizes=tuple(batch_size or ()),
+        seed=seed,
+        launches=launches,
+        seeds=seeds,
+        label=label,
+    )
+    if resume is not None:
+        if choice != Choice():
+            raise UsageError("--resume takes its options from the run; give --python alone")
+        choice = session.choice_of(resume)
+    check(choice, catalogue.tasks())
+    if resume is None:
+        directory.check(output)
+    found = arms(pythons)
+    plan = session.plan_of(choice, found)
+    if resume is None:
+        store = session.begin(plan, choice, found, output, session.command(choice, pythons))
+    else:
+        store = session.go_on(resume, plan, found)
+    with store:
+        try:
+            with reporter(quiet) as progress:
+                runner.run(plan, found, store, progress)
+        except KeyboardInterrupt:
+            session.close(store, complete=False)
+            again = "".join(f" --python {name}={path}" for name, path in pythons.items())
+            print(
+                f"tribench: interrupted; what is done is kept, go on with: "
+                f"tribench run --resume {store.path}{again}",
+                file=sys.stderr,
+            )
+            raise typer.Exit(INTERRUPTED) from None
+        done = session.close(store, complete=True)
+    if as_json:
+        print(done.summary.model_dump_json(by_alias=True))
+    else:
+        tables.show(done.summary, _console())
+        print(f"\nPage: {done.path / 'page.html'}")
+    raise typer.Exit(exit_code(done.summary))
+
+
+@app.command()
+def parity(
+    task: Many = None,
+    backend: Many = None,
+    execution: Many = None,
+    precision: Many = None,
+    device: Device = "cpu",
+    python: Pythons = None,
+    seed: Annotated[int, typer.Option(help="Of parameters and samples.")] = 0,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Is it the same function in every backend and execution?"""
+    choice = Choice(
+        tasks=_split(task),
+        backends=_split(backend),
+        executions=_split(execution),
+        precisions=_split(precision),
+        device=device,
+        seed=seed,
+    )
+    known = catalogue.tasks()
+    check(choice, known)
+    precisions = choose("precision", choice.precisions or ("*",), gate.QUESTIONS)
+    found = arms(_pythons(python))
+    asked = [lane for p in precisions for lane in lanes(choice, found, p, every=True)]
+    results = _ask(pick_tasks(choice.tasks or ("*",), known), asked, found, seed, quiet)
+    if as_json:
+        data = [result.model_dump(mode="json") for result in results]
+        print(json.dumps({"schema": PARITY_SCHEMA, "results": data}))
+    else:
+        show_parity(results, _console())
+    wrong = any(result.verdict in ("different", "failed") for result in results)
+    raise typer.Exit(FAILED if wrong else 0)
+
+
+@app.command()
+def report(runs: list[Path], as_json: Json = False) -> None:
+    """Make the tables and the page of runs again from their records."""
+    found = [session.read(path) for path in runs]
+    for one in found:
+        session.render(one)
+        if as_json:
+            print(one.summary.model_dump_json(by_alias=True))
+        else:
+            tables.show(one.summary, _console())
+            print(f"\nPage: {one.path / 'page.html'}")
+
+
+@app.command("list")
+def list_(python: Pythons = None, as_json: Json = False) -> None:
+    """Which tasks and backends there are, and why not where not."""
+    found = listing(catalogue.tasks(), arms(_pythons(python)))
+    if as_json:
+        print(json.dumps(found))
+    else:
+        show_listing(found, _console())
+
+
+def main() -> NoReturn:
+    """Run the command line; wrong use is one line and exit code 2."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        code = app(standalone_mode=False)
+    except (UsageError, StoreError, InterpreterError, CatalogueError) as error:
+        _leave(str(error), USAGE)
+    except KeyboardInterrupt:
+        _leave("interrupted", INTERRUPTED)
+    except Exception as error:
+        # Typer's own complaints about options and arguments.
+        explain: Callable[[], str] | None = getattr(error, "format_message", None)
+        if explain is None:
+            raise
+        _leave(explain() or "see tribench --help", getattr(error, "exit_code", USAGE))
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _ask(
+    tasks: Sequence[Any], asked: Sequence[Any], found: Sequence[Any], seed: int, quiet: bool
+) -> list[Any]:
+    """Parity's answers, with a run directory that is thrown away."""
+    from suite.material import Material
+
+    roster = Roster()
+    with tempfile.TemporaryDirectory(prefix="tribench-") as folder, reporter(quiet) as progress:
+        files = Path(folder)
+        with (
+            directory.create(files, "parity") as store,
+            Crew(roster, files / "logs", "reference") as oracle,
+        ):
+            reference = Reference(runner.reference_lane(found), oracle, files)
+            materials = [Material(task, seed, files) for task in tasks]
+            tracks = gate.tracks(asked, materials, reference, files)
+            stage = Stage(name="parity", at_once=2, tracks=tracks)
+            runner.perform([stage], store, roster, progress)
+        records, _ = directory.read_records(store.path)
+    results = [record.result for record in records if isinstance(record, ParityRecord)]
+    return sorted(results, key=lambda r: (r.task, r.backend, r.execution, r.precision))
+
+
+def _console() -> Console:
+    """Standard output; wide enough for the tables where it is not a terminal."""
+    console = Console()
+    return console if console.is_terminal or "COLUMNS" in os.environ else Console(width=120)
+
+
+def _split(values: Sequence[str] | None) -> tuple[str, ...]:
+    return tuple(part for value in values or () for part in value.split(",") if part)
+
+
+def _pythons(values: Sequence[str] | None) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for value in values or ():
+        name, _, path = value.partition("=")
+        if not name or not path:
+            raise UsageError(f"--python {value}: it must be NAME=PATH or NAME@LABEL=PATH")
+        if name in found:
+            raise UsageError(f"--python {name} is given twice")
+        found[name] = path
+    return found
+
+
+def _interrupt(number: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _leave(message: str, code: int) -> NoReturn:
+    print(f"tribench: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,109 @@
+"""The workers of one track of work: started when first needed, started anew when lost."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from suite.material import Material
+from suite.plan import Lane
+from suite.worker.host import Worker
+
+
+class Roster:
+    """All workers that live now, so that an interrupted run can end them."""
+
+    def __init__(self) -> None:
+        self.workers: set[Worker] = set()
+        self.guard = threading.Lock()
+        self.stopping = threading.Event()
+
+    def end(self) -> None:
+        """Kill every worker; what waits for one gets WorkerLost."""
+        self.stopping.set()
+        with self.guard:
+            for worker in self.workers:
+                worker.kill()
+
+
+@dataclass
+class Member:
+    """A worker with what it has built."""
+
+    worker: Worker
+    import_seconds: float
+    built: dict[str, Any] = field(default_factory=dict)
+
+
+class Crew:
+    """At most one worker per lane. ``suffix`` ends the names of its logs."""
+
+    def __init__(self, roster: Roster, logs: Path, suffix: str) -> None:
+        self.roster, self.logs, self.suffix = roster, logs, suffix
+        self.members: dict[Lane, Member] = {}
+
+    def member(self, lane: Lane) -> Member:
+        """The lane's worker, started if there is none. Raises what Worker.call raises."""
+        if lane not in self.members:
+            assert lane.arm.interpreter is not None
+            log = self.logs / f"{lane.arm.name}-{self.suffix}.log"
+            worker = Worker(lane.arm.interpreter, log, lane.device)
+            with self.roster.guard:
+                self.roster.workers.add(worker)
+                if self.roster.stopping.is_set():
+                    worker.kill()
+            try:
+                answer = worker.call(
+                    "start",
+                    backend=lane.arm.adapter.name,
+                    device=lane.device,
+                    precision=lane.precision,
+                    execution=lane.execution,
+                )
+            except BaseException:
+                self._dismiss(worker)
+                raise
+            self.members[lane] = Member(worker, answer["seconds"])
+        return self.members[lane]
+
+    def build(self, lane: Lane, material: Material, parameters: str) -> dict[str, Any]:
+        """Have the lane's worker build the task, with its data; what ``build`` answered."""
+        worker = self.member(lane).worker
+        answer: dict[str, Any] = worker.call("build", task=material.spec, parameters=parameters)
+        worker.call("load", task=material.task.name, path=material.data)
+        self.members[lane].built[material.task.name] = answer
+        return answer
+
+    def lose(self, lane: Lane) -> None:
+        """Give up the lane's worker, which may be broken; the next use starts another."""
+        member = self.members.pop(lane, None)
+        if member is not None:
+            self._dismiss(member.worker)
+
+    def close(self) -> None:
+        """End all workers."""
+        for lane in list(self.members):
+            worker = self.members.pop(lane).worker
+            worker.close()
+            with self.roster.guard:
+                self.roster.workers.discard(worker)
+
+    def _dismiss(self, worker: Worker) -> None:
+        worker.kill()
+        worker.channel.close()
+        with self.roster.guard:
+            self.roster.workers.discard(worker)
+
+    def __enter__(self) -> Crew:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,98 @@
+"""What workers are given: data, batch order and parameters of a task, as files, made once.
+
+Every backend reads the same bytes. All reals are rounded to float32 first, so that both precisions
+start from the same values.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.base import Batch, Splits, Task, batch_order, probe_batch
+from tasks.codec import encode, portable
+from tasks.parameters import Arrays, initial, probe
+
+
+@dataclass(frozen=True)
+class Material:
+    """The files of one task and seed, written when first asked for."""
+
+    task: Task
+    seed: int
+    folder: Path
+
+    @cached_property
+    def spec(self) -> Any:
+        """The task as a worker's ``build`` takes it."""
+        return encode(portable(self.task))
+
+    @cached_property
+    def splits(self) -> Splits:
+        """The data; loaded once per process."""
+        return self.task.data.load()
+
+    @cached_property
+    def data(self) -> str:
+        """train, validation, test and probe samples, and the order of the training's batches. The
+        probe batch has the recipe's size, so that programs are compiled for one shape.
+        """
+        parts = {
+            "train": self.splits.train,
+            "validation": self.splits.validation,
+            "test": self.splits.test,
+            "probe": probe_batch(self.task, self.task.batch_size, self.seed),
+        }
+        arrays = {f"{s}.{k}": a for s, b in parts.items() for k, a in _fields(b).items()}
+        task = self.task
+        rows = batch_order(len(self.splits.train), task.batch_size, task.epochs, self.seed)
+        return self._write("data", arrays | {"order": np.stack(list(rows))})
+
+    @cached_property
+    def steps_per_epoch(self) -> int:
+        """Optimizer steps in an epoch; an incomplete batch is left out."""
+        return len(self.splits.train) // self.task.batch_size
+
+    @cached_property
+    def initial(self) -> str:
+        """The parameters that training starts from."""
+        return self._write("initial", _rounded(initial(self.task.model, self.seed)))
+
+    @cached_property
+    def probe(self) -> str:
+        """The parameters that parity looks at."""
+        return self._write("probe", _rounded(probe(self.task.model, self.seed)))
+
+    @cached_property
+    def data_hash(self) -> str:
+        """Twelve hexadecimal digits of the samples as the workers get them."""
+        digest = hashlib.sha256()
+        for batch in (self.splits.train, self.splits.validation, self.splits.test):
+            for name, array in _fields(batch).items():
+                digest.update(f"{name} {array.dtype} {array.shape}".encode())
+                digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()[:12]
+
+    def _write(self, name: str, arrays: dict[str, NDArray[Any]]) -> str:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / f"{self.task.name}-{self.seed}-{name}.npz"
+        np.savez(path, **arrays)  # type: ignore[arg-type]
+        return str(path)
+
+
+def _fields(batch: Batch) -> dict[str, NDArray[Any]]:
+    inputs = batch.inputs
+    if inputs.dtype == np.float64:
+        inputs = inputs.astype(np.float32).astype(np.float64)
+    found = {"inputs": inputs, "targets": batch.targets}
+    return found if batch.valid is None else found | {"valid": batch.valid}
+
+
+def _rounded(parameters: Arrays) -> dict[str, NDArray[Any]]:
+    return {path: a.astype(np.float32).astype(np.float64) for path, a in parameters.items()}

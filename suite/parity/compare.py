@@ -1,0 +1,88 @@
+"""Errors of one backend's values against the reference's, and where they begin.
+
+An error is normwise, ‖x - reference‖ / S. S is ‖reference‖, but for parameters' gradients the norm
+of the same sum over absolute values: cancellation makes ‖reference‖ small there without making the
+arithmetic worse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from math import isfinite
+
+import numpy as np
+from numpy.typing import NDArray
+
+from suite.parity.reference import Findings
+from suite.store.schema import Location
+from tasks.spec import ModelSpec
+
+Errors = dict[str, float]  # by part/path
+
+
+def errors(found: Findings, reference: Findings, parts: tuple[str, ...]) -> Errors:
+    """The error of every array in the named parts; infinite where one is missing, misshapen or not
+    finite.
+    """
+    result: Errors = {}
+    for key, wanted in reference.capture.items():
+        part, _, path = key.partition("/")
+        if part in parts:
+            scale = reference.scales.get(path) if part == "gradients" else None
+            result[key] = _error(found.capture.get(key), wanted, scale)
+    if "loss" in parts:
+        result["loss/loss"] = _error(np.asarray(found.loss), np.asarray(reference.loss))
+    for part, mine, theirs in (
+        ("update", found.update, reference.update),
+        ("trained", found.trained, reference.trained),
+    ):
+        if part in parts:
+            result |= {f"{part}/{p}": _error(mine.get(p), a) for p, a in theirs.items()}
+    return result
+
+
+def worst(found: Errors) -> Errors:
+    """The worst error of each part."""
+    parts: Errors = {}
+    for key, value in found.items():
+        part = key.partition("/")[0]
+        parts[part] = max(parts.get(part, 0.0), value)
+    return parts
+
+
+def locate(found: Mapping[str, float], model: ModelSpec, threshold: float) -> Location | None:
+    """The first place where an error exceeds the threshold: forward through the layers, then the
+    loss, then backward through them, then the optimizer. None if there is none.
+    """
+    for key, location in _course(model):
+        if found.get(key, 0.0) > threshold:
+            return location
+    return None
+
+
+def _course(model: ModelSpec) -> Iterator[tuple[str, Location]]:
+    places = model.places()
+    for place in places:
+        yield f"activations/{place.path}", Location(kind="layer", path=place.path)
+    yield "predictions/logits", Location(kind="layer", path=places[-1].path)
+    yield "loss/loss", Location(kind="loss", path="loss")
+    for place in reversed(places):
+        for name in place.layer.parameters():
+            path = f"{place.path}.{name}"
+            yield f"gradients/{path}", Location(kind="parameter", path=path)
+        yield f"input_gradients/{place.path}", Location(kind="layer", path=place.path)
+    for part in ("update", "trained"):
+        for path in model.parameters():
+            yield f"{part}/{path}", Location(kind="optimizer", path=path)
+
+
+def _error(
+    value: NDArray[np.float64] | None, wanted: NDArray[np.float64], scale: float | None = None
+) -> float:
+    if value is None or value.shape != wanted.shape:
+        return float("inf")
+    size = float(np.linalg.norm(wanted)) if scale is None else scale
+    error = float(np.linalg.norm(value - wanted))
+    if not isfinite(error):
+        return float("inf")
+    return error / size if size > 0 else error

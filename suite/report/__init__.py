@@ -1,0 +1,1 @@
+"""How a run is shown: tables for terminal, Markdown and disk; figures; one offline page."""

@@ -1,0 +1,204 @@
+"""The run as tidy data: one row per observation, as CSV for people and Parquet for programs."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from suite.store.run import Run
+from suite.store.schema import (
+    AccuracyRecord,
+    BlockRecord,
+    Cell,
+    Interval,
+    MemoryRecord,
+    ParityRecord,
+    ParityResult,
+    PhaseRecord,
+    Training,
+)
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets take for a formula
+
+# pandas' nullable types, so that a missing integer stays missing and a whole float stays a float.
+TEXT, WHOLE, REAL, TRUTH = "string", "Int64", "Float64", "boolean"
+CELL = {
+    "task": TEXT,
+    "phase": TEXT,
+    "backend": TEXT,
+    "execution": TEXT,
+    "precision": TEXT,
+    "device": TEXT,
+    "batch_size": WHOLE,
+}
+COMPARED = {name: CELL[name] for name in ("task", "phase", "precision", "device", "batch_size")}
+TRAINED = {name: CELL[name] for name in ("task", "backend", "execution", "precision", "device")}
+COLUMNS: dict[str, dict[str, str]] = {
+    "cells": {
+        **CELL,
+        "status": TEXT,
+        "reason": TEXT,
+        "samples_per_second": REAL,
+        **dict.fromkeys(("step_seconds", "step_seconds_low", "step_seconds_high"), REAL),
+        **dict.fromkeys(("launches", "blocks"), WHOLE),
+        "compile_seconds": REAL,
+        **dict.fromkeys(("live_bytes", "reserved_bytes", "process_bytes"), WHOLE),
+        "accuracy": REAL,
+        "test_samples": WHOLE,
+        "parity": TEXT,
+    },
+    "comparisons": {
+        **COMPARED,
+        **dict.fromkeys(("base", "new"), TEXT),
+        **dict.fromkeys(("ratio", "low", "high", "delta"), REAL),
+        "launches": WHOLE,
+        "paired": TRUTH,
+        **dict.fromkeys(("verdict", "reason"), TEXT),
+    },
+    "blocks": {
+        **CELL,
+        **dict.fromkeys(("launch", "round", "position", "steps"), WHOLE),
+        "seconds": REAL,
+        **dict.fromkeys(("cpu_per_wall", "steal", "pressure"), REAL),
+        "involuntary_switches": WHOLE,
+    },
+    "phases": {
+        "measured": TEXT,  # import, build, compile, ...; ``phase`` is the cell's
+        "seconds": REAL,
+        "launch": WHOLE,
+        **CELL,
+        "steady": TRUTH,
+        **dict.fromkeys(("samples", "facts"), TEXT),  # JSON
+    },
+    "memory": {
+        **CELL,
+        **dict.fromkeys(("live_bytes", "reserved_bytes", "process_bytes", "baseline_bytes"), WHOLE),
+    },
+    "parity": {
+        **TRAINED,
+        **dict.fromkeys(("question", "verdict", "reason"), TEXT),
+        **dict.fromkeys(("error", "threshold"), REAL),
+        **{f"location_{part}": TEXT for part in ("kind", "path", "field", "guess")},
+        "errors": TEXT,  # JSON
+    },
+    "trainings": {
+        **TRAINED,
+        **dict.fromkeys(("seed", "epochs", "steps", "batch_size"), WHOLE),
+        "seconds": REAL,
+        **dict.fromkeys(("test_accuracy", "test_loss"), REAL),
+        **dict.fromkeys(("test_correct", "test_samples"), WHOLE),
+        "data_hash": TEXT,
+    },
+    "losses": {**TRAINED, "seed": WHOLE, "step": WHOLE, "loss": REAL},
+}
+
+
+def frames(run: Run) -> dict[str, pd.DataFrame]:
+    """Every table by name; an empty one has its columns all the same."""
+    return {
+        name: pd.DataFrame(list(_rows(run, name)), columns=list(columns)).astype(columns)
+        for name, columns in COLUMNS.items()
+    }
+
+
+def write(run: Run, folder: Path) -> None:
+    """Write each table as ``NAME.csv`` and ``NAME.parquet``, whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, frame in frames(run).items():
+        # With this line end a lone \r within a text is quoted; with \n it would end the row.
+        text = _guarded(frame).to_csv(index=False, lineterminator="\r\n")
+        _put(folder / f"{name}.csv", text.encode())
+        _put(folder / f"{name}.parquet", frame.to_parquet(index=False))
+
+
+def _rows(run: Run, name: str) -> Iterator[dict[str, Any]]:
+    if name == "cells":
+        for cell in run.summary.cells:
+            yield {
+                **cell.model_dump(exclude={"step_seconds", "memory"}),
+                **_interval(cell.step_seconds),
+                **_bytes(cell.memory.model_dump()),
+            }
+    elif name == "comparisons":
+        yield from (comparison.model_dump() for comparison in run.summary.comparisons)
+    else:
+        for record in run.records:
+            match name, record:
+                case "blocks", BlockRecord():
+                    yield {**record.model_dump(), **_cell(record.cell), **dict(record.noise)}
+                case "phases", PhaseRecord():
+                    yield _phase(record)
+                case "memory", MemoryRecord():
+                    yield {**_cell(record.cell), **_bytes(record.model_dump())}
+                case "parity", ParityRecord():
+                    yield _parity(record.result)
+                case "trainings", AccuracyRecord():
+                    yield record.training.model_dump()
+                case "losses", AccuracyRecord():
+                    yield from _losses(record.training)
+
+
+def _cell(cell: Cell) -> dict[str, Any]:
+    return cell.model_dump()
+
+
+def _interval(interval: Interval | None) -> dict[str, float]:
+    if interval is None:
+        return {}
+    names = ("step_seconds", "step_seconds_low", "step_seconds_high")
+    return dict(zip(names, (interval.value, interval.low, interval.high), strict=True))
+
+
+def _bytes(sizes: dict[str, Any]) -> dict[str, Any]:
+    kinds = ("live", "reserved", "process", "baseline")
+    return {f"{kind}_bytes": sizes[kind] for kind in kinds if kind in sizes}
+
+
+def _phase(record: PhaseRecord) -> dict[str, Any]:
+    return {
+        **record.model_dump(),
+        **(_cell(record.cell) if record.cell else {"phase": None}),
+        "measured": record.phase,
+        "samples": json.dumps(record.samples),
+        "facts": json.dumps(record.facts),
+    }
+
+
+def _parity(result: ParityResult) -> dict[str, Any]:
+    location = dict(result.location) if result.location else {}
+    return {
+        **result.model_dump(),
+        **{f"location_{part}": value for part, value in location.items()},
+        "errors": json.dumps(result.errors),
+    }
+
+
+def _losses(training: Training) -> Iterator[dict[str, Any]]:
+    shared = {name: getattr(training, name) for name in (*TRAINED, "seed")}
+    for step, loss in enumerate(training.losses):
+        yield {**shared, "step": step, "loss": loss}
+
+
+def _guarded(frame: pd.DataFrame) -> pd.DataFrame:
+    """Text that a spreadsheet would run as a formula gets an apostrophe in front."""
+    frame = frame.copy()
+    for name in frame.columns:
+        if frame[name].dtype == TEXT:
+            risky = frame[name].str.startswith(FORMULA_STARTS).fillna(False)
+            frame[name] = frame[name].mask(risky, "'" + frame[name])
+    return frame
+
+
+def _put(path: Path, content: bytes) -> None:
+    """Beside it first, then in its place: a reader never finds half a file."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_bytes(content)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,169 @@
+"""A run as one page that needs no network: everything that it shows lies inside it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+from collections import Counter
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from suite.report import words
+from suite.report.columns import ARM, COMPARISON, RESULTS, SETTING
+from suite.report.figures import arm_styles, figures
+from suite.report.findings import groups
+from suite.store.run import Run
+from suite.store.schema import ComparisonSummary, ParityResult, Summary
+
+HERE = Path(__file__).parent
+NARROWEST_SPAN, WIDEST_SPAN = math.log(1.25), math.log(8)  # of the axis that ratios stand on
+PARITY_GOOD = ("same", "precision_loss")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RatioBar:
+    """Where a comparison's interval stands on the shared logarithmic axis, in percent of it."""
+
+    value: float
+    low: float
+    high: float
+    band_low: float
+    band_high: float
+
+
+def render(run: Run) -> str:
+    """The page as HTML."""
+    summary = run.summary
+    script, plotly = (HERE / "page.js").read_text("utf-8"), get_plotlyjs()
+    found = groups(summary)
+    cells = [arm.cell for group in found for arm in group.arms]
+    settings = {(cell.precision, cell.device) for cell in cells}
+    span = _span(summary.comparisons)
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            run=run,
+            manifest=run.manifest,
+            machine=run.environment,
+            summary=summary,
+            groups=found,
+            columns=[*COMPARISON, *(SETTING if len(settings) > 1 else []), *ARM, *RESULTS],
+            setting=", ".join(settings.pop()) if len(settings) == 1 else None,
+            unmeasured=[cell for cell in cells if cell.status != "ok"],
+            styles=arm_styles(run),
+            measured=list(dict.fromkeys(cell.arm for cell in summary.cells if cell.status == "ok")),
+            sections=figures(run),
+            bars=[_bar(comparison, span) for comparison in summary.comparisons],
+            findings=_findings(run),
+            missing_memory=_missing_memory(summary),
+            notes=[*summary.notes, *(f"damaged record: {line}" for line in run.damaged)],
+            style=Markup((HERE / "page.css").read_text("utf-8")),
+            plotly=Markup(plotly),
+            script=Markup(script),
+            script_sources=" ".join(_source(text) for text in (plotly, script)),
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["words"] = words
+    environment.filters["embedded"] = _embedded
+    return environment
+
+
+def _embedded(plot: Any) -> Markup:
+    """A figure as JSON that no text within it can break out of."""
+    return Markup(str(plot.to_json()).replace("<", "\\u003c"))
+
+
+def _source(script: str) -> str:
+    """What lets the browser run this script and no other."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return f"'sha256-{digest}'"
+
+
+def _span(comparisons: list[ComparisonSummary]) -> float:
+    """How far the axis of ratios reaches to each side of 1, as a logarithm."""
+    reached = [abs(math.log(ratio)) for c in comparisons for ratio in (c.low, c.high) if ratio > 0]
+    return min(max([NARROWEST_SPAN, *(1.05 * each for each in reached)]), WIDEST_SPAN)
+
+
+def _bar(comparison: ComparisonSummary, span: float) -> RatioBar:
+    def place(ratio: float) -> float:
+        share = math.log(ratio) / span if ratio > 0 else -1
+        return round(50 + 50 * max(-1.0, min(1.0, share)), 2)
+
+    return RatioBar(
+        value=place(comparison.ratio),
+        low=place(comparison.low),
+        high=place(comparison.high),
+        band_low=place(1 - comparison.delta),
+        band_high=place(1 + comparison.delta),
+    )
+
+
+def _findings(run: Run) -> list[tuple[str, str, str]]:
+    """What to know before reading on: (kind, title, sentence) each."""
+    return [_sureness(run), _parity(run.summary.parity), _measured(run.summary)]
+
+
+def _sureness(run: Run) -> tuple[str, str, str]:
+    comparisons = run.summary.comparisons
+    delta = f"Differences below {100 * run.manifest.delta:g} % count as none."
+    if not comparisons:
+        return ("caution", "Nothing was compared", "No two arms of a comparison were measured.")
+    launches = min(comparison.launches for comparison in comparisons)
+    if caution := words.first_look(launches):
+        text = f"Fresh starts differ, and so few can't show by how much: repeat with more. {delta}"
+        return ("caution", f"{caution[0].upper()}{caution[1:]}", text)
+    text = f"Every interval is a 95 % interval over fresh starts of all backends. {delta}"
+    return ("good", f"{launches} launches", text)
+
+
+def _parity(results: list[ParityResult]) -> tuple[str, str, str]:
+    if not results:
+        return ("caution", "Parity was not checked", "So no speed is ranked.")
+    good = sum(result.verdict in PARITY_GOOD for result in results)
+    wrong = dict.fromkeys(
+        f"{result.task} in {result.backend} ({words.spaced(result.verdict)})"
+        for result in results
+        if result.verdict not in PARITY_GOOD
+    )
+    title = f"Parity: {good} of {len(results)} checks passed"
+    if not wrong:
+        return ("good", title, "All compute the same function, so their speeds can be compared.")
+    return ("bad", title, f"Not passed, so not ranked: {words.listed(list(wrong))}.")
+
+
+def _measured(summary: Summary) -> tuple[str, str, str]:
+    amounts = Counter(cell.status for cell in summary.cells)
+    title = f"{amounts.pop('ok', 0)} of {len(summary.cells)} cells measured"
+    if not amounts:
+        return ("good", title, "Nothing is missing.")
+    rest = [f"{amount} {words.spaced(status)}" for status, amount in amounts.items()]
+    kind = "bad" if "failed" in amounts else "caution"
+    return (kind, title, f"The others: {words.listed(rest)}. Each says why.")
+
+
+def _missing_memory(summary: Summary) -> list[str]:
+    return [
+        kind
+        for kind in ("process", "live", "reserved")
+        if all(getattr(cell.memory, kind) is None for cell in summary.cells)
+    ]

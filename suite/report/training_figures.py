@@ -1,0 +1,145 @@
+"""The figures of the trainings: test accuracies, loss and validation curves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import plotly.graph_objects as go
+
+from suite.report import words
+from suite.report.drawing import Figure, Mark, beside, frame, label, marker, marks, rows_frame
+from suite.report.styles import Style
+from suite.store.schema import Training
+
+POINTS_PER_CURVE = 300  # more can't be seen, and makes the page heavy
+
+Curve = tuple[list[float], list[float]]
+
+
+def accuracy_figures(
+    trainings: list[Training], looks: dict[tuple[str, str], Style]
+) -> list[Figure]:
+    """Test accuracies of all tasks, then two curves per task."""
+    tasks: dict[str, list[Training]] = {}
+    for training in trainings:
+        tasks.setdefault(training.task, []).append(training)
+    drawn = [_test_accuracy(tasks, looks)]
+    for number, (task, ours) in enumerate(tasks.items()):
+        heads = ["arm", "seed", "epoch", "mean training loss", "validation accuracy"]
+        rows = [row for training in ours for row in _epochs(training)]
+        loss = _curves(ours, looks, _loss, "step", "loss")
+        validation = _curves(ours, looks, _validation, "epoch", "%")
+        validation.update_traces(mode="lines+markers")
+        averaged = max(_bin_steps(training) for training in ours)
+        drawn += [
+            Figure(
+                name=f"loss-{number}",
+                title=f"{task}: training loss",
+                caption=f"Means of {averaged} steps." if averaged > 1 else "Every step.",
+                plot=loss,
+                heads=heads,
+                rows=rows,
+            ),
+            Figure(
+                name=f"validation-{number}",
+                title=f"{task}: validation accuracy",
+                caption="After each epoch; a line per seed.",
+                plot=validation,
+                heads=heads,
+                rows=rows,
+            ),
+        ]
+    return drawn
+
+
+def _test_accuracy(tasks: dict[str, list[Training]], looks: dict[tuple[str, str], Style]) -> Figure:
+    plot = rows_frame([label(task) for task in tasks], "test accuracy, %")
+    points: dict[tuple[str, str], list[Mark]] = {}
+    rows = []
+    for row, ours in enumerate(tasks.values()):
+        for position, training in enumerate(ours):
+            at = words.accuracy_interval(training)
+            low, high = words.percent(at.low), words.percent(at.high)
+            text = f"{label(_name(training))}: {words.percent(at.value)} ({low} to {high})"
+            points.setdefault((training.backend, training.execution), []).append(
+                (
+                    beside(row, position, len(ours)),
+                    (100 * at.value, 100 * at.low, 100 * at.high),
+                    text,
+                )
+            )
+            share = f"{training.test_correct:,} of {training.test_samples:,}"
+            rows.append([training.task, _name(training), share, words.percent(at.value), low, high])
+    for key, marked in points.items():
+        plot.add_trace(marks(marked, looks[key]))
+    return Figure(
+        name="test-accuracy",
+        title="Test accuracy",
+        caption="Bars: what so few test samples leave open (95 %). One mark per seed.",
+        plot=plot,
+        heads=["task", "training", "correct", "test accuracy", "low", "high"],
+        rows=rows,
+    )
+
+
+def _curves(
+    trainings: list[Training],
+    looks: dict[tuple[str, str], Style],
+    curve: Callable[[Training], Curve],
+    x_title: str,
+    y_title: str,
+) -> go.Figure:
+    plot = frame(x_title, y_title)
+    for training in trainings:
+        style = looks[(training.backend, training.execution)]
+        x, y = curve(training)
+        plot.add_scatter(
+            x=x,
+            y=y,
+            mode="lines",
+            line={"color": style.colour, "width": 1.8, "dash": style.dash},
+            marker=marker(style, 6),
+            name=label(_name(training)),
+            hoverinfo="name+x+y",
+            hoverlabel={"namelength": -1},
+        )
+    return plot
+
+
+def _name(training: Training) -> str:
+    return f"{training.backend} {training.execution}, seed {training.seed}"
+
+
+def _validation(training: Training) -> Curve:
+    curve = training.validation_accuracies
+    return [float(epoch + 1) for epoch in range(len(curve))], [100 * share for share in curve]
+
+
+def _loss(training: Training) -> Curve:
+    width = _bin_steps(training)
+    means = _means(training.losses, width)
+    return [width * (number + 0.5) for number in range(len(means))], means
+
+
+def _bin_steps(training: Training) -> int:
+    return -(-len(training.losses) // POINTS_PER_CURVE) or 1
+
+
+def _means(values: list[float], width: int) -> list[float]:
+    bins = [values[start : start + width] for start in range(0, len(values), width)]
+    return [sum(each) / len(each) for each in bins]
+
+
+def _epochs(training: Training) -> list[list[str]]:
+    steps = max(1, len(training.losses) // max(training.epochs, 1))
+    losses = _means(training.losses, steps)
+    return [
+        [
+            f"{training.backend} {training.execution}",
+            str(training.seed),
+            str(epoch + 1),
+            words.number(losses[epoch]) if epoch < len(losses) else words.NOT_AVAILABLE,
+            words.percent(accuracy),
+        ]
+        for epoch, accuracy in enumerate(training.validation_accuracies)
+    ]

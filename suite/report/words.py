@@ -1,0 +1,137 @@
+"""Numbers and verdicts as people read them. What is not available is ``n/a``, never 0."""
+
+from __future__ import annotations
+
+import math
+
+from suite.store.schema import CellSummary, ComparisonSummary, Interval, Training
+
+NOT_AVAILABLE = "n/a"
+MIBIBYTE = 2**20
+FIRST_LOOK_LAUNCHES = 3  # fewer launches than this can't tell launch effects from differences
+
+
+def plain(text: str) -> str:
+    """Text without what a terminal would obey: worker messages may hold escape sequences."""
+    return "".join(sign if sign.isprintable() else " " for sign in text)
+
+
+def number(value: float | None) -> str:
+    """About three significant digits, thousands apart."""
+    if value is None:
+        return NOT_AVAILABLE
+    if abs(value) < 0.001:
+        return f"{value:.2g}"
+    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
+    return f"{value:,.{digits}f}"
+
+
+def rate(cell: CellSummary) -> str:
+    """Samples per second and the half-width of its 95 % interval, relative."""
+    if cell.samples_per_second is None:
+        return NOT_AVAILABLE
+    width = relative_half_width(cell.step_seconds)
+    spread = "" if width is None else f" ±{100 * width:.{0 if width >= 0.1 else 1}f} %"
+    return f"{number(cell.samples_per_second)}{spread}"
+
+
+def relative_half_width(interval: Interval | None) -> float | None:
+    """The larger side of an interval as a share of its value."""
+    if interval is None or interval.value <= 0:
+        return None
+    return max(interval.high - interval.value, interval.value - interval.low) / interval.value
+
+
+def milliseconds(interval: Interval | None) -> str:
+    """A step's time in ms."""
+    return number(None if interval is None else 1000 * interval.value)
+
+
+def mebibytes(size_bytes: int | None) -> str:
+    """Bytes in MiB."""
+    return number(None if size_bytes is None else size_bytes / MIBIBYTE)
+
+
+def percent(share: float | None) -> str:
+    """A share with one decimal."""
+    return NOT_AVAILABLE if share is None else f"{100 * share:.1f} %"
+
+
+def accuracy(cell: CellSummary) -> str:
+    """A test accuracy is worth what its samples are worth, so both are told."""
+    if cell.accuracy is None or cell.test_samples is None:
+        return percent(cell.accuracy)
+    return f"{percent(cell.accuracy)} of {cell.test_samples:,}"
+
+
+def accuracy_interval(training: Training) -> Interval:
+    """Test accuracy with Wilson's 95 % interval, which stays inside 0 and 1."""
+    z, samples = 1.96, training.test_samples
+    share = training.test_correct / samples
+    centre = (share + z * z / (2 * samples)) / (1 + z * z / samples)
+    spread = math.sqrt(share * (1 - share) / samples + z * z / (4 * samples**2))
+    half = spread * z / (1 + z * z / samples)
+    return Interval(value=share, low=min(share, centre - half), high=max(share, centre + half))
+
+
+def error(value: float | None) -> str:
+    """A numerical error: its order of magnitude is what matters."""
+    return NOT_AVAILABLE if value is None else "0" if value == 0 else f"{value:.1e}"
+
+
+def spaced(word: str | None) -> str:
+    """A status or verdict of the schema as words: ``not_supported`` is ``not supported``."""
+    return NOT_AVAILABLE if word is None else word.replace("_", " ")
+
+
+def ratio(comparison: ComparisonSummary) -> str:
+    """Time NEW / time BASE with its 95 % interval."""
+    return times(Interval(value=comparison.ratio, low=comparison.low, high=comparison.high))
+
+
+def times(interval: Interval) -> str:
+    """A ratio with its interval: ``1.74 (1.69 to 1.80)``."""
+    return f"{interval.value:.2f} ({interval.low:.2f} to {interval.high:.2f})"
+
+
+def times_as_long(interval: Interval) -> str:
+    """A ratio of times in words: ``1.74 × as long (1.69 to 1.80)``."""
+    return f"{interval.value:.2f} × as long ({interval.low:.2f} to {interval.high:.2f})"
+
+
+def verdict(comparison: ComparisonSummary) -> str:
+    """The verdict about NEW, with the threshold it was held against."""
+    if comparison.verdict is None:
+        return "no verdict"
+    return f"{comparison.verdict} (δ {100 * comparison.delta:g} %)"
+
+
+def sentence(comparison: ComparisonSummary) -> str:
+    """What a comparison found, in words."""
+    new, base = comparison.new, comparison.base
+    match comparison.verdict:
+        case "FASTER" | "SLOWER":
+            return f"{new} is {comparison.verdict.lower()} than {base}"
+        case "EQUIVALENT":
+            return f"{new} is as fast as {base}"
+        case "INCONCLUSIVE":
+            return f"{new} and {base}: undecided"
+        case _:
+            return f"{new} and {base}: no verdict"
+
+
+def first_look(launches: int) -> str:
+    """The caution that goes with few launches, else nothing."""
+    if launches >= FIRST_LOOK_LAUNCHES:
+        return ""
+    return f"first look: {count(launches, 'launch', 'launches')}"
+
+
+def count(amount: int, one: str, many: str) -> str:
+    """``1 launch``, ``2 launches``."""
+    return f"{amount:,} {one if amount == 1 else many}"
+
+
+def listed(names: list[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -1,0 +1,184 @@
+"""Does what a plan says: stages one after the other, each unit's records kept as they come."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import replace
+from pathlib import Path
+from secrets import token_hex
+
+from suite.accuracy import training
+from suite.crew import Crew, Roster
+from suite.material import Material
+from suite.measure import memory_pass, timing
+from suite.parity import gate
+from suite.parity.reference import Reference
+from suite.plan import REFERENCE, Lane, Plan, comparisons
+from suite.progress import Reporter
+from suite.store.directory import RunDirectory, read_records
+from suite.store.schema import Cell, FailureRecord, PhaseRecord, Record
+from suite.work import Sink, Stage, Track, Unit
+from suite.worker.discovery import Arm
+
+
+class Stopped(Exception):
+    """The run was interrupted while this unit was at work."""
+
+
+def run(plan: Plan, arms: Sequence[Arm], store: RunDirectory, reporter: Reporter) -> None:
+    """Do every unit that the run directory does not have yet. KeyboardInterrupt ends all workers;
+    what was finished before is kept.
+    """
+    roster = Roster()
+    with tempfile.TemporaryDirectory(prefix="tribench-") as folder:
+        files, logs = Path(folder), store.path / "logs"
+        with Crew(roster, logs, "parity") as oracle:
+            reference = Reference(reference_lane(arms), oracle, files)
+            perform(stages(plan, reference, files, store), store, roster, reporter)
+
+
+def stages(plan: Plan, reference: Reference, files: Path, store: RunDirectory) -> list[Stage]:
+    """Parity first: what is not the same function is not ranked."""
+    able = [lane for lane in plan.lanes if lane.refused is None]
+    cells = [(lane, cell) for lane in able for cell in plan.cells(lane)]
+    seeded = [[Material(task, seed, files) for task in plan.tasks] for seed in plan.seeds]
+    materials = {material.task.name: material for material in seeded[0]}
+    lane_of = {cell: lane for lane, cell in cells}
+    groups = [[(lane_of[c], c) for c in g] for g in comparisons(lane_of)]
+    failed = timing.Failed(_failed_before(store))
+    questions = parity_lanes(plan.lanes)
+    return [
+        Stage(name="plan", at_once=1, tracks=_refusals(plan)),
+        Stage(
+            name="parity",
+            at_once=2,
+            tracks=gate.tracks(questions, list(materials.values()), reference, files),
+        ),
+        Stage(
+            name="timing",
+            at_once=1,
+            tracks=tuple(
+                timing.track(launch, groups, materials, failed, plan.seeds[0])
+                for launch in range(plan.launches)
+            ),
+        ),
+        Stage(name="memory", at_once=2, tracks=memory_pass.tracks(cells, materials)),
+        Stage(
+            name="accuracy",
+            at_once=2,
+            tracks=training.tracks(able, [m for materials in seeded for m in materials]),
+        ),
+    ]
+
+
+def perform(
+    stages: Sequence[Stage], store: RunDirectory, roster: Roster, reporter: Reporter
+) -> None:
+    """Do the units of these stages that are not done."""
+    records, _ = read_records(store.path)
+    done = {record.unit for record in records}
+    left = [
+        (stage, [replace(t, units=_left(t, done)) for t in stage.tracks if _left(t, done)])
+        for stage in stages
+    ]
+    for stage, tracks in left:
+        reporter.expect(sum(u.cost_seconds for t in tracks for u in t.units) / stage.at_once)
+    for stage, tracks in left:
+        _stage(stage, tracks, store, roster, reporter)
+
+
+def parity_lanes(lanes: Sequence[Lane]) -> list[Lane]:
+    """Each lane as the questions of parity need it: in float64, and in its own precision."""
+    asked: dict[tuple[str, str, str], Lane] = {}
+    for lane in lanes:
+        for precision in ("float64", lane.precision):
+            if precision in gate.QUESTIONS:
+                key = (lane.arm.name, lane.execution, precision)
+                asked.setdefault(key, replace(lane, precision=precision))
+    return list(asked.values())
+
+
+def reference_lane(arms: Sequence[Arm]) -> Lane:
+    """Where the reference runs."""
+    arm = next(arm for arm in arms if arm.name == REFERENCE)
+    return Lane(arm=arm, execution="eager", precision="float64", device="cpu")
+
+
+def _stage(
+    stage: Stage,
+    tracks: Sequence[Track],
+    store: RunDirectory,
+    roster: Roster,
+    reporter: Reporter,
+) -> None:
+    with ThreadPoolExecutor(stage.at_once, thread_name_prefix=stage.name) as pool:
+        futures = [
+            pool.submit(_track, track, stage.at_once, store, roster, reporter) for track in tracks
+        ]
+        try:
+            wait(futures, return_when=FIRST_EXCEPTION)
+            for future in futures:
+                if future.done():
+                    future.result()
+        except BaseException:
+            roster.end()
+            for future in futures:
+                future.cancel()
+            raise
+
+
+def _track(
+    track: Track, at_once: int, store: RunDirectory, roster: Roster, reporter: Reporter
+) -> None:
+    with Crew(roster, store.path / "logs", track.suffix) as crew:
+        for unit in track.units:
+            reporter.start(unit.what)
+            _do(unit, crew, store, roster)
+            reporter.finish(unit.what, unit.cost_seconds / at_once)
+
+
+def _do(unit: Unit, crew: Crew, store: RunDirectory, roster: Roster) -> None:
+    def write(record: Record) -> None:
+        # A worker that was ended because the run stops has not failed.
+        if roster.stopping.is_set():
+            raise Stopped
+        store.append(record)
+
+    sink = Sink(unit.name, token_hex(4), write)
+    began = time.monotonic()
+    unit.do(crew, sink)
+    seconds = time.monotonic() - began
+    write(PhaseRecord(unit=sink.unit, attempt=sink.attempt, phase="unit", seconds=seconds))
+
+
+def _left(track: Track, done: set[str]) -> tuple[Unit, ...]:
+    return tuple(unit for unit in track.units if unit.name not in done)
+
+
+def _refusals(plan: Plan) -> tuple[Track, ...]:
+    """A unit that records the cells which cannot be run at all."""
+
+    def do(crew: Crew, sink: Sink) -> None:
+        for lane in plan.lanes:
+            if lane.refused is not None:
+                status, reason = lane.refused
+                for cell in plan.cells(lane):
+                    sink.emit(
+                        FailureRecord,
+                        stage="plan",
+                        status=status,
+                        reason=reason,
+                        cell=cell,
+                    )
+
+    unit = Unit(name="plan", what="planning", cost_seconds=0.1, do=do)
+    return (Track(suffix="plan", units=(unit,)),)
+
+
+def _failed_before(store: RunDirectory) -> set[Cell]:
+    records, _ = read_records(store.path)
+    failures = [r for r in records if isinstance(r, FailureRecord) and r.stage == "timing"]
+    return {record.cell for record in failures if record.cell is not None}

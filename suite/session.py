@@ -1,0 +1,161 @@
+"""A run from its options to its directory: begun, gone on with, closed, read back."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from datetime import UTC, datetime
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from suite import catalogue
+from suite.measure.verdict import DELTA
+from suite.plan import Choice, Plan, make
+from suite.report import page, tables
+from suite.store import directory
+from suite.store.directory import RunDirectory, StoreError
+from suite.store.fingerprint import fingerprint, version
+from suite.store.run import Run
+from suite.store.schema import Environment, Manifest, PhaseRecord
+from suite.summary import summarise
+from suite.worker.discovery import Arm
+from tasks.codec import spec_hash
+
+
+def begin(
+    plan: Plan, choice: Choice, arms: Sequence[Arm], output: Path, command: str
+) -> RunDirectory:
+    """A new run directory with its manifest and environment."""
+    manifest = Manifest(
+        id=directory.new_id(),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        tribench=version(),
+        command=command,
+        label=plan.label,
+        profile=plan.profile,
+        launches=plan.launches,
+        seeds=list(plan.seeds),
+        delta=DELTA,
+        choice=asdict(choice),
+        tasks=_tasks(plan),
+        cells=[cell for lane in plan.lanes for cell in plan.cells(lane)],
+        complete=False,
+    )
+    store = directory.create(output, manifest.id)
+    store.write("manifest.json", manifest)
+    store.write("environment.json", fingerprint(arms, choice.device))
+    return store
+
+
+def choice_of(path: Path) -> Choice:
+    """The options that a run was begun with."""
+    typed = directory.read_manifest(path).choice
+    known = {field.name for field in fields(Choice)}
+    if typed.keys() != known:
+        raise StoreError(f"{path} was begun by another version and cannot be resumed")
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in typed.items()
+    }
+    return Choice(**values)
+
+
+def go_on(path: Path, plan: Plan, arms: Sequence[Arm]) -> RunDirectory:
+    """Open a run to finish it; StoreError if it would now measure something else."""
+    manifest, environment = directory.read_manifest(path), directory.read_environment(path)
+    if [cell for lane in plan.lanes for cell in plan.cells(lane)] != manifest.cells:
+        raise StoreError(f"{path} cannot be resumed: other backends or tasks are there now")
+    if _tasks(plan) != manifest.tasks:
+        raise StoreError(f"{path} cannot be resumed: its tasks have changed")
+    now: Environment = fingerprint(arms, manifest.cells[0].device if manifest.cells else "cpu")
+    if now.backends != environment.backends:
+        raise StoreError(f"{path} cannot be resumed: its frameworks have other versions now")
+    return RunDirectory(path)
+
+
+def close(store: RunDirectory, complete: bool) -> Run:
+    """Write what is made from the records, and the manifest's last word."""
+    manifest = directory.read_manifest(store.path).model_copy(update={"complete": complete})
+    records, damaged = directory.read_records(store.path)
+    facts: dict[str, dict[str, str]] = {}
+    for record in records:
+        if isinstance(record, PhaseRecord) and record.cell is not None and record.facts:
+            arm = f"{record.cell.backend} {record.cell.execution}"
+            facts[arm] = facts.get(arm, {}) | record.facts
+    environment = directory.read_environment(store.path).model_copy(update={"facts": facts})
+    run = Run(
+        path=store.path,
+        manifest=manifest,
+        environment=environment,
+        records=records,
+        damaged=damaged,
+        summary=summarise(manifest, records, damaged),
+    )
+    store.write("environment.json", environment)
+    render(run)
+    store.write("summary.json", run.summary)
+    store.write("manifest.json", manifest)
+    return run
+
+
+def render(run: Run) -> None:
+    """Tables, Markdown and page, from what is in the run."""
+    tables.write(run, run.path / "tables")
+    directory.write_whole(run.path / "summary.md", tables.markdown(run.summary))
+    directory.write_whole(run.path / "page.html", page.render(run))
+
+
+def read(path: Path) -> Run:
+    """A run as its records tell it now."""
+    manifest, environment = directory.read_manifest(path), directory.read_environment(path)
+    records, damaged = directory.read_records(path)
+    return Run(
+        path=path,
+        manifest=manifest,
+        environment=environment,
+        records=records,
+        damaged=damaged,
+        summary=summarise(manifest, records, damaged),
+    )
+
+
+def plan_of(choice: Choice, arms: Sequence[Arm]) -> Plan:
+    """The plan, with every task there is."""
+    return make(choice, catalogue.tasks(), arms)
+
+
+def command(choice: Choice, pythons: Mapping[str, str]) -> str:
+    """The line that repeats a run; interpreters by name, not path."""
+    words = ["tribench", "run", "--profile", choice.profile, "--device", choice.device]
+    for option, values in (
+        ("--task", choice.tasks),
+        ("--backend", choice.backends),
+        ("--execution", choice.executions),
+        ("--precision", choice.precisions),
+        ("--batch-size", choice.batch_sizes),
+    ):
+        words += [word for value in values for word in (option, str(value))]
+    for option, value in (
+        ("--seed", choice.seed or None),
+        ("--launches", choice.launches),
+        ("--seeds", choice.seeds),
+    ):
+        words += [] if value is None else [option, str(value)]
+    for name, path in pythons.items():
+        words += ["--python", f"{name}={Path(path).name}"]
+    return shlex.join(words)
+
+
+def _tasks(plan: Plan) -> dict[str, dict[str, str | int]]:
+    return {
+        task.name: {
+            "spec": spec_hash(task),
+            "data": task.data.name,
+            "batch_size": task.batch_size,
+            "epochs": task.epochs,
+            "parameters": sum(prod(p.shape) for p in task.model.parameters().values()),
+            "flops": task.model.flops(),
+        }
+        for task in plan.tasks
+    }

@@ -1,0 +1,1 @@
+"""What a run leaves behind: its schema, its directory, and the fingerprint of its machine."""

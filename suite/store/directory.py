@@ -1,0 +1,175 @@
+"""The run directory: written while the run goes on, readable at any moment.
+
+    manifest.json      what was set out to do, and whether it is complete
+    environment.json   the machine and the software
+    records.jsonl      one record a line, appended as it is made, each with a checksum
+    summary.json page.html summary.md tables/   made from the records at the end
+    logs/              what the workers printed
+
+A line's checksum is the first 16 hexadecimal digits of the SHA-256 of its JSON without the
+checksum, keys sorted, no spaces.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import tempfile
+import threading
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from suite.store.schema import (
+    RUN_SCHEMA,
+    AnyRecord,
+    Environment,
+    Manifest,
+    PhaseRecord,
+    Record,
+)
+
+M = TypeVar("M", bound=BaseModel)
+RECORD: TypeAdapter[AnyRecord] = TypeAdapter(AnyRecord)
+
+
+class StoreError(ValueError):
+    """A run directory that cannot be written or read, and why."""
+
+
+def new_id() -> str:
+    """UTC time and eight random hexadecimal digits."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+
+
+class RunDirectory:
+    """An open run directory. One process at a time may hold it; its threads may share it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.guard = threading.Lock()
+        try:
+            self.file = (path / "records.jsonl").open("ab")
+            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StoreError(f"{path} is in use by another tribench") from None
+        except OSError as error:
+            raise StoreError(f"{path} cannot be written: {error.strerror}") from None
+        if self.file.tell() and not _ends_in_newline(path / "records.jsonl"):
+            self.file.write(b"\n")  # a write that was cut off stays a damaged line of its own
+
+    def append(self, record: Record) -> None:
+        """Add a record; it is in the file when this returns."""
+        data = record.model_dump(mode="json")
+        line = json.dumps(data | {"checksum": checksum(data)}, ensure_ascii=False) + "\n"
+        with self.guard:
+            self.file.write(line.encode())
+            self.file.flush()
+
+    def write(self, name: str, content: BaseModel) -> None:
+        """Write a JSON file whole or not at all."""
+        text = content.model_dump_json(by_alias=True, indent=1)
+        write_whole(self.path / name, text + "\n")
+
+    def close(self) -> None:
+        """Let others have it."""
+        os.fsync(self.file.fileno())
+        self.file.close()
+
+    def __enter__(self) -> RunDirectory:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+def check(output: Path) -> None:
+    """Raise StoreError if no run can be written under this folder."""
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=output):
+            pass
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise StoreError(f"no run can be written under {output}: {why}") from None
+
+
+def create(output: Path, run_id: str) -> RunDirectory:
+    """Make a new run directory; StoreError if that cannot be."""
+    path = output / run_id
+    try:
+        (path / "logs").mkdir(parents=True)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise StoreError(f"no run can be written under {output}: {why}") from None
+    return RunDirectory(path)
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest of a run directory; StoreError if there is none that can be read."""
+    return _read(path / "manifest.json", Manifest)
+
+
+def read_environment(path: Path) -> Environment:
+    """The environment of a run directory."""
+    return _read(path / "environment.json", Environment)
+
+
+def read_records(path: Path) -> tuple[list[AnyRecord], list[str]]:
+    """The records of finished units, and a line about every damaged one."""
+    found: list[AnyRecord] = []
+    damaged = []
+    lines = (path / "records.jsonl").read_bytes().splitlines()
+    for number, line in enumerate(lines, start=1):
+        try:
+            data = json.loads(line)
+            if data.pop("checksum", None) != checksum(data):
+                raise ValueError("its checksum does not fit")
+            found.append(RECORD.validate_python(data))
+        except (ValueError, AttributeError, ValidationError) as error:
+            why = str(error).splitlines()[0]
+            damaged.append(f"records.jsonl line {number} was left out: {why}")
+    closed = {
+        (r.unit, r.attempt) for r in found if isinstance(r, PhaseRecord) and r.phase == "unit"
+    }
+    return [r for r in found if (r.unit, r.attempt) in closed], damaged
+
+
+def checksum(data: dict[str, Any]) -> str:
+    """See the module's docstring."""
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return sha256(text.encode()).hexdigest()[:16]
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write beside, then rename: a reader sees the old file or the new one."""
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+def _ends_in_newline(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read() == b"\n"
+
+
+def _read(path: Path, kind: type[M]) -> M:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StoreError(f"{path.parent} is no run: {path.name}: {error.strerror}") from None
+    except ValueError:
+        raise StoreError(f"{path} is damaged: not JSON") from None
+    schema = data.get("schema", RUN_SCHEMA) if isinstance(data, dict) else None
+    if schema != RUN_SCHEMA:
+        raise StoreError(f"{path} has schema {schema!r}; this tribench reads {RUN_SCHEMA}")
+    try:
+        return kind.model_validate(data)
+    except ValidationError as error:
+        raise StoreError(f"{path} is damaged: {error.errors()[0]['msg']}") from None

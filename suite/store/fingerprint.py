@@ -1,0 +1,60 @@
+"""The machine and the software that a run's numbers belong to; nothing personal."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+import cpuinfo
+import psutil
+
+from suite.store.schema import Environment
+from suite.worker import environment
+from suite.worker.discovery import Arm
+
+
+def version() -> str:
+    """tribench's own version; that of the checkout's pyproject.toml if it is not installed."""
+    try:
+        return metadata.version("tribench")
+    except metadata.PackageNotFoundError:
+        import tomllib
+
+        text = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+        return str(tomllib.loads(text)["project"]["version"])
+
+
+def fingerprint(arms: Sequence[Arm], device: str) -> Environment:
+    """What is known before the first worker starts."""
+    return Environment(
+        cpu=str(cpuinfo.get_cpu_info().get("brand_raw", platform.processor() or "unknown")),
+        cores=os.cpu_count() or 1,
+        threads=environment.threads(),
+        memory_bytes=psutil.virtual_memory().total,
+        system=f"{platform.system()} {platform.release()} {platform.machine()}",
+        container=Path("/.dockerenv").exists() or Path("/run/.containerenv").exists(),
+        gpus=gpus(),
+        settings=environment.settings(device),
+        coordinator={
+            "python": platform.python_version(),
+            "tribench": version(),
+            "numpy": metadata.version("numpy"),
+        },
+        backends={arm.name: dict(arm.adapter.versions) for arm in arms if arm.why is None},
+    )
+
+
+def gpus() -> list[str]:
+    """The NVIDIA devices and their driver; empty if there are none that can be asked."""
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+        driver = pynvml.nvmlSystemGetDriverVersion()
+        handles = map(pynvml.nvmlDeviceGetHandleByIndex, range(pynvml.nvmlDeviceGetCount()))
+        return [f"{pynvml.nvmlDeviceGetName(handle)}, driver {driver}" for handle in handles]
+    except pynvml.NVMLError:
+        return []

@@ -1,0 +1,22 @@
+"""A run read back from its directory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from suite.store.schema import AnyRecord, Environment, Manifest, Summary
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """Everything that a run directory holds. ``records`` are those of finished units only;
+    ``damaged`` has a line for each record that could not be read.
+    """
+
+    path: Path
+    manifest: Manifest
+    environment: Environment
+    records: list[AnyRecord]
+    damaged: list[str]
+    summary: Summary

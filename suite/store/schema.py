@@ -1,0 +1,305 @@
+"""Everything that a run writes, as pydantic models: records, manifest, environment, summary.
+
+Seconds, bytes and samples are plain numbers in those units; None means "not available", never 0.
+A backend's name may carry an arm's label (``torch@old``). Unknown fields are refused, so that a
+typing error cannot pass for data.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+RUN_SCHEMA = "tribench/run/1"
+PARITY_SCHEMA = "tribench/parity/1"
+
+Status = Literal["ok", "failed", "not_supported", "not_available", "not_stationary"]
+Phase = Literal["train", "infer"]
+Verdict = Literal["EQUIVALENT", "FASTER", "SLOWER", "INCONCLUSIVE"]
+ParityVerdict = Literal[
+    "same", "different", "precision_loss", "not_supported", "not_available", "failed"
+]
+
+
+class Model(BaseModel):
+    """Frozen, and closed to unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Cell(Model):
+    """One measured combination."""
+
+    task: str
+    phase: Phase
+    backend: str
+    execution: str
+    precision: str
+    device: str
+    batch_size: int
+
+    @property
+    def comparison(self) -> tuple[str, str, str, str, int]:
+        """Cells that share this are ranked against each other."""
+        return (self.task, self.phase, self.precision, self.device, self.batch_size)
+
+    @property
+    def arm(self) -> tuple[str, str]:
+        """What tells the cells of a comparison apart."""
+        return (self.backend, self.execution)
+
+
+class Noise(Model):
+    """What else the machine did during a block; see suite.measure.noise."""
+
+    cpu_per_wall: float | None
+    steal: float | None
+    pressure: float | None
+    involuntary_switches: int | None
+
+
+class Record(Model):
+    """What every line of records.jsonl has. ``unit`` names the piece of work it belongs to,
+    ``attempt`` the try at it: only records of a try that was finished count.
+    """
+
+    unit: str
+    attempt: str
+
+
+class BlockRecord(Record):
+    """``steps`` steps of one cell, timed as one; ``round`` and ``position`` tell the order."""
+
+    kind: Literal["block"] = "block"
+    cell: Cell
+    launch: int
+    round: int
+    position: int
+    steps: int
+    seconds: float
+    noise: Noise
+
+
+class PhaseRecord(Record):
+    """A phase with a duration of its own. ``import`` belongs to a backend, ``build``, ``compile``
+    (the first call) and ``warmup`` to a cell; ``unit`` closes a finished unit.
+    """
+
+    kind: Literal["phase"] = "phase"
+    phase: Literal["import", "build", "compile", "warmup", "unit"]
+    seconds: float
+    launch: int | None = None
+    backend: str | None = None
+    cell: Cell | None = None
+    samples: list[float] = []
+    steady: bool | None = None
+    facts: dict[str, str] = {}
+
+
+class MemoryRecord(Record):
+    """Peaks of one cell in a process of its own, bytes. ``process`` is above ``baseline``, the
+    process's size after the imports.
+    """
+
+    kind: Literal["memory"] = "memory"
+    cell: Cell
+    live: int | None
+    reserved: int | None
+    process: int | None
+    baseline: int | None
+
+
+class Location(Model):
+    """Where a difference was found first."""
+
+    kind: Literal["layer", "parameter", "buffer", "loss", "optimizer"]
+    path: str
+    field: str | None = None
+    guess: str | None = None
+
+
+class ParityResult(Model):
+    """One question asked of one backend; ``error`` is the worst found, in ``threshold``'s unit."""
+
+    task: str
+    backend: str
+    execution: str
+    device: str
+    precision: str
+    question: Literal["function", "precision", "training"]
+    verdict: ParityVerdict
+    reason: str | None = None
+    error: float | None = None
+    threshold: float | None = None
+    location: Location | None = None
+    errors: dict[str, float] = {}  # the worst of: activations, loss, gradients, update, ...
+
+
+class ParityRecord(Record):
+    """A parity result within a run."""
+
+    kind: Literal["parity"] = "parity"
+    result: ParityResult
+
+
+class Training(Model):
+    """One training to the end. ``losses`` are per step, before it; curves per epoch."""
+
+    task: str
+    backend: str
+    execution: str
+    precision: str
+    device: str
+    seed: int
+    epochs: int
+    steps: int
+    batch_size: int
+    seconds: float
+    losses: list[float]
+    validation_accuracies: list[float]
+    test_accuracy: float
+    test_loss: float
+    test_correct: int
+    test_samples: int
+    data_hash: str
+
+
+class AccuracyRecord(Record):
+    """A training within a run."""
+
+    kind: Literal["accuracy"] = "accuracy"
+    training: Training
+
+
+class FailureRecord(Record):
+    """What could not be measured. ``stage`` is parity, timing, memory or accuracy; ``cell`` says
+    what it cost, where it cost a cell.
+    """
+
+    kind: Literal["failure"] = "failure"
+    stage: str
+    status: Status
+    reason: str
+    task: str | None = None
+    backend: str | None = None
+    execution: str | None = None
+    cell: Cell | None = None
+
+
+AnyRecord = Annotated[
+    BlockRecord | PhaseRecord | MemoryRecord | ParityRecord | AccuracyRecord | FailureRecord,
+    Field(discriminator="kind"),
+]
+
+
+class Manifest(Model):
+    """What a run set out to do. ``command`` repeats it; interpreters stand by name, not path."""
+
+    schema_: str = Field(RUN_SCHEMA, alias="schema")
+    id: str
+    created: str
+    tribench: str
+    command: str
+    label: str | None
+    profile: str
+    launches: int
+    seeds: list[int]
+    delta: float
+    choice: dict[str, Any] = {}  # the options as typed; what --resume plans from
+    tasks: dict[str, dict[str, str | int]]  # name: spec hash, data, batch sizes, ...
+    cells: list[Cell]
+    complete: bool
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False
+    )
+
+
+class Environment(Model):
+    """The machine and the software; nothing personal."""
+
+    cpu: str
+    cores: int
+    threads: int
+    memory_bytes: int
+    system: str
+    container: bool
+    gpus: list[str]
+    settings: dict[str, str]  # the controlled process environment
+    coordinator: dict[str, str]  # python, tribench, numpy
+    backends: dict[str, dict[str, str]]  # per backend: python, framework and numpy versions
+    facts: dict[str, dict[str, str]] = {}  # per arm, as the adapter tells
+
+
+class Interval(Model):
+    """An estimate with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class CellMemory(Model):
+    """Bytes: the framework's live and reserved peaks, the process's peak above its baseline."""
+
+    live: int | None
+    reserved: int | None
+    process: int | None
+
+
+class CellSummary(Cell):
+    """A cell's results. ``accuracy`` is of the test samples, for ``train`` cells."""
+
+    status: Status
+    reason: str | None
+    samples_per_second: float | None
+    step_seconds: Interval | None
+    launches: int
+    blocks: int
+    compile_seconds: float | None
+    memory: CellMemory
+    accuracy: float | None
+    test_samples: int | None
+    parity: ParityVerdict | None
+
+
+class ComparisonSummary(Model):
+    """Two arms of a comparison: ratio = time of ``new`` / time of ``base``. No verdict is given
+    where parity failed; ``reason`` says so, or what else to keep in mind. An arm is called by its
+    backend, and by its execution too where the comparison has the backend in several.
+    """
+
+    task: str
+    phase: Phase
+    precision: str
+    device: str
+    batch_size: int
+    base: str
+    new: str
+    ratio: float
+    low: float
+    high: float
+    delta: float
+    launches: int
+    paired: bool
+    verdict: Verdict | None
+    reason: str | None
+
+
+class Summary(Model):
+    """The run in short: summary.json."""
+
+    schema_: str = Field(RUN_SCHEMA, alias="schema")
+    id: str
+    complete: bool
+    cells: list[CellSummary]
+    comparisons: list[ComparisonSummary]
+    parity: list[ParityResult]
+    trainings: list[Training]
+    failures: list[str]
+    notes: list[str]
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False
+    )

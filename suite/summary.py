@@ -1,0 +1,231 @@
+"""From records to the summary: each cell's estimate, each comparison's verdict."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import combinations
+
+from suite.measure.statistics import Estimate, estimate, ratios
+from suite.measure.verdict import verdict
+from suite.plan import arm_names, comparisons
+from suite.store.schema import (
+    AccuracyRecord,
+    AnyRecord,
+    BlockRecord,
+    Cell,
+    CellMemory,
+    CellSummary,
+    ComparisonSummary,
+    FailureRecord,
+    Interval,
+    Manifest,
+    MemoryRecord,
+    ParityRecord,
+    ParityResult,
+    ParityVerdict,
+    PhaseRecord,
+    Status,
+    Summary,
+    Training,
+)
+
+PUBLISHED = 5  # launches that a published claim has at least
+WORST_FIRST: tuple[ParityVerdict, ...] = (
+    "different",
+    "precision_loss",
+    "failed",
+    "not_supported",
+    "not_available",
+    "same",
+)
+
+# launch: {round: seconds per step}
+Steps = dict[int, dict[int, float]]
+
+
+def summarise(manifest: Manifest, records: Sequence[AnyRecord], damaged: Sequence[str]) -> Summary:
+    """The summary of what there is; an unfinished run gets one too."""
+    view = _View(records)
+    cells = [view.cell(cell) for cell in manifest.cells]
+    found = [
+        comparison
+        for group in comparisons(manifest.cells)
+        for comparison in view.compare(group, manifest.delta)
+    ]
+    return Summary(
+        id=manifest.id,
+        complete=manifest.complete,
+        cells=cells,
+        comparisons=found,
+        parity=view.parity,
+        trainings=view.trainings,
+        failures=[_sentence(f) for f in view.failures if f.status == "failed"],
+        notes=[*_notes(manifest), *damaged],
+    )
+
+
+class _View:
+    """The records, by what they are about."""
+
+    def __init__(self, records: Iterable[AnyRecord]) -> None:
+        self.steps: dict[Cell, Steps] = defaultdict(lambda: defaultdict(dict))
+        self.phases: dict[Cell, list[PhaseRecord]] = defaultdict(list)
+        self.memory: dict[Cell, MemoryRecord] = {}
+        self.parity: list[ParityResult] = []
+        self.trainings: list[Training] = []
+        self.failures: list[FailureRecord] = []
+        for record in records:
+            match record:
+                case BlockRecord():
+                    launch = self.steps[record.cell][record.launch]
+                    launch[record.round] = record.seconds / record.steps
+                case PhaseRecord(cell=Cell() as cell):
+                    self.phases[cell].append(record)
+                case MemoryRecord():
+                    self.memory[record.cell] = record
+                case ParityRecord():
+                    self.parity.append(record.result)
+                case AccuracyRecord():
+                    self.trainings.append(record.training)
+                case FailureRecord():
+                    self.failures.append(record)
+
+    def cell(self, cell: Cell) -> CellSummary:
+        steps = self.steps.get(cell, {})
+        status, reason = self._status(cell)
+        value = estimate([list(rounds.values()) for rounds in steps.values()]) if steps else None
+        compiled = [p.seconds for p in self.phases.get(cell, ()) if p.phase == "compile"]
+        memory = self.memory.get(cell)
+        trained = self._training(cell)
+        return CellSummary(
+            **cell.model_dump(),
+            status=status,
+            reason=reason,
+            samples_per_second=cell.batch_size / value.value if value else None,
+            step_seconds=Interval(**value._asdict()) if value else None,
+            launches=len(steps),
+            blocks=sum(map(len, steps.values())),
+            compile_seconds=estimate([compiled]).value if compiled else None,
+            memory=CellMemory(
+                live=memory.live if memory else None,
+                reserved=memory.reserved if memory else None,
+                process=memory.process if memory else None,
+            ),
+            accuracy=trained.test_accuracy if trained else None,
+            test_samples=trained.test_samples if trained else None,
+            parity=self._parity(cell),
+        )
+
+    def compare(self, group: Sequence[Cell], delta: float) -> list[ComparisonSummary]:
+        """Every pair of a comparison's cells that have rounds in common."""
+        names = arm_names(group)
+        found = []
+        for base, new in combinations(group, 2):
+            launches = self._paired(self.steps.get(base, {}), self.steps.get(new, {}))
+            if not launches:
+                continue
+            ratio = estimate(launches)
+            judged, reason = self._judge(base, new, ratio, delta, len(launches))
+            found.append(
+                ComparisonSummary(
+                    **base.model_dump(
+                        include={"task", "phase", "precision", "device", "batch_size"}
+                    ),
+                    base=names[base.arm],
+                    new=names[new.arm],
+                    ratio=ratio.value,
+                    low=ratio.low,
+                    high=ratio.high,
+                    delta=delta,
+                    launches=len(launches),
+                    paired=True,
+                    verdict=judged,
+                    reason=reason,
+                )
+            )
+        return found
+
+    def _judge(
+        self, base: Cell, new: Cell, ratio: Estimate, delta: float, launches: int
+    ) -> tuple[str | None, str | None]:
+        for cell in (base, new):
+            parity = self._parity(cell)
+            if parity not in ("same", "precision_loss"):
+                return None, f"no verdict: parity of {cell.backend} is {parity or 'not known'}"
+        if launches == 1:
+            return "INCONCLUSIVE", "one launch does not tell how another would be"
+        return verdict(ratio, delta), None
+
+    @staticmethod
+    def _paired(base: Steps, new: Steps) -> list[list[float]]:
+        launches = []
+        for launch in sorted(base.keys() & new.keys()):
+            rounds = sorted(base[launch].keys() & new[launch].keys())
+            if rounds:
+                mine, theirs = new[launch], base[launch]
+                launches.append(ratios([mine[r] for r in rounds], [theirs[r] for r in rounds]))
+        return launches
+
+    def _status(self, cell: Cell) -> tuple[Status, str | None]:
+        for failure in self.failures:
+            if failure.cell == cell or (failure.stage == "accuracy" and _trains(failure, cell)):
+                stage = "" if failure.stage == "plan" else f"{failure.stage}: "
+                return failure.status, stage + failure.reason
+        if cell not in self.steps:
+            return "failed", "not measured yet"
+        last = [p for p in self.phases.get(cell, ()) if p.phase == "warmup"]
+        if any(p.steady is False for p in last):
+            return "not_stationary", "the time of a step did not settle during the warm-up"
+        return "ok", None
+
+    def _training(self, cell: Cell) -> Training | None:
+        """The first seed's training, shown with the ``train`` cells of the task."""
+        wanted = (cell.task, cell.backend, cell.execution, cell.precision)
+        for t in self.trainings:
+            found = (t.task, t.backend, t.execution, t.precision)
+            if cell.phase == "train" and found == wanted:
+                return t
+        return None
+
+    def _parity(self, cell: Cell) -> ParityVerdict | None:
+        """The worst answer to the questions about the cell's program."""
+        wanted = (cell.task, cell.backend, cell.execution)
+        answers = {
+            r.verdict
+            for r in self.parity
+            if (r.task, r.backend, r.execution) == wanted
+            and r.precision in ("float64", cell.precision)
+        }
+        return next((v for v in WORST_FIRST if v in answers), None)
+
+
+def exit_code(summary: Summary) -> int:
+    """1 if a cell failed or parity differs, else 0."""
+    failed = any(cell.status == "failed" for cell in summary.cells)
+    apart = any(result.verdict in ("different", "failed") for result in summary.parity)
+    return 1 if failed or apart else 0
+
+
+def _trains(failure: FailureRecord, cell: Cell) -> bool:
+    found = (failure.task, failure.backend, failure.execution)
+    return cell.phase == "train" and found == (cell.task, cell.backend, cell.execution)
+
+
+def _sentence(failure: FailureRecord) -> str:
+    about = failure.cell or failure
+    names = [failure.stage, about.task, getattr(about, "phase", None), about.backend]
+    names.append(about.execution)
+    return f"{' '.join(name for name in names if name)}: {failure.reason}"
+
+
+def _notes(manifest: Manifest) -> list[str]:
+    notes = []
+    if not manifest.complete:
+        notes.append("This run is not complete.")
+    if manifest.launches < PUBLISHED:
+        notes.append(
+            f"{manifest.launches} launches: few, so the intervals are wide. A result to publish "
+            f"has at least {PUBLISHED}."
+        )
+    return notes

@@ -1,0 +1,64 @@
+"""What a run consists of: stages of tracks of units. A unit is done whole or done again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from backends.base import NotSupported
+from suite.crew import Crew
+from suite.store.schema import Record, Status
+from suite.worker.host import WorkerError, WorkerLost
+
+
+@dataclass(frozen=True)
+class Sink:
+    """Where a unit's records go; every record carries the unit's name and this attempt at it."""
+
+    unit: str
+    attempt: str
+    write: Callable[[Record], None]
+
+    def emit(self, kind: type[Record], **values: Any) -> None:
+        """Write a record of this kind."""
+        self.write(kind(unit=self.unit, attempt=self.attempt, **values))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unit:
+    """A piece of work.
+
+    ``name`` is unique in a run, ``what`` is for people, ``cost_seconds`` a guess for the time left.
+    ``do`` emits records and turns failures of workers into records.
+    """
+
+    name: str
+    what: str
+    cost_seconds: float
+    do: Callable[[Crew, Sink], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Track:
+    """Units that follow each other and share workers; ``suffix`` ends the names of their logs."""
+
+    suffix: str
+    units: tuple[Unit, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """Tracks, ``at_once`` of them at a time. What is timed runs alone."""
+
+    name: str
+    at_once: int
+    tracks: tuple[Track, ...]
+
+
+FAILURES = (NotSupported, WorkerError, WorkerLost)
+
+
+def status_of(error: Exception) -> Status:
+    """What a failure of a worker makes of a cell."""
+    return "not_supported" if isinstance(error, NotSupported) else "failed"

@@ -1,0 +1,13 @@
+"""The process boundary, both ends: a worker runs one backend, the coordinator tells it what to do.
+
+    host.py         the coordinator's end: start a worker, call it, end it
+    discovery.py    the coordinator's end: which interpreter runs which backend
+    environment.py  the process environment that every worker gets alike
+    channel.py      JSON lines over a pair of pipes, for both ends
+    __main__.py     the worker's end: answers until the pipe closes
+    operations.py   the worker's end: what it can be asked
+    adapters.py     the worker's end: which adapters load in this interpreter
+
+All of it needs the standard library and NumPy only, so that a worker runs in any environment that
+has its framework.
+"""

@@ -1,0 +1,66 @@
+"""Which adapters this interpreter can load: ours, and those that installed packages announce under
+the entry point group ``tribench.backends``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import platform
+import sys
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+
+from backends.base import Backend
+
+GROUP = "tribench.backends"
+OURS = {name: f"backends.{name}:Backend" for name in ("numpy", "torch", "jax", "tensorflow")}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Adapter:
+    """One adapter as seen from one interpreter. ``why`` tells why it does not load there."""
+
+    name: str
+    target: str
+    why: str | None = None
+    framework: str = ""
+    precisions: tuple[str, ...] = ()
+    executions: tuple[str, ...] = ()
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+def targets() -> dict[str, str]:
+    """Every announced adapter, {name: "module:Class"}; ours cannot be replaced."""
+    announced = {point.name: point.value for point in metadata.entry_points(group=GROUP)}
+    return announced | OURS
+
+
+def load(name: str) -> type[Backend]:
+    """The adapter's class; KeyError, ImportError or AttributeError if there is none."""
+    module, _, attribute = targets()[name].partition(":")
+    loaded: type[Backend] = getattr(importlib.import_module(module), attribute)
+    return loaded
+
+
+def survey() -> list[dict[str, object]]:
+    """Try to load every adapter; a broken one is an answer, and the rest go on."""
+    return [asdict(_inspect(name, target)) for name, target in targets().items()]
+
+
+def _inspect(name: str, target: str) -> Adapter:
+    try:
+        backend = load(name)
+    except Exception as error:
+        return Adapter(name=name, target=target, why=f"{type(error).__name__}: {error}")
+    versions = {"python": platform.python_version(), "numpy": metadata.version("numpy")}
+    framework = backend.framework
+    if framework in sys.modules:
+        versions[framework] = str(getattr(sys.modules[framework], "__version__", "unknown"))
+    return Adapter(
+        name=name,
+        target=target,
+        framework=framework,
+        precisions=backend.precisions,
+        executions=backend.executions,
+        versions=versions,
+    )

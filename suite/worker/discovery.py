@@ -1,0 +1,106 @@
+"""Which interpreter runs which backend."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from suite.worker.adapters import OURS, Adapter
+from suite.worker.environment import root
+from suite.worker.host import Worker, WorkerError, WorkerLost
+
+SURVEY_LIMIT_SECONDS = 120.0
+NOX = ("torch", "jax", "tensorflow")  # the sessions of the noxfile that make environments
+
+
+class InterpreterError(ValueError):
+    """An interpreter that was asked for by name and cannot do it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """A backend in an interpreter, or why there is none. ``name`` is the backend's, with ``@label``
+    for a second interpreter.
+    """
+
+    name: str
+    interpreter: str | None
+    adapter: Adapter
+
+    @property
+    def why(self) -> str | None:
+        """Why it is not available; None if it is."""
+        return self.adapter.why
+
+
+def arms(pythons: Mapping[str, str]) -> list[Arm]:
+    """Every backend that some interpreter announces. ``pythons`` maps NAME or NAME@LABEL to an
+    interpreter; the others are nox's environments and the present interpreter, and the first
+    that can load an adapter runs it. Raises InterpreterError for a bad entry of ``pythons``.
+    """
+    given = {name: _resolve(name, path) for name, path in pythons.items()}
+    defaults = [str(path) for path in map(_nox, NOX) if path.exists()] + [sys.executable]
+    known = _survey_all(dict.fromkeys([*given.values(), *defaults]))
+    found = {}
+    for name, interpreter in given.items():
+        backend = name.partition("@")[0]
+        adapter = known[interpreter].get(backend)
+        if adapter is None:
+            raise InterpreterError(f"--python {name}={interpreter}: no backend {backend} there")
+        if adapter.why is not None:
+            raise InterpreterError(f"--python {name}={interpreter}: {adapter.why}")
+        found[name] = Arm(name=name, interpreter=interpreter, adapter=adapter)
+    for adapters in known.values():
+        for name in adapters:
+            if name not in found:
+                found[name] = _first(name, known)
+    return list(found.values())
+
+
+def _first(name: str, known: Mapping[str, Mapping[str, Adapter]]) -> Arm:
+    """The first interpreter that can load this adapter; else the most telling of the answers."""
+    answers = [(path, adapters[name]) for path, adapters in known.items() if name in adapters]
+    for path, adapter in answers:
+        if adapter.why is None:
+            return Arm(name=name, interpreter=path, adapter=adapter)
+    reasons = list(dict.fromkeys(str(adapter.why) for _, adapter in answers))
+    # An interpreter that has the framework but cannot load it tells more than those without it.
+    reasons.sort(key=lambda why: why.startswith("ModuleNotFoundError"))
+    missing = Adapter(name=name, target=answers[0][1].target, why="; ".join(reasons))
+    return Arm(name=name, interpreter=None, adapter=missing)
+
+
+def _survey_all(interpreters: Iterable[str]) -> dict[str, dict[str, Adapter]]:
+    """Ask all interpreters, two at a time."""
+    paths = list(interpreters)
+    with tempfile.TemporaryDirectory() as logs, ThreadPoolExecutor(2) as pool:
+        answers = pool.map(lambda i: _survey(paths[i], Path(logs) / f"{i}.log"), range(len(paths)))
+        return dict(zip(paths, answers, strict=True))
+
+
+def _survey(interpreter: str, log: Path) -> dict[str, Adapter]:
+    """Its adapters by name; one that cannot run a worker says so for each of ours."""
+    try:
+        with Worker(interpreter, log) as worker:
+            answer = worker.call("survey", limit_seconds=SURVEY_LIMIT_SECONDS)
+    except (WorkerError, WorkerLost, OSError) as error:
+        lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+        why = f"cannot run a worker: {lines[-1] if lines else error}"
+        return {name: Adapter(name=name, target=OURS[name], why=why) for name in OURS}
+    return {entry["name"]: Adapter(**entry) for entry in answer}
+
+
+def _resolve(name: str, path: str) -> str:
+    found = shutil.which(path)
+    if found is None:
+        raise InterpreterError(f"--python {name}={path}: no such interpreter")
+    return str(Path(found).absolute())
+
+
+def _nox(name: str) -> Path:
+    return root() / ".nox" / name / "bin" / "python"

@@ -1,0 +1,253 @@
+"""What a worker can be asked. Arrays come and go as .npz files, everything else as JSON."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backends.base import Backend, Capture, Program, State
+from suite.measure import memory, noise
+from suite.worker import adapters
+from tasks.base import Batch, Task
+from tasks.codec import decode
+
+Operation = Callable[..., Any]
+OPERATIONS: dict[str, Operation] = {}
+
+
+@dataclass
+class Bench:
+    """One task in this worker: its program, its data on the host, its timed batch on the device."""
+
+    task: Task
+    program: Program
+    data: dict[str, Batch] = field(default_factory=dict)
+    order: NDArray[np.int64] | None = None
+    timed: Any = None
+
+
+@dataclass
+class Workshop:
+    """What the worker holds between requests."""
+
+    backend: Backend | None = None
+    benches: dict[str, Bench] = field(default_factory=dict)
+    baseline_bytes: int | None = None
+
+
+def operation(function: Operation) -> Operation:
+    """Make a function callable by the coordinator under its own name."""
+    OPERATIONS[function.__name__] = function
+    return function
+
+
+@operation
+def survey(workshop: Workshop) -> list[dict[str, object]]:
+    """Which adapters load in this interpreter."""
+    return adapters.survey()
+
+
+@operation
+def start(
+    workshop: Workshop, backend: str, device: str, precision: str, execution: str
+) -> dict[str, Any]:
+    """Import the adapter and its framework, and set them up."""
+    began = time.perf_counter()
+    kind = adapters.load(backend)
+    workshop.backend = kind(device=device, precision=precision, execution=execution)
+    seconds = time.perf_counter() - began
+    memory.reset_peak()
+    workshop.baseline_bytes = memory.resident_bytes()
+    return {"seconds": seconds}
+
+
+@operation
+def build(workshop: Workshop, task: dict[str, Any], parameters: str) -> dict[str, Any]:
+    """Build the task's program at the parameters of this file; an older one is dropped."""
+    assert workshop.backend is not None
+    spec = decode(task)
+    with np.load(parameters) as arrays:
+        values = dict(arrays)
+    began = time.perf_counter()
+    program = workshop.backend.build(spec, values)
+    program.wait()
+    seconds = time.perf_counter() - began
+    workshop.benches[spec.name] = Bench(spec, program)
+    return {"seconds": seconds, "facts": program.facts()}
+
+
+@operation
+def reset(workshop: Workshop, task: str, parameters: str) -> None:
+    """Set the program back to the start of a training, at the parameters of this file."""
+    program = workshop.benches[task].program
+    with np.load(parameters) as arrays:
+        program.load_state(State(parameters=dict(arrays), buffers={}, moments={}, step=0))
+
+
+@operation
+def drop(workshop: Workshop, task: str) -> None:
+    """Forget a task's program."""
+    del workshop.benches[task]
+    gc.collect()
+
+
+@operation
+def load(workshop: Workshop, task: str, path: str) -> None:
+    """Read the task's data; see suite.data for the file."""
+    bench = workshop.benches[task]
+    with np.load(path) as arrays:
+        names = {name.partition(".")[0] for name in arrays.files if "." in name}
+        for name in names:
+            parts = {k: arrays[f"{name}.{k}"] for k in ("inputs", "targets")}
+            valid = arrays[f"{name}.valid"] if f"{name}.valid" in arrays.files else None
+            bench.data[name] = Batch(**parts, valid=valid)
+        bench.order = arrays["order"]
+
+
+@operation
+def place(workshop: Workshop, task: str, size: int) -> None:
+    """Put the batch that will be timed on the device: training samples, repeated if need be."""
+    bench = workshop.benches[task]
+    samples = bench.data["train"]
+    bench.timed = bench.program.put(samples.take(np.arange(size) % len(samples)))
+    bench.program.wait()
+
+
+@operation
+def block(workshop: Workshop, task: str, phase: str, steps: int) -> dict[str, Any]:
+    """Time ``steps`` steps as one: one wait before the clock starts, one before it stops."""
+    bench = workshop.benches[task]
+    step = bench.program.train_step if phase == "train" else bench.program.predict
+    timed, wait = bench.timed, bench.program.wait
+    gc.collect()
+    gc.disable()
+    try:
+        wait()
+        before = noise.read()
+        began = time.perf_counter()
+        for _ in range(steps):
+            step(timed)
+        wait()
+        seconds = time.perf_counter() - began
+        after = noise.read()
+    finally:
+        gc.enable()
+    return {"seconds": seconds, "noise": noise.between(before, after)}
+
+
+@operation
+def peak(workshop: Workshop, task: str) -> dict[str, int | None]:
+    """Peaks since ``start``, bytes."""
+    own = workshop.benches[task].program.memory()
+    top, base = memory.peak_bytes(), workshop.baseline_bytes
+    return {
+        "live": own.live_bytes,
+        "reserved": own.reserved_bytes,
+        "process": None if top is None or base is None else top - base,
+        "baseline": base,
+    }
+
+
+@operation
+def train(workshop: Workshop, task: str, first: int, last: int) -> dict[str, Any]:
+    """Train on batches ``first`` to ``last`` (excluded) of the stored order; the losses."""
+    bench = workshop.benches[task]
+    assert bench.order is not None
+    began = time.perf_counter()
+    losses = [
+        bench.program.train_step(bench.program.put(bench.data["train"].take(rows)))
+        for rows in bench.order[first:last]
+    ]
+    bench.program.wait()
+    seconds = time.perf_counter() - began
+    return {"losses": [float(bench.program.numpy(loss)) for loss in losses], "seconds": seconds}
+
+
+@operation
+def evaluate(workshop: Workshop, task: str, split: str) -> dict[str, float | int]:
+    """Correct samples, all samples, and the mean cross-entropy of a split."""
+    bench = workshop.benches[task]
+    samples, size = bench.data[split], bench.task.batch_size
+    parts = []
+    for start in range(0, len(samples), size):
+        # The last batch is filled up, so that compiled programs see one shape only.
+        rows = np.arange(start, start + size) % len(samples)
+        logits = bench.program.predict(bench.program.put(samples.take(rows)))
+        parts.append(bench.program.numpy(logits)[: len(samples) - start])
+    logits = np.concatenate(parts).astype(np.float64)
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_sum = np.log(np.exp(shifted).sum(axis=1))
+    loss = log_sum - shifted[np.arange(len(samples)), samples.targets]
+    correct = logits.argmax(axis=1) == samples.targets
+    return {"correct": int(correct.sum()), "samples": len(samples), "loss": float(loss.mean())}
+
+
+@operation
+def capture(workshop: Workshop, task: str, split: str, path: str) -> dict[str, Any]:
+    """Write inner values and predictions for one split taken as one batch, {part/path: array}."""
+    bench = workshop.benches[task]
+    batch = bench.program.put(bench.data[split])
+    found: Capture = bench.program.capture(batch)
+    logits = bench.program.numpy(bench.program.predict(batch))
+    parts = {
+        "predictions": {"logits": logits},
+        "activations": found.activations,
+        "gradients": found.gradients,
+        "input_gradients": found.input_gradients,
+        "buffers": found.buffers,
+    }
+    save(path, {f"{part}/{name}": a for part, named in parts.items() for name, a in named.items()})
+    return {"loss": found.loss, "scales": dict(found.scales)}
+
+
+@operation
+def layer(workshop: Workshop, task: str, place: str, given: str, path: str) -> None:
+    """Run one layer alone on the inputs, upstream gradient and valid steps of a file."""
+    with np.load(given) as arrays:
+        valid = arrays["valid"] if "valid" in arrays.files else None
+        inputs, upstream = arrays["inputs"], arrays["upstream"]
+    found = workshop.benches[task].program.layer_vjp(place, inputs, upstream, valid)
+    parts = {"output": found.output}
+    if found.input_gradients is not None:
+        parts["input_gradients"] = found.input_gradients
+    save(path, parts | {f"gradients/{name}": g for name, g in found.gradients.items()})
+
+
+@operation
+def update(workshop: Workshop, task: str, gradients: str, path: str) -> None:
+    """Write what one optimizer step makes of the gradients in a capture's file."""
+    bench = workshop.benches[task]
+    with np.load(gradients) as arrays:
+        given = {
+            name.removeprefix("gradients/"): arrays[name]
+            for name in arrays.files
+            if name.startswith("gradients/")
+        }
+    save(path, bench.program.apply_update(given))
+
+
+@operation
+def parameters(workshop: Workshop, task: str, path: str) -> None:
+    """Write the present parameters."""
+    state: State = workshop.benches[task].program.state()
+    save(path, dict(state.parameters))
+
+
+@operation
+def facts(workshop: Workshop, task: str) -> dict[str, str]:
+    """The paths that the program took."""
+    return workshop.benches[task].program.facts()
+
+
+def save(path: str, arrays: dict[str, NDArray[Any]]) -> None:
+    """Write an .npz whole or not at all."""
+    part = Path(f"{path}.part.npz")
+    np.savez(part, **arrays)  # type: ignore[arg-type]
+    part.replace(path)

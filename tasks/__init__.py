@@ -1,0 +1,1 @@
+"""What is computed: the language of models and the tasks written in it. Imports nothing above."""

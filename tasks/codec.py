@@ -1,0 +1,53 @@
+"""Specs as JSON and back: how a task travels to a worker, and what its hash is taken of."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from dataclasses import dataclass, fields, is_dataclass, replace
+from hashlib import sha256
+from typing import Any
+
+from tasks.base import Splits, Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamedData:
+    """Stands for a task's data where only its name is needed."""
+
+    name: str
+
+    def load(self) -> Splits:
+        raise NotImplementedError(f"only the coordinator loads the data of {self.name}")
+
+
+def portable(task: Task) -> Task:
+    """The task without its data's loader, which workers need not be able to import."""
+    return replace(task, data=NamedData(name=task.data.name))
+
+
+def encode(value: Any) -> Any:
+    """Frozen dataclasses become objects that name their class (``module:Class``) in "is"."""
+    if is_dataclass(value) and not isinstance(value, type):
+        kind = f"{type(value).__module__}:{type(value).__qualname__}"
+        return {"is": kind} | {f.name: encode(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, (tuple, list)):
+        return [encode(item) for item in value]
+    return value
+
+
+def decode(value: Any) -> Any:
+    """The inverse of ``encode``; lists become tuples."""
+    if isinstance(value, dict):
+        module, _, name = value["is"].partition(":")
+        kind = getattr(importlib.import_module(module), name)
+        return kind(**{key: decode(item) for key, item in value.items() if key != "is"})
+    if isinstance(value, list):
+        return tuple(decode(item) for item in value)
+    return value
+
+
+def spec_hash(task: Task) -> str:
+    """Twelve hexadecimal digits that change with the model, loss, optimizer or recipe."""
+    text = json.dumps(encode(portable(task)), sort_keys=True)
+    return sha256(text.encode()).hexdigest()[:12]

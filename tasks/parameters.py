@@ -1,0 +1,44 @@
+"""Parameter values from a seed, the same bits on every machine and NumPy version.
+
+Each path has a random stream of its own, so that a new layer changes no other layer's values. The
+numbers come from PCG64's raw 64-bit outputs, whose stream NumPy guarantees (NEP 19 does not extend
+this to the distributions).
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.spec import ModelSpec, Parameter, Shape
+
+Arrays = dict[str, NDArray[np.float64]]
+
+PROBE_BOUND = 0.5  # for parameters that start constant: far from 0 and 1, and never constant
+
+
+def uniform(seed: int, path: str, shape: Shape) -> NDArray[np.float64]:
+    """Values in [-1, 1) on the grid of 2^-52, from the stream that belongs to (seed, path)."""
+    words = np.frombuffer(sha256(path.encode()).digest(), dtype="<u4")
+    stream = np.random.PCG64(np.random.SeedSequence(seed, spawn_key=tuple(int(w) for w in words)))
+    raw = np.asarray(stream.random_raw(prod(shape)), dtype=np.uint64) >> np.uint64(11)
+    return (raw.astype(np.float64) * 2.0**-52 - 1.0).reshape(shape)
+
+
+def initial(model: ModelSpec, seed: int) -> Arrays:
+    """What training starts from: {path: float64 array}."""
+    return {path: _draw(seed, path, p, p.bound) for path, p in model.parameters().items()}
+
+
+def probe(model: ModelSpec, seed: int) -> Arrays:
+    """Parameters for parity: every value random, so that a bias or scale that is dropped shows."""
+    return {
+        path: _draw(seed, path, p, p.bound or PROBE_BOUND) for path, p in model.parameters().items()
+    }
+
+
+def _draw(seed: int, path: str, parameter: Parameter, bound: float) -> NDArray[np.float64]:
+    return parameter.centre + bound * uniform(seed, path, parameter.shape)

@@ -1,0 +1,55 @@
+"""The language of models: layers, losses, optimizers and whole models as frozen data.
+
+Nothing here computes. A layer knows the shapes that it takes and gives, its parameters and its
+floating-point operations; the backends know how to compute it. Whatever the frameworks disagree on
+(padding, epsilon, gate order, number of biases, flatten order, the optimizer's formula) is a field
+or is fixed by the docstring, so that no framework default can slip in.
+
+Shapes leave out the batch: an image is (channels, height, width), a sequence (steps, features), a
+sequence of token ids (steps,). Parameters have PyTorch's shapes.
+"""
+
+from tasks.spec.dense import LayerNorm, Linear, ReLU
+from tasks.spec.image import Conv2d, Flatten, MaxPool
+from tasks.spec.layer import Layer, Parameter, Shape, SpecError
+from tasks.spec.model import Input, Layers, ModelSpec, Place, Residual, Sequential, local, walk
+from tasks.spec.optimizer import SGD, AdamW, CrossEntropy, Optimizer
+from tasks.spec.sequence import (
+    LSTM,
+    Attention,
+    Embedding,
+    LastStep,
+    MeanSteps,
+    PositionalEncoding,
+)
+
+__all__ = [
+    "LSTM",
+    "SGD",
+    "AdamW",
+    "Attention",
+    "Conv2d",
+    "CrossEntropy",
+    "Embedding",
+    "Flatten",
+    "Input",
+    "LastStep",
+    "Layer",
+    "LayerNorm",
+    "Layers",
+    "Linear",
+    "MaxPool",
+    "MeanSteps",
+    "ModelSpec",
+    "Optimizer",
+    "Parameter",
+    "Place",
+    "PositionalEncoding",
+    "ReLU",
+    "Residual",
+    "Sequential",
+    "Shape",
+    "SpecError",
+    "local",
+    "walk",
+]

@@ -1,0 +1,63 @@
+"""Layers on the last axis, whatever stands before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod, sqrt
+
+from tasks.spec.layer import Layer, Parameter, Shape, expect, positive
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReLU(Layer):
+    """max(x, 0). Its slope at 0 is 0."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Linear(Layer):
+    """x Wᵀ + b on the last axis."""
+
+    in_features: int
+    out_features: int
+    bias: bool = True
+
+    def __post_init__(self) -> None:
+        positive(self, in_features=self.in_features, out_features=self.out_features)
+
+    def parameters(self) -> dict[str, Parameter]:
+        bound = 1 / sqrt(self.in_features)
+        weight = Parameter(shape=(self.out_features, self.in_features), bound=bound)
+        bias = {"bias": Parameter(shape=(self.out_features,), bound=bound)} if self.bias else {}
+        return {"weight": weight} | bias
+
+    def output_shape(self, shape: Shape) -> Shape:
+        fits = len(shape) > 0 and shape[-1] == self.in_features
+        expect(self, fits, f"(..., {self.in_features})", shape)
+        return (*shape[:-1], self.out_features)
+
+    def flops(self, shape: Shape) -> int:
+        return 2 * prod(shape) * self.out_features
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerNorm(Layer):
+    """(x - mean) / sqrt(variance + epsilon) * weight + bias over the last axis (arXiv 1607.06450).
+
+    The variance is the mean squared deviation (divided by n, not n - 1).
+    """
+
+    width: int
+    epsilon: float
+
+    def __post_init__(self) -> None:
+        positive(self, width=self.width, epsilon=self.epsilon)
+
+    def parameters(self) -> dict[str, Parameter]:
+        return {
+            "weight": Parameter(shape=(self.width,), bound=0.0, centre=1.0),
+            "bias": Parameter(shape=(self.width,), bound=0.0),
+        }
+
+    def output_shape(self, shape: Shape) -> Shape:
+        expect(self, bool(shape) and shape[-1] == self.width, f"(..., {self.width})", shape)
+        return shape

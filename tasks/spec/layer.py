@@ -1,0 +1,56 @@
+"""What every layer is: shapes in and out, parameters, floating-point operations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+Shape = tuple[int, ...]
+
+
+class SpecError(ValueError):
+    """A model that does not fit together; the message names the layer and both shapes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """What a layer says of one of its arrays.
+
+    The initial values are uniform in [centre - bound, centre + bound); bound 0 makes them constant.
+    """
+
+    shape: Shape
+    bound: float
+    centre: float = 0.0
+
+
+def expect(layer: Layer, takes: bool, wanted: str, shape: Shape) -> None:
+    """Raise SpecError unless the layer takes an input of this shape."""
+    if not takes:
+        raise SpecError(f"{type(layer).__name__} takes an input of shape {wanted}, not {shape}")
+
+
+def positive(layer: Any, **values: float) -> None:
+    """Raise SpecError unless every named value is above 0."""
+    for name, value in values.items():
+        if value <= 0:
+            raise SpecError(f"{type(layer).__name__}: {name} (={value}) must be positive")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layer:
+    """One step of a model. Subclasses override what is not the identity."""
+
+    def parameters(self) -> dict[str, Parameter]:
+        """The trained arrays by local name, in a fixed order."""
+        return {}
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """The shape that an input of this shape becomes; SpecError if it does not fit."""
+        return shape
+
+    def flops(self, shape: Shape) -> int:
+        """Operations of one sample's forward pass: two per multiply-add of the matrix products and
+        convolutions; element-wise work is not counted, as is usual (arXiv 2204.02311, appendix B).
+        """
+        return 0

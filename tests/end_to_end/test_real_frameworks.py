@@ -1,0 +1,76 @@
+"""The three frameworks through the real command line, each in its own environment."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+
+FRAMEWORKS = ("torch", "jax", "tensorflow")
+
+
+@pytest.fixture(scope="module")
+def summary(tribench):
+    done = tribench("run", "--task", "rnn-tiny", "--launches", "2", "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_every_cell_is_measured(summary):
+    cells = {(c["backend"], c["phase"]): c for c in summary["cells"]}
+    assert set(cells) == {(f, p) for f in FRAMEWORKS for p in ("train", "infer")}
+    for key, cell in cells.items():
+        assert cell["status"] in ("ok", "not_stationary"), cell
+        assert cell["parity"] == "same", key
+        assert cell["blocks"] == 12
+        interval = cell["step_seconds"]
+        assert 0 < interval["low"] <= interval["value"] <= interval["high"]
+        assert cell["compile_seconds"] > 0
+        assert cell["memory"]["process"] > 0
+    assert len(summary["comparisons"]) == 6
+
+
+def test_the_three_frameworks_learn_the_same(summary):
+    trainings = summary["trainings"]
+    assert len(trainings) == 3
+    assert len({t["data_hash"] for t in trainings}) == 1
+    assert {t["test_samples"] for t in trainings} == {114}
+    assert (
+        max(t["test_correct"] for t in trainings) - min(t["test_correct"] for t in trainings) <= 1
+    )
+    assert all(t["losses"][-1] < t["losses"][0] for t in trainings)
+
+
+@pytest.mark.parametrize("name", FRAMEWORKS)
+def test_a_worker_needs_its_framework_and_numpy_only(name, real_arms):
+    """The environments hold nothing of the coordinator's; the workers above ran in them."""
+    absent = ("pydantic", "typer", "sklearn", "pandas", "plotly", "psutil", "cpuinfo")
+    code = f"from importlib.util import find_spec; print([n for n in {absent!r} if find_spec(n)])"
+    done = subprocess.run(
+        [real_arms[name].interpreter, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_what_is_not_there_is_a_visible_cell_and_the_others_go_on(tribench):
+    done = tribench(
+        *("run", "--task", "rnn-tiny", "--backend", "jax,broken", "--launches", "1", "--json"),
+        plugins=("faulty",),
+    )
+    assert done.returncode == 0, done.stderr
+    cells = json.loads(done.stdout)["cells"]
+    status = {cell["backend"]: cell["status"] for cell in cells}
+    assert status == {"jax": "ok", "broken": "not_available"}
+    why = next(cell["reason"] for cell in cells if cell["backend"] == "broken")
+    assert "No module named 'tribench_faulty_missing'" in why
+
+
+def test_jax_has_no_eager_execution_and_says_so(tribench):
+    done = tribench(
+        *("run", "--task", "rnn-tiny", "--backend", "jax", "--execution", "eager", "--json")
+    )
+    assert done.returncode == 0, done.stderr
+    cells = json.loads(done.stdout)["cells"]
+    assert {cell["status"] for cell in cells} == {"not_supported"}
+    assert all("eager" in cell["reason"] for cell in cells)

@@ -1,0 +1,256 @@
+"""Whole runs through the real command line and real workers, with adapters told what to do."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.conftest import command_environment, write_script
+
+SCRIPT = {"scripted": {"step_seconds": 0.02, "live": 1000}, "rival": {"step_seconds": 0.04}}
+SLEEPY = {name: told | {"sleep": True} for name, told in SCRIPT.items()}
+ONLY = ("--backend", "scripted,rival", "--task", "rnn-tiny", "--output", "runs")
+RUN = ("run", *ONLY, "--launches", "3")
+PLUGINS = ("scripted",)
+
+
+def only_run(folder: Path) -> Path:
+    (found,) = (folder / "runs").iterdir()
+    return found
+
+
+def summary_of(run: Path) -> dict:
+    return json.loads((run / "summary.json").read_text())
+
+
+def records_of(run: Path) -> list[dict]:
+    return [json.loads(line) for line in (run / "records.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def finished(tribench, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("finished")
+    label = "<script>window.hacked = 1</script>"
+    done = tribench(*RUN, "--label", label, script=SCRIPT, plugins=PLUGINS, folder=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder, done
+
+
+def test_a_run_leaves_everything(finished):
+    folder, done = finished
+    run = only_run(folder)
+    for name in ("manifest.json", "environment.json", "records.jsonl", "summary.json", "page.html"):
+        assert (run / name).stat().st_size > 0, name
+    assert json.loads((run / "manifest.json").read_text())["complete"]
+    assert str(run / "page.html").endswith(done.stdout.strip().splitlines()[-1].split()[-1])
+    for table in ("cells", "comparisons", "blocks"):
+        csv = pd.read_csv(run / "tables" / f"{table}.csv")
+        assert len(csv) == len(pd.read_parquet(run / "tables" / f"{table}.parquet")) > 0
+    assert {p.name for p in (run / "logs").iterdir()} >= {"scripted-0.log", "rival-2.log"}
+
+
+def test_the_told_times_come_out(finished):
+    summary = summary_of(only_run(finished[0]))
+    assert summary["schema"] == "tribench/run/1"
+    cells = {(c["backend"], c["phase"]): c for c in summary["cells"]}
+    assert {c["status"] for c in cells.values()} == {"ok"}
+    for (backend, phase), cell in cells.items():
+        told = SCRIPT[backend]["step_seconds"]
+        assert cell["step_seconds"]["value"] == pytest.approx(told), phase
+        assert cell["samples_per_second"] == pytest.approx(128 / told)
+    train, infer = (
+        next(c for c in summary["comparisons"] if c["phase"] == p) for p in ("train", "infer")
+    )
+    for comparison in (train, infer):
+        slower = comparison["new"] == "rival"
+        assert comparison["ratio"] == pytest.approx(2 if slower else 0.5)
+        assert comparison["verdict"] == ("SLOWER" if slower else "FASTER")
+        assert comparison["launches"] == 3
+        assert comparison["paired"] is True
+
+
+def test_memory_is_labelled_and_never_zero(finished):
+    cells = summary_of(only_run(finished[0]))["cells"]
+    for cell in cells:
+        assert cell["memory"]["live"] == (1000 if cell["backend"] == "scripted" else None)
+        assert cell["memory"]["reserved"] is None
+        assert cell["memory"]["process"] > 0
+
+
+def test_accuracy_stands_with_its_number_of_samples(finished):
+    cells = summary_of(only_run(finished[0]))["cells"]
+    train = [c for c in cells if c["phase"] == "train"]
+    assert len({c["accuracy"] for c in train}) == 1  # both compute what the reference computes
+    assert all(c["test_samples"] == 114 and c["accuracy"] > 0.8 for c in train)
+
+
+def test_orders_are_balanced_in_every_launch(finished):
+    blocks = [r for r in records_of(only_run(finished[0])) if r["kind"] == "block"]
+    for launch in range(3):
+        for phase in ("train", "infer"):
+            mine = [b for b in blocks if b["launch"] == launch and b["cell"]["phase"] == phase]
+            firsts = [b["cell"]["backend"] for b in mine if b["position"] == 0]
+            assert firsts.count("scripted") == firsts.count("rival") > 0
+            assert len({b["steps"] for b in mine}) == 1
+
+
+def test_json_is_alone_on_standard_output(tribench):
+    done = tribench(*RUN[:-1], "1", "--json", script=SCRIPT, plugins=PLUGINS)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert {c["verdict"] for c in summary["comparisons"]} == {"INCONCLUSIVE"}
+    lines = done.stderr.splitlines()
+    assert any("timing, launch 1: rnn-tiny train" in line for line in lines)
+    assert any("left]" in line for line in lines)
+
+
+def test_quiet_is_quiet(tribench):
+    done = tribench(*RUN[:-1], "1", "--json", "--quiet", script=SCRIPT, plugins=PLUGINS)
+    assert done.stderr == ""
+
+
+def test_nothing_personal_is_kept(finished):
+    run = only_run(finished[0])
+    text = "".join(
+        (run / name).read_text() for name in ("manifest.json", "environment.json", "records.jsonl")
+    )
+    assert str(finished[0]) not in text
+    assert os.path.dirname(sys.executable) not in text
+
+
+def test_what_a_user_types_is_escaped_in_the_page(finished):
+    page = (only_run(finished[0]) / "page.html").read_text()
+    assert "<script>window.hacked" not in page
+    assert "window.hacked" in page
+
+
+def test_report_makes_the_same_page_again(finished, tribench):
+    run = only_run(finished[0])
+    before = (run / "page.html").read_text()
+    (run / "page.html").unlink()
+    done = tribench("report", str(run))
+    assert done.returncode == 0, done.stderr
+    assert (run / "page.html").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ({"die_in": "train", "die_at_step": 40}, "killed by SIGKILL"),
+        ({"die_in": "train", "fail_at_step": 40}, "MemoryError: told to run out of memory"),
+    ],
+)
+def test_a_worker_lost_in_a_block_costs_its_own_cell(script, words, tribench, tmp_path):
+    told = {**SCRIPT, "rival": SCRIPT["rival"] | script}
+    done = tribench(*RUN, script=told, plugins=PLUGINS, folder=tmp_path)
+    assert done.returncode == 1, done.stderr
+    summary = summary_of(only_run(tmp_path))
+    status = {(c["backend"], c["phase"]): (c["status"], c["reason"]) for c in summary["cells"]}
+    assert status["rival", "train"][0] == "failed"
+    assert words in status["rival", "train"][1]
+    others = {key: value for key, value in status.items() if key != ("rival", "train")}
+    assert {value[0] for value in others.values()} == {"ok"}
+    assert words in done.stdout
+    launches = {(c["backend"], c["phase"]): c["launches"] for c in summary["cells"]}
+    assert launches["scripted", "train"] == launches["rival", "infer"] == 3
+    assert summary["complete"]
+
+
+def interrupted(folder: Path, until: str, number: int) -> tuple[int, str]:
+    """Start a run, send a signal when a line of progress says ``until``, wait for the end."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "suite", *RUN],
+        cwd=folder,
+        env=command_environment(write_script(folder, SLEEPY), PLUGINS),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    lines = []
+    for line in process.stderr:
+        lines.append(line)
+        if until in line:
+            time.sleep(1)
+            process.send_signal(number)
+            break
+    lines += process.stderr.readlines()
+    return process.wait(60), "".join(lines)
+
+
+def finished_units(run: Path) -> dict[str, str]:
+    return {
+        r["unit"]: r["attempt"]
+        for r in records_of(run)
+        if r["kind"] == "phase" and r["phase"] == "unit"
+    }
+
+
+def test_ctrl_c_keeps_what_is_done_and_resume_finishes_it(tribench, tmp_path):
+    code, text = interrupted(tmp_path, "timing, launch 2: rnn-tiny infer", signal.SIGINT)
+    run = only_run(tmp_path)
+    assert code == 130
+    assert f"tribench run --resume runs/{run.name}" in text
+    assert "Traceback" not in text
+    partial = summary_of(run)
+    assert partial["complete"] is False
+    assert any("not complete" in note for note in partial["notes"])
+    before = finished_units(run)
+    done = tribench(
+        "run", "--resume", f"runs/{run.name}", script=SCRIPT, plugins=PLUGINS, folder=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    after = finished_units(run)
+    assert before.items() <= after.items()
+    assert len(before) < len(after)
+    whole = summary_of(run)
+    assert whole["complete"] is True
+    assert {c["launches"] for c in whole["cells"]} == {3}
+    assert {c["blocks"] for c in whole["cells"]} == {18}
+    assert all(c["status"] == "ok" and c["memory"]["process"] for c in whole["cells"])
+
+
+def test_a_killed_run_can_be_resumed(tribench, tmp_path):
+    code, _ = interrupted(tmp_path, "timing, launch 1: rnn-tiny infer", signal.SIGKILL)
+    assert code == -signal.SIGKILL
+    run = only_run(tmp_path)
+    done = tribench("report", f"runs/{run.name}", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    done = tribench(
+        "run", "--resume", f"runs/{run.name}", script=SCRIPT, plugins=PLUGINS, folder=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert {c["launches"] for c in summary_of(run)["cells"]} == {3}
+
+
+def test_no_worker_outlives_a_killed_run(tmp_path):
+    interrupted(tmp_path, "timing, launch 1: rnn-tiny infer", signal.SIGKILL)
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        left = [p for p in Path("/proc").iterdir() if p.name.isdigit() and _uses(p, tmp_path)]
+        if not left:
+            return
+        time.sleep(0.2)
+    raise AssertionError(f"workers are left: {left}")
+
+
+def _uses(process: Path, folder: Path) -> bool:
+    try:
+        return str(folder) in os.readlink(process / "fd" / "1")
+    except OSError:
+        return False
+
+
+def test_a_finished_run_has_nothing_left_to_resume(finished, tribench):
+    run = only_run(finished[0])
+    before = finished_units(run)
+    done = tribench("run", "--resume", str(run), script=SCRIPT, plugins=PLUGINS)
+    assert done.returncode == 0, done.stderr
+    assert finished_units(run) == before

@@ -1,0 +1,68 @@
+"""Adapters and tasks in packages of their own, found by entry point, with no change here."""
+
+from __future__ import annotations
+
+import json
+
+PLUGINS = ("faulty",)
+
+
+def test_they_are_listed(tribench):
+    done = tribench("list", "--json", plugins=PLUGINS)
+    assert done.returncode == 0, done.stderr
+    listed = json.loads(done.stdout)
+    assert "odd-tiny" in {task["task"] for task in listed["tasks"]}
+    backends = {backend["backend"]: backend for backend in listed["backends"]}
+    assert backends["faulty"]["available"]
+    assert backends["faulty"]["framework"] == "torch"
+    assert not backends["broken"]["available"]
+    assert "tribench_faulty_missing" in backends["broken"]["why"]
+    assert backends["torch"]["available"]
+
+
+def test_a_fault_is_found_and_located(tribench):
+    done = tribench(
+        *("parity", "--task", "transformer-tiny,rnn-tiny", "--backend", "faulty,careful"),
+        *("--json", "--quiet"),
+        plugins=PLUGINS,
+    )
+    assert done.returncode == 1, done.stderr
+    answers = {
+        (r["backend"], r["task"], r["execution"], r["precision"]): r
+        for r in json.loads(done.stdout)["results"]
+    }
+    for (backend, task, _, precision), answer in answers.items():
+        if backend == "faulty" and task == "transformer-tiny":
+            assert answer["verdict"] == "different", answer
+            location = answer["location"]
+            assert (location["kind"], location["path"]) == ("layer", "blocks.0.norm1"), precision
+        else:
+            assert answer["verdict"] == "same", answer
+    executions = {key[2] for key in answers}
+    assert executions == {"eager", "compiled"}
+
+
+def test_they_are_run_and_compared_but_a_different_function_gets_no_verdict(tribench):
+    done = tribench(
+        *("run", "--task", "transformer-tiny", "--backend", "torch,faulty,careful"),
+        *("--launches", "1", "--json", "--quiet"),
+        plugins=PLUGINS,
+    )
+    assert done.returncode == 1, done.stderr
+    summary = json.loads(done.stdout)
+    parity = {cell["backend"]: cell["parity"] for cell in summary["cells"]}
+    assert parity == {"torch": "same", "faulty": "different", "careful": "same"}
+    assert all(cell["samples_per_second"] > 0 for cell in summary["cells"])
+    for comparison in summary["comparisons"]:
+        involved = {comparison["base"], comparison["new"]}
+        assert (comparison["verdict"] is None) == ("faulty" in involved)
+
+
+def test_their_tasks_are_run(tribench):
+    done = tribench(
+        *("run", "--task", "odd-tiny", "--backend", "torch", "--launches", "1", "--json"),
+        plugins=PLUGINS,
+    )
+    assert done.returncode == 0, done.stderr
+    cells = json.loads(done.stdout)["cells"]
+    assert {cell["task"] for cell in cells} == {"odd-tiny"}

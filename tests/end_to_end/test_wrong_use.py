@@ -1,0 +1,41 @@
+"""Wrong use is one line on standard error, exit code 2, and nothing is measured or written."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+CASES = {
+    "task": (["run", "--task", "cnn-huge"], "no task matches 'cnn-huge'; there are cnn-tiny"),
+    "backend": (["run", "--backend", "mxnet"], "no backend matches 'mxnet'; there are"),
+    "profile": (["run", "--profile", "quik"], "no profile 'quik'; there are quick"),
+    "precision": (["run", "--precision", "int8"], "no precision matches 'int8'; there are"),
+    "execution": (["run", "--execution", "fast"], "no execution matches 'fast'; there are"),
+    "device": (["run", "--device", "tpu"], "no device 'tpu'; there are cpu, cuda"),
+    "batch size": (["run", "--batch-size", "0"], "--batch-size (=0) must be at least 1"),
+    "batch text": (["run", "--batch-size", "many"], "many"),
+    "output": (["run", "--output", "/dev/null/runs"], "no run can be written under /dev/null/runs"),
+    "interpreter": (["run", "--python", "torch=/no/python"], "--python torch=/no/python: no such"),
+    "framework": (["run", "--python", f"torch={sys.executable}"], "No module named 'torch'"),
+    "not python": (["run", "--python", "torch=/bin/true"], "--python torch=/bin/true"),
+    "python form": (["run", "--python", "torch"], "it must be NAME=PATH"),
+    "option": (["run", "--fast"], "--fast"),
+    "command": (["race"], "race"),
+    "resume": (["run", "--resume", "nothing"], "nothing is no run"),
+    "resume with options": (["run", "--resume", "x", "--task", "cnn-tiny"], "--resume takes its"),
+    "report": (["report", "nothing"], "nothing is no run"),
+    "parity task": (["parity", "--task", "x"], "no task matches 'x'"),
+    "parity precision": (["parity", "--precision", "tf32"], "no precision matches 'tf32'"),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_wrong_use(name, tribench, tmp_path):
+    arguments, words = CASES[name]
+    done = tribench(*arguments, folder=tmp_path)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert words in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert done.stdout == ""
+    assert not any(path.name.endswith(".jsonl") for path in tmp_path.rglob("*"))

@@ -1,0 +1,84 @@
+"""Imports run one way, and no framework is imported outside its own folder."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FRAMEWORKS = ("torch", "jax", "tensorflow", "keras", "flax", "optax")
+LIGHT = ("tasks", "backends/base.py", "suite/__init__.py", "suite/worker")
+BELOW = {"tasks": {"tasks"}, "backends": {"tasks", "backends"}}
+
+
+def modules(*starts):
+    for start in starts:
+        path = ROOT / start
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            yield file.relative_to(ROOT)
+
+
+def name_of(file):
+    parts = file.with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def run(code):
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_the_core_imports_no_framework():
+    names = [
+        name_of(f)
+        for f in modules("tasks", "suite", "backends/base.py")
+        if "__main__" not in f.name
+    ]
+    found = run(
+        f"import importlib, sys\nnames = {names!r}\n"
+        "class Refuse:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name.partition('.')[0] in {FRAMEWORKS!r}: raise AssertionError(name)\n"
+        "sys.meta_path.insert(0, Refuse())\n"
+        "for name in names: importlib.import_module(name)\nprint(len(names))"
+    )
+    assert int(found[0]) > 40
+
+
+def test_the_worker_and_the_specs_need_numpy_only():
+    names = [
+        name_of(f) for f in modules(*LIGHT) if "__main__" not in f.name and "data" not in f.parts
+    ]
+    found = run(
+        "import sys\nbefore = set(sys.modules)\nimport importlib, numpy, numpy.random\n"
+        "known = set(sys.modules)\n"
+        f"for name in {names!r}: importlib.import_module(name)\n"
+        "top = {name.partition('.')[0] for name in set(sys.modules) - known}\n"
+        "print(*sorted(top - set(sys.stdlib_module_names)))"
+    )
+    assert set(found) <= {"tasks", "backends", "suite", "numpy"}
+
+
+@pytest.mark.parametrize("file", list(modules("tasks", "backends")), ids=str)
+def test_floors_import_downwards_only(file):
+    allowed = BELOW[file.parts[0]]
+    own = {file.parts[1]} if file.parts[0] == "backends" and len(file.parts) > 2 else set()
+    for node in ast.walk(ast.parse((ROOT / file).read_text(encoding="utf-8"))):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module]
+        for name in names:
+            top = name.partition(".")[0]
+            assert top not in {"tasks", "backends", "suite"} - allowed, f"{file} imports {name}"
+            assert top not in set(FRAMEWORKS) - own, f"{file} imports {name}"
+            if name.startswith("backends.") and own:
+                assert name.split(".")[1] in own | {"base"}, f"{file} imports {name}"

@@ -1,0 +1,137 @@
+"""Orders, estimates and verdicts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+from math import exp, log
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from suite.measure import memory, noise
+from suite.measure.schedule import orders
+from suite.measure.statistics import Estimate, estimate, ratios
+from suite.measure.timing import block_steps
+from suite.measure.verdict import verdict
+
+
+@given(arms=st.integers(1, 9), seed=st.integers(0, 99))
+def test_orders_are_balanced(arms, seed):
+    rows = orders(arms, seed)
+    assert all(sorted(row) == list(range(arms)) for row in rows)
+    positions = Counter((arm, place) for row in rows for place, arm in enumerate(row))
+    assert len(set(positions.values())) == 1
+    followers = Counter(pair for row in rows for pair in pairwise(row))
+    if arms > 1:
+        assert len(followers) == arms * (arms - 1)
+        assert len(set(followers.values())) == 1
+
+
+def test_orders_are_shuffled():
+    assert orders(3, 0) != orders(3, 1)
+
+
+samples = st.lists(st.lists(st.floats(1e-6, 1e3), min_size=1, max_size=8), min_size=1, max_size=5)
+
+
+@settings(deadline=None)
+@given(samples)
+def test_an_interval_holds_its_estimate(launches):
+    found = estimate(launches)
+    assert found.low <= found.value <= found.high
+    assert found.low > 0
+
+
+@settings(deadline=None)
+@given(samples, st.floats(0.1, 10))
+def test_estimates_scale_with_their_unit(launches, factor):
+    plain = estimate(launches)
+    scaled = estimate([[factor * x for x in rounds] for rounds in launches])
+    for one, other in zip(plain, scaled, strict=True):
+        assert other == pytest.approx(factor * one, rel=1e-9)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.floats(0.01, 10), st.floats(0.01, 10)), min_size=1, max_size=9))
+def test_swapping_the_arms_inverts_the_ratio(pairs):
+    new, base = zip(*pairs, strict=True)
+    there, back = ratios(new, base), ratios(base, new)
+    assert there == pytest.approx([1 / r for r in back])
+
+
+def test_two_launches_give_students_interval():
+    # log medians 0 and 0.1: mean 0.05, standard error 0.05, t(0.975, 1) = 12.706
+    found = estimate([[1.0], [exp(0.1)]])
+    assert log(found.value) == pytest.approx(0.05)
+    assert log(found.high) == pytest.approx(0.05 + 12.7062 * 0.05, abs=1e-4)
+
+
+def test_an_outlier_round_does_not_move_the_estimate():
+    calm = [[1.0, 1.01, 0.99, 1.0, 1.0]] * 5
+    disturbed = [[1.0, 1.01, 0.99, 1.0, 50.0], *calm[1:]]
+    assert estimate(disturbed).value == pytest.approx(estimate(calm).value, rel=1e-3)
+
+
+def test_the_interval_covers_the_truth_as_often_as_it_says():
+    # Launch effects and round noise as measured on a shared 2-core machine.
+    rng = np.random.default_rng(0)
+    trials, covered = 300, 0
+    for _ in range(trials):
+        launch = rng.normal(0, 0.02, size=(5, 1))
+        found = estimate(np.exp(launch + rng.normal(0, 0.05, size=(5, 6))).tolist())
+        covered += found.low <= 1 <= found.high
+    assert covered / trials >= 0.93  # 95 % less two standard errors of 300 trials
+
+
+def test_no_samples_are_an_error():
+    with pytest.raises(ValueError, match="no samples"):
+        estimate([[], []])
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0.96, 1.04, "EQUIVALENT"),
+        (1.01, 1.04, "EQUIVALENT"),
+        (0.5, 0.97, "FASTER"),
+        (1.02, 1.3, "SLOWER"),
+        (0.9, 1.2, "INCONCLUSIVE"),
+    ],
+)
+def test_verdicts(low, high, expected):
+    assert verdict(Estimate((low + high) / 2, low, high)) == expected
+
+
+@given(st.floats(0.2, 5), st.floats(0, 2), st.floats(0, 2))
+def test_opposite_ratios_get_opposite_verdicts_or_small_ones(value, down, up):
+    ratio = Estimate(value, value / (1 + down), value * (1 + up))
+    mirrored = Estimate(1 / ratio.value, 1 / ratio.high, 1 / ratio.low)
+    opposite = {"FASTER": "SLOWER", "SLOWER": "FASTER"}
+    found, back = verdict(ratio), verdict(mirrored)
+    # 1 - delta and 1 / (1 + delta) differ a little, so EQUIVALENT may border on the others.
+    if "EQUIVALENT" not in (found, back):
+        assert back == opposite.get(found, found)
+
+
+def test_blocks_are_long_enough_and_not_too_long():
+    assert block_steps([0.001, 0.002]) == 100
+    assert block_steps([0.01, 0.5]) == 4
+    assert block_steps([5.0, 30.0]) == 1
+
+
+def test_a_busy_process_shows_in_its_noise():
+    before = noise.read()
+    while noise.read().cpu_seconds - before.cpu_seconds < 0.05:
+        pass
+    found = noise.between(before, noise.read())
+    assert 0 < found["cpu_per_wall"] <= 1.05
+
+
+def test_allocated_memory_shows_in_the_peak():
+    memory.reset_peak()
+    before = memory.peak_bytes()
+    block = np.ones(50_000_000, dtype=np.uint8)
+    assert memory.peak_bytes() - before == pytest.approx(block.nbytes, rel=0.1)

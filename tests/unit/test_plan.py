@@ -1,0 +1,122 @@
+"""From options to a plan; what is wrong is said before anything starts."""
+
+from __future__ import annotations
+
+import pytest
+
+from suite import catalogue
+from suite.plan import Choice, UsageError, arm_names, check, choose, comparisons, lanes, make
+from suite.session import command
+from suite.worker.adapters import Adapter
+from suite.worker.discovery import Arm
+
+TASKS = catalogue.tasks()
+
+
+def arm(name, why=None, executions=("eager", "compiled"), precisions=("float64", "float32")):
+    adapter = Adapter(
+        name=name,
+        target="m:C",
+        why=why,
+        framework=name,
+        executions=() if why else executions,
+        precisions=() if why else precisions,
+    )
+    return Arm(name=name, interpreter=None if why else "python", adapter=adapter)
+
+
+ARMS = [
+    arm("numpy", executions=("eager",), precisions=("float64",)),
+    arm("torch"),
+    arm("jax", executions=("compiled",)),
+    arm("tensorflow", why="ModuleNotFoundError: No module named 'tensorflow'"),
+]
+
+
+def test_quick_is_the_tiny_tasks_in_each_backends_default_execution():
+    plan = make(Choice(), TASKS, ARMS)
+    assert [task.name for task in plan.tasks] == ["cnn-tiny", "rnn-tiny", "transformer-tiny"]
+    assert [(lane.arm.name, lane.execution) for lane in plan.lanes] == [
+        ("torch", "eager"),
+        ("jax", "compiled"),
+        ("tensorflow", "default"),
+    ]
+    assert plan.launches >= 2
+
+
+def test_what_is_not_installed_is_planned_and_refused():
+    plan = make(Choice(), TASKS, ARMS)
+    refused = {lane.arm.name: lane.refused for lane in plan.lanes if lane.refused}
+    assert refused == {
+        "tensorflow": ("not_available", "ModuleNotFoundError: No module named 'tensorflow'")
+    }
+
+
+def test_what_an_adapter_lacks_is_refused_by_name():
+    chosen = lanes(Choice(executions=("eager",)), ARMS, "float32")
+    assert [lane.refused and lane.refused[0] for lane in chosen] == [
+        None,
+        "not_supported",
+        "not_available",
+    ]
+    (torch,) = lanes(Choice(backends=("torch",)), ARMS, "bfloat16")
+    assert torch.refused == (
+        "not_supported",
+        "torch has no precision bfloat16 here, only float64, float32",
+    )
+
+
+def test_every_gives_all_executions():
+    chosen = lanes(Choice(backends=("torch",)), ARMS, "float32", every=True)
+    assert [lane.execution for lane in chosen] == ["eager", "compiled"]
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        (Choice(profile="quik"), "no profile 'quik'; there are quick"),
+        (Choice(tasks=("cnn-huge",)), "no task matches 'cnn-huge'; there are cnn-tiny"),
+        (Choice(backends=("mxnet",)), "no backend matches 'mxnet'; there are torch, jax"),
+        (Choice(backends=("numpy",)), "no backend matches 'numpy'"),
+        (Choice(executions=("fast",)), "no execution matches 'fast'; there are eager, compiled"),
+        (Choice(precisions=("int8",)), "no precision matches 'int8'; there are float64"),
+        (Choice(precisions=("float64",)), "float64 is for tribench parity"),
+        (Choice(device="tpu"), "no device 'tpu'; there are cpu, cuda"),
+        (Choice(batch_sizes=(0,)), r"--batch-size \(=0\) must be at least 1"),
+        (Choice(launches=0), r"--launches \(=0\)"),
+        (Choice(seeds=-1), r"--seeds \(=-1\)"),
+        (Choice(seed=-1), r"--seed \(=-1\)"),
+    ],
+)
+def test_a_wrong_choice_is_named_with_what_is_allowed(choice, words):
+    with pytest.raises(UsageError, match=words):
+        make(choice, TASKS, ARMS)
+
+
+def test_most_is_checked_before_any_interpreter_is_asked():
+    for choice in (Choice(profile="x"), Choice(tasks=("x",)), Choice(batch_sizes=(0,))):
+        with pytest.raises(UsageError):
+            check(choice, TASKS)
+
+
+def test_patterns_and_order():
+    assert choose("task", ("rnn-*", "cnn*"), TASKS) == ["cnn-tiny", "rnn-tiny"]
+
+
+def test_cells_that_differ_in_backend_and_execution_only_are_compared():
+    choice = Choice(executions=("*",), batch_sizes=(8, 64), tasks=("cnn-tiny",))
+    plan = make(choice, TASKS, ARMS)
+    cells = [cell for lane in plan.lanes if not lane.refused for cell in plan.cells(lane)]
+    groups = comparisons(cells)
+    assert [len(group) for group in groups] == [3, 3, 3, 3]
+    assert {cell.batch_size for cell in cells} == {8, 64}
+    assert set(arm_names(groups[0]).values()) == {"torch eager", "torch compiled", "jax"}
+
+
+def test_the_command_repeats_the_run_and_holds_no_path():
+    choice = Choice(tasks=("cnn*",), batch_sizes=(8,), launches=3, label="mine")
+    line = command(choice, {"torch@old": "/home/someone/env/bin/python3"})
+    assert line == (
+        "tribench run --profile quick --device cpu --task 'cnn*' --batch-size 8 --launches 3 "
+        "--python torch@old=python3"
+    )
