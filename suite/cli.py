@@ -216,7 +216,7 @@ def _ask(
             reference = Reference(runner.reference_lane(found), oracle, files)
             materials = [Material(task, seed, files) for task in tasks]
             tracks = gate.tracks(asked, materials, reference, files)
-            stage = Stage(name="parity", at_once=2, tracks=tracks)
+            stage = Stage(name="parity", at_once=2, share=2, tracks=tracks)
             runner.perform([stage], store, roster, progress)
         records, _ = directory.read_records(store.path)
     results = [record.result for record in records if isinstance(record, ParityRecord)]

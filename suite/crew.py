@@ -39,10 +39,12 @@ class Member:
 
 
 class Crew:
-    """At most one worker per lane. ``suffix`` ends the names of its logs."""
+    """At most one worker per lane. ``suffix`` ends the names of its logs; ``share`` is how many
+    workers divide the cores.
+    """
 
-    def __init__(self, roster: Roster, logs: Path, suffix: str) -> None:
-        self.roster, self.logs, self.suffix = roster, logs, suffix
+    def __init__(self, roster: Roster, logs: Path, suffix: str, share: int = 1) -> None:
+        self.roster, self.logs, self.suffix, self.share = roster, logs, suffix, share
         self.members: dict[Lane, Member] = {}
 
     def member(self, lane: Lane) -> Member:
@@ -50,7 +52,7 @@ class Crew:
         if lane not in self.members:
             assert lane.arm.interpreter is not None
             log = self.logs / f"{lane.arm.name}-{self.suffix}.log"
-            worker = Worker(lane.arm.interpreter, log, lane.device)
+            worker = Worker(lane.arm.interpreter, log, lane.device, self.share)
             with self.roster.guard:
                 self.roster.workers.add(worker)
                 if self.roster.stopping.is_set():

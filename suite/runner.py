@@ -55,6 +55,7 @@ def stages(plan: Plan, reference: Reference, files: Path, store: RunDirectory) -
         Stage(
             name="parity",
             at_once=2,
+            share=2,
             tracks=gate.tracks(questions, list(materials.values()), reference, files),
         ),
         Stage(
@@ -69,6 +70,7 @@ def stages(plan: Plan, reference: Reference, files: Path, store: RunDirectory) -
         Stage(
             name="accuracy",
             at_once=2,
+            share=2,
             tracks=training.tracks(able, [m for materials in seeded for m in materials]),
         ),
     ]
@@ -115,9 +117,7 @@ def _stage(
     reporter: Reporter,
 ) -> None:
     with ThreadPoolExecutor(stage.at_once, thread_name_prefix=stage.name) as pool:
-        futures = [
-            pool.submit(_track, track, stage.at_once, store, roster, reporter) for track in tracks
-        ]
+        futures = [pool.submit(_track, track, stage, store, roster, reporter) for track in tracks]
         try:
             wait(futures, return_when=FIRST_EXCEPTION)
             for future in futures:
@@ -131,13 +131,13 @@ def _stage(
 
 
 def _track(
-    track: Track, at_once: int, store: RunDirectory, roster: Roster, reporter: Reporter
+    track: Track, stage: Stage, store: RunDirectory, roster: Roster, reporter: Reporter
 ) -> None:
-    with Crew(roster, store.path / "logs", track.suffix) as crew:
+    with Crew(roster, store.path / "logs", track.suffix, stage.share) as crew:
         for unit in track.units:
             reporter.start(unit.what)
             _do(unit, crew, store, roster)
-            reporter.finish(unit.what, unit.cost_seconds / at_once)
+            reporter.finish(unit.what, unit.cost_seconds / stage.at_once)
 
 
 def _do(unit: Unit, crew: Crew, store: RunDirectory, roster: Roster) -> None:

@@ -18,7 +18,7 @@ from suite.store import directory
 from suite.store.directory import RunDirectory, StoreError
 from suite.store.fingerprint import fingerprint, version
 from suite.store.run import Run
-from suite.store.schema import Environment, Manifest, PhaseRecord
+from suite.store.schema import AnyRecord, Environment, Manifest, PhaseRecord
 from suite.summary import summarise
 from suite.worker.discovery import Arm
 from tasks.codec import spec_hash
@@ -78,12 +78,8 @@ def close(store: RunDirectory, complete: bool) -> Run:
     """Write what is made from the records, and the manifest's last word."""
     manifest = directory.read_manifest(store.path).model_copy(update={"complete": complete})
     records, damaged = directory.read_records(store.path)
-    facts: dict[str, dict[str, str]] = {}
-    for record in records:
-        if isinstance(record, PhaseRecord) and record.cell is not None and record.facts:
-            arm = f"{record.cell.backend} {record.cell.execution}"
-            facts[arm] = facts.get(arm, {}) | record.facts
-    environment = directory.read_environment(store.path).model_copy(update={"facts": facts})
+    update = {"facts": _facts(records)}
+    environment = directory.read_environment(store.path).model_copy(update=update)
     run = Run(
         path=store.path,
         manifest=manifest,
@@ -158,4 +154,24 @@ def _tasks(plan: Plan) -> dict[str, dict[str, str | int]]:
             "flops": task.model.flops(),
         }
         for task in plan.tasks
+    }
+
+
+def _facts(records: Sequence[AnyRecord]) -> dict[str, dict[str, str]]:
+    """What the adapters tell of their programs, by arm; where tasks differ, with their names."""
+    told: dict[str, dict[str, dict[str, list[str]]]] = {}
+    for record in records:
+        if isinstance(record, PhaseRecord) and record.cell is not None:
+            arm = told.setdefault(f"{record.cell.backend} {record.cell.execution}", {})
+            for name, value in record.facts.items():
+                tasks = arm.setdefault(name, {}).setdefault(value, [])
+                tasks += [] if record.cell.task in tasks else [record.cell.task]
+    return {
+        arm: {
+            name: next(iter(values))
+            if len(values) == 1
+            else "; ".join(f"{value} ({', '.join(tasks)})" for value, tasks in values.items())
+            for name, values in named.items()
+        }
+        for arm, named in told.items()
     }

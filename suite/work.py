@@ -49,10 +49,13 @@ class Track:
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """Tracks, ``at_once`` of them at a time. What is timed runs alone."""
+    """Tracks, ``at_once`` of them at a time; what is timed runs alone. Workers get all cores, or
+    one of ``share`` parts of them.
+    """
 
     name: str
     at_once: int
+    share: int = 1
     tracks: tuple[Track, ...]
 
 

@@ -31,7 +31,7 @@ class Worker:
     It gets a process group of its own: Ctrl-C reaches the coordinator alone, which then ends it.
     """
 
-    def __init__(self, interpreter: str, log: Path, device: str = "cpu") -> None:
+    def __init__(self, interpreter: str, log: Path, device: str = "cpu", share: int = 1) -> None:
         theirs_read, ours_write = os.pipe()
         ours_read, theirs_write = os.pipe()
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,7 @@ class Worker:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env=environment(device),
+                env=environment(device, share),
                 pass_fds=(theirs_read, theirs_write),
                 start_new_session=True,
             )
