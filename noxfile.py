@@ -1,6 +1,6 @@
 """Sessions. Environments are made by sessions of their own: ``suite`` for the coordinator, which
-holds no framework, and one per framework, because their CUDA packages conflict. The commands
-(``bench``, ``parity``, ...) have none and run in these; what stands after ``--`` is passed on.
+holds no framework, one per framework, because their CUDA packages conflict, and ``develop`` for
+the tools. The others run in these; what stands after ``--`` is passed on.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ nox.options.sessions = ["tests"]
 FRAMEWORKS = ("torch", "jax", "tensorflow")
 PROJECT = nox.project.load_toml("pyproject.toml")["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-SOURCES = ("tasks", "backends", "suite", "tests", "noxfile.py")
 STOP_SECONDS = 60  # how long an interrupted run may take to write what it has
 
 
@@ -27,11 +26,10 @@ def install(session: nox.Session, *requirements: str) -> None:
     session.install("--quiet", "--constraint", "constraints.txt", *requirements)
 
 
-def tribench(session: nox.Session, *arguments: str) -> None:
-    """Run the command line in the coordinator's environment."""
-    python = Path(".nox/suite/bin/python").absolute()
+def run(session: nox.Session, environment: str, *module: str) -> None:
+    """Run a Python module in an environment that another session made."""
     session.run(
-        *(str(python), "-m", "suite", *arguments),
+        *(str(Path(".nox", environment, "bin", "python").absolute()), "-m", *module),
         external=True,
         interrupt_timeout=STOP_SECONDS,
         terminate_timeout=STOP_SECONDS,
@@ -40,12 +38,18 @@ def tribench(session: nox.Session, *arguments: str) -> None:
 
 @nox.session(default=False)
 def suite(session: nox.Session) -> None:
-    """Make the coordinator's environment."""
+    """Environment: the coordinator's."""
     install(session, *PROJECT["dependencies"])
 
 
+@nox.session(default=False)
+def develop(session: nox.Session) -> None:
+    """Environment: the coordinator's, with the tools for tests, style and types."""
+    install(session, *PROJECT["dependencies"], *EXTRAS["develop"])
+
+
 def framework(session: nox.Session) -> None:
-    """Make this framework's environment; with CUDA where there is an NVIDIA driver."""
+    """Environment: this framework's; with CUDA where there is an NVIDIA driver."""
     cuda = shutil.which("nvidia-smi") is not None
     try:
         install(session, *EXTRAS[f"{session.name}-cuda" if cuda else session.name])
@@ -61,54 +65,56 @@ for name in FRAMEWORKS:
 @nox.session(venv_backend="none", default=False, requires=["suite", *FRAMEWORKS])
 def bench(session: nox.Session) -> None:
     """Check parity, measure everything, write the report."""
-    tribench(session, "run", *session.posargs)
+    run(session, "suite", "suite", "run", *session.posargs)
 
 
 @nox.session(venv_backend="none", default=False, requires=["suite", *FRAMEWORKS])
 def parity(session: nox.Session) -> None:
     """Is it the same function everywhere?"""
-    tribench(session, "parity", *session.posargs)
+    run(session, "suite", "suite", "parity", *session.posargs)
 
 
 @nox.session(venv_backend="none", default=False, requires=["suite"])
 def report(session: nox.Session) -> None:
     """Make the pages of runs again."""
-    tribench(session, "report", *session.posargs)
+    run(session, "suite", "suite", "report", *session.posargs)
 
 
-@nox.session(requires=list(FRAMEWORKS))
+@nox.session(venv_backend="none", default=False, requires=["suite"])
+def site(session: nox.Session) -> None:
+    """Make the site of the published runs in build/site."""
+    runs = [str(path.parent) for path in sorted(Path("results/published").glob("*/manifest.json"))]
+    run(session, "suite", "suite", "report", *runs, "--site", "build/site")
+
+
+@nox.session(venv_backend="none", requires=["develop", *FRAMEWORKS])
 def tests(session: nox.Session) -> None:
     """Unit, conformance and end-to-end tests, with the real frameworks."""
-    install(session, *PROJECT["dependencies"], *EXTRAS["test"])
     chosen = session.posargs or ["tests/unit", "tests/conformance", "tests/end_to_end"]
-    session.run("pytest", "--durations=10", *chosen)
+    run(session, "develop", "pytest", "--durations=10", *chosen)
 
 
-@nox.session(default=False)
+@nox.session(venv_backend="none", default=False, requires=["develop"])
 def browser(session: nox.Session) -> None:
-    """Open the pages in headless Chromium; it must be installed (Debian: apt install chromium)."""
-    install(session, *PROJECT["dependencies"], *EXTRAS["test"])
-    session.run("pytest", "tests/browser", *session.posargs)
+    """Open the pages in headless Chromium, installed before (apt install chromium)."""
+    run(session, "develop", "pytest", "tests/browser", *session.posargs)
 
 
-@nox.session(default=False)
+@nox.session(venv_backend="none", default=False, requires=["develop"])
 def lint(session: nox.Session) -> None:
-    """Style."""
-    install(session, *EXTRAS["lint"])
-    session.run("ruff", "check", *SOURCES)
-    session.run("ruff", "format", "--check", *SOURCES)
+    """Is the style right?"""
+    run(session, "develop", "ruff", "check", ".")
+    run(session, "develop", "ruff", "format", "--check", ".")
 
 
-@nox.session(name="format", default=False)
+@nox.session(name="format", venv_backend="none", default=False, requires=["develop"])
 def format_(session: nox.Session) -> None:
     """Put the style right."""
-    install(session, *EXTRAS["lint"])
-    session.run("ruff", "check", "--fix", *SOURCES)
-    session.run("ruff", "format", *SOURCES)
+    run(session, "develop", "ruff", "check", "--fix", ".")
+    run(session, "develop", "ruff", "format", ".")
 
 
-@nox.session(default=False)
+@nox.session(venv_backend="none", default=False, requires=["develop"])
 def typecheck(session: nox.Session) -> None:
-    """Types, strictly."""
-    install(session, *PROJECT["dependencies"], *EXTRAS["typecheck"])
-    session.run("mypy")
+    """Are the types right? Strictly."""
+    run(session, "develop", "mypy")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import sys
 import tempfile
@@ -18,12 +19,14 @@ from suite import catalogue, runner, session
 from suite.catalogue import CatalogueError
 from suite.crew import Crew, Roster
 from suite.listing import listing, show_listing
+from suite.material import Material, MaterialError
 from suite.parity import gate
 from suite.parity.reference import Reference
 from suite.plan import Choice, UsageError, check, choose, lanes, pick_tasks
 from suite.progress import reporter
 from suite.report import tables
 from suite.report.parity_table import show_parity
+from suite.report.site import build_site
 from suite.store import directory
 from suite.store.directory import StoreError
 from suite.store.schema import PARITY_SCHEMA, ParityRecord
@@ -107,19 +110,22 @@ def run(
                 runner.run(plan, found, store, progress)
         except KeyboardInterrupt:
             session.close(store, complete=False)
-            again = "".join(f" --python {name}={path}" for name, path in pythons.items())
+            again = ["tribench", "run", "--resume", str(store.path)]
+            again += [f"--python={name}={path}" for name, path in pythons.items()]
+            line = shlex.join(again)
             print(
-                f"tribench: interrupted; what is done is kept, go on with: "
-                f"tribench run --resume {store.path}{again}",
-                file=sys.stderr,
+                f"tribench: interrupted; what is done is kept, go on with: {line}", file=sys.stderr
             )
             raise typer.Exit(INTERRUPTED) from None
         done = session.close(store, complete=True)
+    where = f"Page: {done.path / 'page.html'}"
     if as_json:
         print(done.summary.model_dump_json(by_alias=True))
+        if not quiet:
+            print(where, file=sys.stderr)
     else:
         tables.show(done.summary, _console())
-        print(f"\nPage: {done.path / 'page.html'}")
+        print(f"\n{where}")
     raise typer.Exit(exit_code(done.summary))
 
 
@@ -160,9 +166,19 @@ def parity(
 
 
 @app.command()
-def report(runs: list[Path], as_json: Json = False) -> None:
+def report(
+    runs: list[Path],
+    site: Annotated[
+        Path | None, typer.Option(help="Write pages and an index here, not into the runs.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Make the tables and the page of runs again from their records."""
     found = [session.read(path) for path in runs]
+    if site is not None:
+        directory.check(site)
+        print(f"Index: {build_site(found, site)}")
+        return
     for one in found:
         session.render(one)
         if as_json:
@@ -187,7 +203,7 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         code = app(standalone_mode=False)
-    except (UsageError, StoreError, InterpreterError, CatalogueError) as error:
+    except (UsageError, StoreError, InterpreterError, CatalogueError, MaterialError) as error:
         _leave(str(error), USAGE)
     except KeyboardInterrupt:
         _leave("interrupted", INTERRUPTED)
@@ -204,8 +220,6 @@ def _ask(
     tasks: Sequence[Any], asked: Sequence[Any], found: Sequence[Any], seed: int, quiet: bool
 ) -> list[Any]:
     """Parity's answers, with a run directory that is thrown away."""
-    from suite.material import Material
-
     roster = Roster()
     with tempfile.TemporaryDirectory(prefix="tribench-") as folder, reporter(quiet) as progress:
         files = Path(folder)

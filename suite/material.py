@@ -20,6 +20,10 @@ from tasks.codec import encode, portable
 from tasks.parameters import Arrays, initial, probe
 
 
+class MaterialError(ValueError):
+    """Data that a task needs and that cannot be had."""
+
+
 @dataclass(frozen=True)
 class Material:
     """The files of one task and seed, written when first asked for."""
@@ -35,8 +39,13 @@ class Material:
 
     @cached_property
     def splits(self) -> Splits:
-        """The data; loaded once per process."""
-        return self.task.data.load()
+        """The data; MaterialError if they cannot be loaded."""
+        try:
+            return self.task.data.load()
+        except Exception as error:
+            raise MaterialError(
+                f"the data of {self.task.name} cannot be loaded: {error}"
+            ) from error
 
     @cached_property
     def data(self) -> str:

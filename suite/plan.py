@@ -99,14 +99,18 @@ class Plan:
 
 
 def choose(what: str, patterns: Sequence[str], names: Iterable[str]) -> list[str]:
-    """The names that any pattern (shell wildcards) matches, in the order of ``names``; UsageError
-    for a pattern that matches nothing.
+    """The names that any pattern (shell wildcards) matches, in the order of ``names``; ``torch``
+    matches ``torch@old`` too. UsageError for a pattern that matches nothing.
     """
     known = list(names)
+
+    def matches(name: str, pattern: str) -> bool:
+        return any(fnmatchcase(form, pattern) for form in (name, name.partition("@")[0]))
+
     for pattern in patterns:
-        if not any(fnmatchcase(name, pattern) for name in known):
+        if not any(matches(name, pattern) for name in known):
             raise UsageError(f"no {what} matches {pattern!r}; there are {', '.join(known)}")
-    return [name for name in known if any(fnmatchcase(name, p) for p in patterns)]
+    return [name for name in known if any(matches(name, pattern) for pattern in patterns)]
 
 
 def check(choice: Choice, tasks: dict[str, Task]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from suite import catalogue
+from suite.material import Material
 from suite.measure.verdict import DELTA
 from suite.plan import Choice, Plan, make
 from suite.report import page, tables
@@ -85,7 +86,6 @@ def close(store: RunDirectory, complete: bool) -> Run:
         manifest=manifest,
         environment=environment,
         records=records,
-        damaged=damaged,
         summary=summarise(manifest, records, damaged),
     )
     store.write("environment.json", environment)
@@ -111,7 +111,6 @@ def read(path: Path) -> Run:
         manifest=manifest,
         environment=environment,
         records=records,
-        damaged=damaged,
         summary=summarise(manifest, records, damaged),
     )
 
@@ -148,6 +147,7 @@ def _tasks(plan: Plan) -> dict[str, dict[str, str | int]]:
         task.name: {
             "spec": spec_hash(task),
             "data": task.data.name,
+            "data_hash": Material(task, 0, Path()).data_hash,
             "batch_size": task.batch_size,
             "epochs": task.epochs,
             "parameters": sum(prod(p.shape) for p in task.model.parameters().values()),

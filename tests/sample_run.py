@@ -119,7 +119,6 @@ def sample_run(
         manifest=manifest,
         environment=_environment(rename or {}),
         records=records,
-        damaged=[],
         summary=summary,
     )
 

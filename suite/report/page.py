@@ -47,7 +47,7 @@ def render(run: Run) -> str:
     settings = {(cell.precision, cell.device) for cell in cells}
     span = _span(summary.comparisons)
     return (
-        _environment()
+        templates()
         .get_template("page.html")
         .render(
             run=run,
@@ -64,7 +64,7 @@ def render(run: Run) -> str:
             bars=[_bar(comparison, span) for comparison in summary.comparisons],
             findings=_findings(run),
             missing_memory=_missing_memory(summary),
-            notes=[*summary.notes, *(f"damaged record: {line}" for line in run.damaged)],
+            notes=summary.notes,
             style=Markup((HERE / "page.css").read_text("utf-8")),
             plotly=Markup(plotly),
             script=Markup(script),
@@ -74,7 +74,8 @@ def render(run: Run) -> str:
 
 
 @cache
-def _environment() -> Environment:
+def templates() -> Environment:
+    """The pages' templates, escaping whatever is put into them."""
     environment = Environment(
         loader=FileSystemLoader(HERE),
         autoescape=True,

@@ -10,13 +10,12 @@ from suite.store.schema import AnyRecord, Environment, Manifest, Summary
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """Everything that a run directory holds. ``records`` are those of finished units only;
-    ``damaged`` has a line for each record that could not be read.
+    """Everything that a run directory holds. ``records`` are those of finished units only; the
+    summary's notes name what could not be read.
     """
 
     path: Path
     manifest: Manifest
     environment: Environment
     records: list[AnyRecord]
-    damaged: list[str]
     summary: Summary

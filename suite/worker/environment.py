@@ -7,8 +7,9 @@ JAX, with an arena of its own, did not change.
 
 from __future__ import annotations
 
+import atexit
 import os
-import sys
+import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -31,7 +32,7 @@ def threads() -> int:
 
 def settings(device: str, share: int = 1) -> dict[str, str]:
     """The variables that are set, and recorded with every result. ``share`` workers at a time
-    divide the threads: beside another, a PyTorch training with all of them took 44 s, with half 6 s.
+    divide the threads: a PyTorch training beside another took 44 s with all of them, 6 s with half.
     """
     each = str(max(1, threads() // share))
     chosen = {
@@ -67,7 +68,7 @@ def root() -> Path:
     if "site-packages" not in here.parts and "dist-packages" not in here.parts:
         return here
     links = Path(tempfile.mkdtemp(prefix="tribench-"))
+    atexit.register(shutil.rmtree, links, ignore_errors=True)
     for package in PACKAGES:
-        found = Path(sys.modules[package].__path__[0]) if package in sys.modules else here / package
-        (links / package).symlink_to(found)
+        (links / package).symlink_to(here / package)
     return links

@@ -14,7 +14,10 @@ CASES = {
     "execution": (["run", "--execution", "fast"], "no execution matches 'fast'; there are"),
     "device": (["run", "--device", "tpu"], "no device 'tpu'; there are cpu, cuda"),
     "batch size": (["run", "--batch-size", "0"], "--batch-size (=0) must be at least 1"),
-    "batch text": (["run", "--batch-size", "many"], "many"),
+    "batch text": (
+        ["run", "--batch-size", "many"],
+        "'--batch-size': Input should be a valid integer",
+    ),
     "output": (["run", "--output", "/dev/null/runs"], "no run can be written under /dev/null/runs"),
     "interpreter": (["run", "--python", "torch=/no/python"], "--python torch=/no/python: no such"),
     "framework": (["run", "--python", f"torch={sys.executable}"], "No module named 'torch'"),

@@ -103,6 +103,14 @@ def test_patterns_and_order():
     assert choose("task", ("rnn-*", "cnn*"), TASKS) == ["cnn-tiny", "rnn-tiny"]
 
 
+def test_a_backends_name_stands_for_its_second_interpreter_too():
+    arms = [*ARMS, arm("torch@old")]
+    both = lanes(Choice(backends=("torch",)), arms, "float32")
+    assert [lane.arm.name for lane in both] == ["torch", "torch@old"]
+    (old,) = lanes(Choice(backends=("torch@old",)), arms, "float32")
+    assert old.arm.name == "torch@old"
+
+
 def test_cells_that_differ_in_backend_and_execution_only_are_compared():
     choice = Choice(executions=("*",), batch_sizes=(8, 64), tasks=("cnn-tiny",))
     plan = make(choice, TASKS, ARMS)

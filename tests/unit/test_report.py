@@ -54,13 +54,13 @@ def printed(summary: Summary, width: int) -> str:
 
 def emptied(run: Run) -> Run:
     nothing = {"cells": [], "comparisons": [], "parity": [], "trainings": [], "failures": []}
-    summary = run.summary.model_copy(update={**nothing, "complete": False})
+    told = {"complete": False, "notes": ["line 7: checksum differs"]}
+    summary = run.summary.model_copy(update=nothing | told)
     return Run(
         path=run.path,
         manifest=run.manifest.model_copy(update={"complete": False, "label": None}),
         environment=run.environment,
         records=[],
-        damaged=["line 7: checksum differs"],
         summary=summary,
     )
 
