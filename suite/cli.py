@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import signal
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -22,17 +23,18 @@ from suite.listing import listing, show_listing
 from suite.material import Material, MaterialError
 from suite.parity import gate
 from suite.parity.reference import Reference
-from suite.plan import Choice, UsageError, check, choose, lanes, pick_tasks
+from suite.plan import Choice, Lane, UsageError, check, choose, lanes, pick_tasks
 from suite.progress import reporter
 from suite.report import tables
 from suite.report.parity_table import show_parity
 from suite.report.site import build_site
 from suite.store import directory
 from suite.store.directory import StoreError
-from suite.store.schema import PARITY_SCHEMA, ParityRecord
+from suite.store.schema import PARITY_SCHEMA, ParityRecord, ParityResult
 from suite.summary import exit_code
 from suite.work import Stage
-from suite.worker.discovery import InterpreterError, arms
+from suite.worker.discovery import Arm, InterpreterError, arms
+from tasks.base import Task
 
 USAGE, FAILED, INTERRUPTED = 2, 1, 130
 RUNS = Path("results/runs")
@@ -217,15 +219,15 @@ def main() -> NoReturn:
 
 
 def _ask(
-    tasks: Sequence[Any], asked: Sequence[Any], found: Sequence[Any], seed: int, quiet: bool
-) -> list[Any]:
-    """Parity's answers, with a run directory that is thrown away."""
-    roster = Roster()
-    with tempfile.TemporaryDirectory(prefix="tribench-") as folder, reporter(quiet) as progress:
-        files = Path(folder)
+    tasks: Sequence[Task], asked: Sequence[Lane], found: Sequence[Arm], seed: int, quiet: bool
+) -> list[ParityResult]:
+    """Parity's answers; the logs are kept only if a worker failed."""
+    roster, files = Roster(), Path(tempfile.mkdtemp(prefix="tribench-"))
+    try:
         with (
+            reporter(quiet) as progress,
             directory.create(files, "parity") as store,
-            Crew(roster, files / "logs", "reference") as oracle,
+            Crew(roster, store.path / "logs", "reference") as oracle,
         ):
             reference = Reference(runner.reference_lane(found), oracle, files)
             materials = [Material(task, seed, files) for task in tasks]
@@ -233,7 +235,13 @@ def _ask(
             stage = Stage(name="parity", at_once=2, share=2, tracks=tracks)
             runner.perform([stage], store, roster, progress)
         records, _ = directory.read_records(store.path)
-    results = [record.result for record in records if isinstance(record, ParityRecord)]
+        results = [record.result for record in records if isinstance(record, ParityRecord)]
+        if any(result.verdict == "failed" for result in results):
+            kept = Path(tempfile.mkdtemp(prefix="tribench-logs-"))
+            shutil.copytree(store.path / "logs", kept, dirs_exist_ok=True)
+            print(f"tribench: a worker failed; what it printed is kept in {kept}", file=sys.stderr)
+    finally:
+        shutil.rmtree(files, ignore_errors=True)
     return sorted(results, key=lambda r: (r.task, r.backend, r.execution, r.precision))
 
 
