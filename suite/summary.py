@@ -225,7 +225,7 @@ def _notes(manifest: Manifest) -> list[str]:
         notes.append("This run is not complete.")
     if manifest.launches < PUBLISHED:
         notes.append(
-            f"{manifest.launches} launches: few, so the intervals are wide. A result to publish "
-            f"has at least {PUBLISHED}."
+            f"Launches: {manifest.launches}. They are few, so the intervals are wide; a result to "
+            f"publish has at least {PUBLISHED}."
         )
     return notes

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from suite.crew import Crew
 from suite.material import Material
 from suite.plan import Lane
+from suite.work import FAILURES
 
 STEPS = 10  # optimizer steps after which parameters are compared
 
@@ -73,7 +74,11 @@ class Reference:
         with self.guard:
             name = material.task.name
             if name not in self.known:
-                self.known[name] = examine(self.crew, self.lane, material, self.files, None)
+                try:
+                    self.known[name] = examine(self.crew, self.lane, material, self.files, None)
+                except FAILURES:
+                    self.crew.lose(self.lane)  # the next task gets a fresh worker
+                    raise
             return self.known[name]
 
 

@@ -197,7 +197,7 @@ class Manifest(Model):
     """What a run set out to do. ``command`` repeats it; interpreters stand by name, not path."""
 
     schema_: str = Field(RUN_SCHEMA, alias="schema")
-    id: str
+    id: str = Field(pattern=r"^[A-Za-z0-9-]{1,64}$")  # names files too
     created: str
     tribench: str
     command: str

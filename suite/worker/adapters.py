@@ -32,7 +32,7 @@ class Adapter:
 def targets() -> dict[str, str]:
     """Every announced adapter, {name: "module:Class"}; ours cannot be replaced."""
     announced = {point.name: point.value for point in metadata.entry_points(group=GROUP)}
-    return announced | OURS
+    return OURS | {name: found for name, found in announced.items() if name not in OURS}
 
 
 def load(name: str) -> type[Backend]:
