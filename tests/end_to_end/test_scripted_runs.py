@@ -254,3 +254,24 @@ def test_a_finished_run_has_nothing_left_to_resume(finished, tribench):
     done = tribench("run", "--resume", str(run), script=SCRIPT, plugins=PLUGINS)
     assert done.returncode == 0, done.stderr
     assert finished_units(run) == before
+
+
+def test_a_second_interpreter_of_a_backend_is_an_arm_of_the_same_run(tribench, tmp_path):
+    python = f"={sys.executable}"
+    done = tribench(
+        *("run", "--backend", "scripted", "--task", "rnn-tiny", "--output", "runs"),
+        *("--python", f"scripted{python}", "--python", f"scripted@old{python}", "--json"),
+        script=SCRIPT,
+        plugins=PLUGINS,
+        folder=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert {cell["backend"] for cell in summary["cells"]} == {"scripted", "scripted@old"}
+    for comparison in summary["comparisons"]:
+        assert (comparison["base"], comparison["new"]) == ("scripted", "scripted@old")
+        assert comparison["ratio"] == pytest.approx(1)
+        assert comparison["verdict"] == "EQUIVALENT"
+    command = json.loads((only_run(tmp_path) / "manifest.json").read_text())["command"]
+    assert f"scripted@old={Path(sys.executable).name}" in command
+    assert os.path.dirname(sys.executable) not in command
