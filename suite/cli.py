@@ -23,7 +23,7 @@ from suite.listing import listing, show_listing
 from suite.material import Material, MaterialError
 from suite.parity import gate
 from suite.parity.reference import Reference
-from suite.plan import Choice, Lane, UsageError, check, choose, lanes, pick_tasks
+from suite.plan import Choice, Lane, UsageError, check, choose, lanes, make, pick_tasks
 from suite.progress import reporter
 from suite.report import tables
 from suite.report.parity_table import show_parity
@@ -97,11 +97,12 @@ def run(
         if choice != Choice():
             raise UsageError("--resume takes its options from the run; give --python alone")
         choice = session.choice_of(resume)
-    check(choice, catalogue.tasks())
+    known = catalogue.tasks()
+    check(choice, known)
     if resume is None:
         directory.check(output)
     found = arms(pythons)
-    plan = session.plan_of(choice, found)
+    plan = make(choice, known, found)
     if resume is None:
         store = session.begin(plan, choice, found, output, session.command(choice, pythons))
     else:

@@ -10,10 +10,9 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from suite import catalogue
 from suite.material import Material
 from suite.measure.verdict import DELTA
-from suite.plan import Choice, Plan, make
+from suite.plan import Choice, Plan
 from suite.report import page, tables
 from suite.store import directory
 from suite.store.directory import RunDirectory, StoreError
@@ -113,11 +112,6 @@ def read(path: Path) -> Run:
         records=records,
         summary=summarise(manifest, records, damaged),
     )
-
-
-def plan_of(choice: Choice, arms: Sequence[Arm]) -> Plan:
-    """The plan, with every task there is."""
-    return make(choice, catalogue.tasks(), arms)
 
 
 def command(choice: Choice, pythons: Mapping[str, str]) -> str:
