@@ -26,7 +26,7 @@ def tiny() -> Task:
     """The source article's CNN: two convolutions of 3x3 with pooling, then two linear layers.
 
     The article names no batch size. Here it is 16: in 10 epochs at the article's learning rate a
-    batch of 128 reaches 47 % test accuracy only, 16 reaches 96 %.
+    batch of 128 gets 93 of the 360 test samples right, 16 gets 331 (PyTorch, seed 0).
     """
     model = ModelSpec(
         name="cnn-tiny",

@@ -32,7 +32,8 @@ def threads() -> int:
 
 def settings(device: str, share: int = 1) -> dict[str, str]:
     """The variables that are set, and recorded with every result. ``share`` workers at a time
-    divide the threads: a PyTorch training beside another took 44 s with all of them, 6 s with half.
+    divide the threads: PyTorch's cnn-tiny training beside another took 10 and 44 s with all of
+    them, 6 s with half (single runs).
     """
     each = str(max(1, threads() // share))
     chosen = {
