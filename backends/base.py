@@ -50,6 +50,18 @@ def lowers(layer: type[Layer]) -> Callable[[Lowering], Lowering]:
     return mark
 
 
+def formulas(function: Callable[..., Any]) -> Callable[[Lowering], Lowering]:
+    """Mark ``loss`` or ``update`` as done by this single-dispatch function, so that a task with a
+    type that it has no formula for is refused when it is built. An override knows for itself.
+    """
+
+    def mark(method: Lowering) -> Lowering:
+        method.formulas = function  # type: ignore[attr-defined]
+        return method
+
+    return mark
+
+
 @dataclass(kw_only=True)
 class Context:
     """What a lowering may know beside its layer, parameters and input.
@@ -105,12 +117,14 @@ class LayerVjp:
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """Everything that training changes, canonical: moments are {parameter path: {name: array}}."""
+    """Everything that training changes, canonical: moments are {parameter path: {name: array}}.
+    Missing moments are 0, missing buffers as ``tasks.parameters.initial_buffers`` has them.
+    """
 
     parameters: Arrays
-    buffers: Arrays
-    moments: Mapping[str, Arrays]
-    step: int
+    buffers: Arrays = field(default_factory=dict)
+    moments: Mapping[str, Arrays] = field(default_factory=dict)
+    step: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +150,11 @@ class Program(Protocol):
     def wait(self) -> None:
         """Return when everything started is finished."""
 
+    def compilations(self) -> int | None:
+        """How many programs have been compiled so far; None where nothing is compiled. One that is
+        compiled inside a timed block makes the block void.
+        """
+
     def numpy(self, array: Array) -> NDArray[Any]:
         """A native result as float64."""
 
@@ -160,7 +179,7 @@ class Program(Protocol):
         """A copy of everything that training changes."""
 
     def load_state(self, state: State) -> None:
-        """Continue from this state; without moments it is a start, and they are 0."""
+        """Continue from this state; what it lacks is as at a training's start."""
 
     def memory(self) -> Memory:
         """The framework's own peak figures."""
@@ -230,10 +249,19 @@ class Backend:
         raise NotSupported(f"{self.name} has no lowering of {type(layer).__name__}")
 
     def check(self, task: Task) -> None:
-        """Raise NotSupported unless every layer of the task has a lowering."""
+        """Raise NotSupported unless every layer of the task has a lowering, and its loss and its
+        optimizer have formulas.
+        """
         for place in task.model.places():
             if not isinstance(place.layer, Residual):
                 self.lowering(place.layer)
+        for what, part, method in (
+            ("loss", task.loss, self.loss),
+            ("optimizer", task.optimizer, self.update),
+        ):
+            known = getattr(method, "formulas", None)
+            if known is not None and known.dispatch(type(part)) is known.dispatch(object):
+                raise NotSupported(f"{self.name} has no {what} {type(part).__name__}")
 
     def forward(
         self,

@@ -10,31 +10,41 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 
-from suite import catalogue, runner, session
+from backends.base import EXECUTIONS
+from suite import budget, catalogue, runner, session
 from suite.catalogue import CatalogueError
+from suite.conformance.checks import CONFORMANCE_SCHEMA, THRESHOLDS, Result
+from suite.conformance.run import conform
+from suite.conformance.table import show_conformance
 from suite.crew import Crew, Roster
 from suite.listing import listing, show_listing
 from suite.material import Material, MaterialError
 from suite.parity import gate
 from suite.parity.reference import Reference
-from suite.plan import Choice, Lane, UsageError, check, choose, lanes, make, pick_tasks
+from suite.plan import Choice, Lane, Plan, UsageError, check, choose, lanes, make, pick_tasks
 from suite.progress import reporter
 from suite.report import tables
 from suite.report.parity_table import show_parity
 from suite.report.site import build_site
 from suite.store import directory
-from suite.store.directory import StoreError
+from suite.store.directory import RunDirectory, StoreError
+from suite.store.lock import Lock
+from suite.store.run import Run
 from suite.store.schema import PARITY_SCHEMA, ParityRecord, ParityResult
+from suite.store.writing import WriteError, scratch
 from suite.summary import exit_code
 from suite.work import Stage
 from suite.worker.discovery import Arm, InterpreterError, arms
+from suite.worker.host import NO_LIMITS
 from tasks.base import Task
+from tasks.codec import encode, portable
 
 USAGE, FAILED, INTERRUPTED = 2, 1, 130
 RUNS = Path("results/runs")
@@ -61,7 +71,7 @@ Device = Annotated[str, typer.Option(help="cpu or cuda.")]
 
 @app.command()
 def run(
-    profile: Annotated[str, typer.Option(help="quick.")] = "quick",
+    profile: Annotated[str, typer.Option(help="quick, standard or full.")] = "quick",
     task: Many = None,
     backend: Many = None,
     execution: Many = None,
@@ -72,9 +82,21 @@ def run(
     seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
     launches: Annotated[int | None, typer.Option(help="Fresh starts of all workers.")] = None,
     seeds: Annotated[int | None, typer.Option(help="Trainings per task and backend.")] = None,
+    time_budget: Annotated[
+        float | None, typer.Option(help="Minutes; seeds and launches are cut to fit.")
+    ] = None,
+    aa: Annotated[
+        str | None, typer.Option(help="A backend that is timed twice, to show the noise.")
+    ] = None,
     output: Annotated[Path, typer.Option(help="Where run directories go.")] = RUNS,
     resume: Annotated[Path | None, typer.Option(help="Finish this run.")] = None,
     label: Annotated[str | None, typer.Option(help="A name for the run.")] = None,
+    worker_timeout: Annotated[
+        float, typer.Option(help="Seconds that a worker may take for one answer.")
+    ] = NO_LIMITS.answer_seconds,
+    worker_memory: Annotated[
+        float | None, typer.Option(help="GiB of address space that a worker may take.")
+    ] = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -91,7 +113,11 @@ def run(
         seed=seed,
         launches=launches,
         seeds=seeds,
+        time_budget=time_budget,
+        aa=aa,
         label=label,
+        worker_timeout=worker_timeout,
+        worker_memory=worker_memory,
     )
     if resume is not None:
         if choice != Choice():
@@ -99,28 +125,19 @@ def run(
         choice = session.choice_of(resume)
     known = catalogue.tasks()
     check(choice, known)
-    if resume is None:
-        directory.check(output)
-    found = arms(pythons)
-    plan = make(choice, known, found)
-    if resume is None:
-        store = session.begin(plan, choice, found, output, session.command(choice, pythons))
-    else:
-        store = session.go_on(resume, plan, found)
-    with store:
-        try:
-            with reporter(quiet) as progress:
-                runner.run(plan, found, store, progress)
-        except KeyboardInterrupt:
-            session.close(store, complete=False)
-            again = ["tribench", "run", "--resume", str(store.path)]
-            again += [f"--python={name}={path}" for name, path in pythons.items()]
-            line = shlex.join(again)
-            print(
-                f"tribench: interrupted; what is done is kept, go on with: {line}", file=sys.stderr
-            )
-            raise typer.Exit(INTERRUPTED) from None
-        done = session.close(store, complete=True)
+    with Lock() as lock:
+        if resume is None:
+            directory.check(output)
+        found = arms(pythons)
+        plan = budget.fit(make(choice, known, found))
+        if resume is None:
+            store = session.begin(plan, choice, found, output, session.command(choice, pythons))
+        else:
+            store = session.go_on(resume, plan, found)
+        lock.tell(store.path.absolute())
+        if not quiet:
+            print(f"tribench: {budget.announcement(plan)}", file=sys.stderr)
+        done = _measure(plan, found, store, pythons, quiet)
     where = f"Page: {done.path / 'page.html'}"
     if as_json:
         print(done.summary.model_dump_json(by_alias=True))
@@ -158,7 +175,7 @@ def parity(
     precisions = choose("precision", choice.precisions or ("*",), gate.QUESTIONS)
     found = arms(_pythons(python))
     asked = [lane for p in precisions for lane in lanes(choice, found, p, every=True)]
-    results = _ask(pick_tasks(choice.tasks or ("*",), known), asked, found, seed, quiet)
+    results = _ask(pick_tasks(choice.tasks, ("*",), known), asked, found, seed, quiet)
     if as_json:
         data = [result.model_dump(mode="json") for result in results]
         print(json.dumps({"schema": PARITY_SCHEMA, "results": data}))
@@ -192,13 +209,59 @@ def report(
 
 
 @app.command("list")
-def list_(python: Pythons = None, as_json: Json = False) -> None:
-    """Which tasks and backends there are, and why not where not."""
-    found = listing(catalogue.tasks(), arms(_pythons(python)))
+def list_(
+    task: Many = None,
+    backend: Many = None,
+    device: Device = "cpu",
+    python: Pythons = None,
+    as_json: Json = False,
+) -> None:
+    """Which tasks and backends there are, which can run which, and why not where not."""
+    choice, known = Choice(tasks=_split(task), device=device), catalogue.tasks()
+    check(choice, known)
+    tasks = [known[name] for name in choose("task", choice.tasks or ("*",), known)]
+    asked = arms(_pythons(python), device, [encode(portable(one)) for one in tasks])
+    named = {arm.name: arm for arm in asked}
+    picked = [named[name] for name in choose("backend", _split(backend) or ("*",), named)]
+    found = listing(tasks, picked, device)
     if as_json:
         print(json.dumps(found))
     else:
         show_listing(found, _console())
+
+
+@app.command()
+def conformance(
+    name: Annotated[str, typer.Argument(help="The backend, as tribench list has it.")],
+    execution: Many = None,
+    precision: Many = None,
+    device: Device = "cpu",
+    python: Pythons = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Does an adapter do everything that it owes? For those who write one."""
+    choice = Choice(executions=_split(execution), precisions=_split(precision), device=device)
+    check(choice, {})
+    precisions = choose("precision", choice.precisions, THRESHOLDS)
+    found = {arm.name: arm for arm in arms(_pythons(python))}
+    if name not in found:
+        raise UsageError(f"no backend {name!r}; there are {', '.join(found)}")
+    if (why := found[name].why) is not None:
+        raise UsageError(f"{name} is not available: {why}")
+    asked = [
+        Lane(arm=found[name], execution=e, precision=p, device=device)
+        for e in choose("execution", choice.executions, EXECUTIONS)
+        or found[name].adapter.executions
+        for p in precisions or [p for p in found[name].adapter.precisions if p in THRESHOLDS]
+    ]
+    results = _conform(asked, runner.reference_lane(list(found.values())), quiet)
+    if as_json:
+        data = [asdict(result) for result in results]
+        print(json.dumps({"schema": CONFORMANCE_SCHEMA, "backend": name, "results": data}))
+    else:
+        show_conformance(name, results, _console())
+    raise typer.Exit(FAILED if any(r.verdict in ("fail", "failed") for r in results) else 0)
 
 
 def main() -> NoReturn:
@@ -208,6 +271,8 @@ def main() -> NoReturn:
         code = app(standalone_mode=False)
     except (UsageError, StoreError, InterpreterError, CatalogueError, MaterialError) as error:
         _leave(str(error), USAGE)
+    except WriteError as error:
+        _leave(str(error), FAILED)
     except KeyboardInterrupt:
         _leave("interrupted", INTERRUPTED)
     except Exception as error:
@@ -219,12 +284,35 @@ def main() -> NoReturn:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _measure(
+    plan: Plan, found: Sequence[Arm], store: RunDirectory, pythons: dict[str, str], quiet: bool
+) -> Run:
+    """The finished run; if something ends it before, one line says how to go on."""
+    again = ["tribench", "run", "--resume", str(store.path)]
+    again += [f"--python={name}={path}" for name, path in pythons.items()]
+    go_on = f"what is done is kept, go on with: {shlex.join(again)}"
+    try:
+        with store:
+            try:
+                with reporter(quiet) as progress:
+                    left_out = runner.run(plan, found, store, progress)
+            except KeyboardInterrupt:
+                session.close(store, complete=False)
+                print(f"tribench: interrupted; {go_on}", file=sys.stderr)
+                raise typer.Exit(INTERRUPTED) from None
+            if left_out:
+                print(f"tribench: the time budget is used up; {go_on}", file=sys.stderr)
+            return session.close(store, complete=not left_out)
+    except WriteError as error:
+        _leave(f"{error}; {go_on}", FAILED)
+
+
 def _ask(
     tasks: Sequence[Task], asked: Sequence[Lane], found: Sequence[Arm], seed: int, quiet: bool
 ) -> list[ParityResult]:
     """Parity's answers; the logs are kept only if a worker failed."""
-    roster, files = Roster(), Path(tempfile.mkdtemp(prefix="tribench-"))
-    try:
+    roster = Roster()
+    with scratch() as files:
         with (
             reporter(quiet) as progress,
             directory.create(files, "parity") as store,
@@ -238,12 +326,23 @@ def _ask(
         records, _ = directory.read_records(store.path)
         results = [record.result for record in records if isinstance(record, ParityRecord)]
         if any(result.verdict == "failed" for result in results):
-            kept = Path(tempfile.mkdtemp(prefix="tribench-logs-"))
-            shutil.copytree(store.path / "logs", kept, dirs_exist_ok=True)
-            print(f"tribench: a worker failed; what it printed is kept in {kept}", file=sys.stderr)
-    finally:
-        shutil.rmtree(files, ignore_errors=True)
+            _keep(store.path / "logs")
     return sorted(results, key=lambda r: (r.task, r.backend, r.execution, r.precision))
+
+
+def _conform(asked: Sequence[Lane], reference: Lane, quiet: bool) -> list[Result]:
+    """The answers of all checks; the logs are kept only if a worker failed."""
+    with scratch() as files, reporter(quiet) as progress:
+        results = conform(asked, reference, files, files / "logs", progress)
+        if any(result.verdict == "failed" for result in results):
+            _keep(files / "logs")
+    return results
+
+
+def _keep(logs: Path) -> None:
+    kept = Path(tempfile.mkdtemp(prefix="tribench-logs-"))
+    shutil.copytree(logs, kept, dirs_exist_ok=True)
+    print(f"tribench: a worker failed; what it printed is kept in {kept}", file=sys.stderr)
 
 
 def _console() -> Console:

@@ -9,13 +9,14 @@ from typing import Any
 
 from suite.material import Material
 from suite.plan import Lane
-from suite.worker.host import Worker
+from suite.worker.host import NO_LIMITS, Limits, Worker
 
 
 class Roster:
-    """All workers that live now, so that an interrupted run can end them."""
+    """What each worker may take; and all that live now, so that an interrupted run can end them."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits = NO_LIMITS) -> None:
+        self.limits = limits
         self.workers: set[Worker] = set()
         self.guard = threading.Lock()
         self.stopping = threading.Event()
@@ -51,7 +52,8 @@ class Crew:
         if lane not in self.members:
             assert lane.arm.interpreter is not None
             log = self.logs / f"{lane.arm.name}-{self.suffix}.log"
-            worker = Worker(lane.arm.interpreter, log, lane.device, self.share)
+            limits = self.roster.limits
+            worker = Worker(lane.arm.interpreter, log, lane.device, self.share, limits)
             with self.roster.guard:
                 self.roster.workers.add(worker)
                 if self.roster.stopping.is_set():

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from suite.store.writing import writing
 from tasks.base import Batch, Splits, Task, batch_order, probe_batch
 from tasks.codec import encode, portable
-from tasks.parameters import Arrays, initial, probe
+from tasks.parameters import Arrays, initial, probe, probe_buffers
 
 
 class MaterialError(ValueError):
@@ -39,13 +40,16 @@ class Material:
 
     @cached_property
     def splits(self) -> Splits:
-        """The data; MaterialError if they cannot be loaded."""
+        """The data; MaterialError if they cannot be loaded, or do not make a batch."""
+        task = self.task
         try:
-            return self.task.data.load()
+            splits = task.data.load()
         except Exception as error:
-            raise MaterialError(
-                f"the data of {self.task.name} cannot be loaded: {error}"
-            ) from error
+            raise MaterialError(f"the data of {task.name} cannot be loaded: {error}") from error
+        if len(splits.train) < task.batch_size:
+            few = f"{len(splits.train)} training samples, fewer than its batch of {task.batch_size}"
+            raise MaterialError(f"{task.name} has {few}")
+        return splits
 
     @cached_property
     def data(self) -> str:
@@ -75,8 +79,9 @@ class Material:
 
     @cached_property
     def probe(self) -> str:
-        """The parameters that parity looks at."""
-        return self._write("probe", _rounded(probe(self.task.model, self.seed)))
+        """The parameters and buffers that parity looks at."""
+        model, seed = self.task.model, self.seed
+        return self._write("probe", _rounded(probe(model, seed) | probe_buffers(model, seed)))
 
     @cached_property
     def data_hash(self) -> str:
@@ -89,9 +94,10 @@ class Material:
         return digest.hexdigest()[:12]
 
     def _write(self, name: str, arrays: dict[str, NDArray[Any]]) -> str:
-        self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"{self.task.name}-{self.seed}-{name}.npz"
-        np.savez(path, **arrays)  # type: ignore[arg-type]
+        with writing(path):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            np.savez(path, **arrays)  # type: ignore[arg-type]
         return str(path)
 
 

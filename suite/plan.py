@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from math import inf
 
 from backends.base import DEVICES, EXECUTIONS, PRECISIONS
+from suite.profiles import PROFILES, Profile
 from suite.store.schema import Cell, Phase, Status
 from suite.worker.discovery import Arm
+from suite.worker.host import NO_LIMITS, Limits
 from tasks.base import Task
 
 REFERENCE = "numpy"
 PHASES: tuple[Phase, ...] = ("train", "infer")
+TWIN = "@aa"  # ends the name of an A/A arm
 TIMED_PRECISIONS = ("float32", "tf32", "bfloat16")
 
 
 class UsageError(ValueError):
     """What was asked for cannot be; the message says what can."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Profile:
-    """How much a run does. ``executions`` empty: each backend's default."""
-
-    tasks: tuple[str, ...]
-    executions: tuple[str, ...] = ()
-    precisions: tuple[str, ...] = ("float32",)
-    launches: int
-    seeds: int
-
-
-PROFILES = {"quick": Profile(tasks=("*-tiny",), launches=3, seeds=1)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,13 +38,25 @@ class Choice:
     seed: int = 0
     launches: int | None = None
     seeds: int | None = None
+    time_budget: float | None = None  # minutes
+    aa: str | None = None  # the backend that gets a twin
     label: str | None = None
+    worker_timeout: float = NO_LIMITS.answer_seconds
+    worker_memory: float | None = None  # GiB
+
+    @property
+    def limits(self) -> Limits:
+        """What a worker may take."""
+        gibibytes = self.worker_memory
+        size_bytes = None if gibibytes is None else int(gibibytes * 2**30)
+        return Limits(answer_seconds=self.worker_timeout, memory_bytes=size_bytes)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lane:
     """An arm with execution, precision and device: what one worker process is for. ``refused`` has
-    the status and reason of one that cannot be run at all.
+    the status and reason of one that cannot be run at all; ``twin`` is of an A/A arm, which is only
+    timed.
     """
 
     arm: Arm
@@ -62,19 +64,25 @@ class Lane:
     precision: str
     device: str
     refused: tuple[Status, str] | None = None
+    twin: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Everything that a run will do."""
+    """Everything that a run will do. ``seeds`` are those of each task's trainings, by its name;
+    ``budget_seconds`` is how long an invocation may take.
+    """
 
     profile: str
     tasks: tuple[Task, ...]
     lanes: tuple[Lane, ...]
-    batch_sizes: tuple[int, ...]  # empty: each task's own
+    batch_sizes: tuple[int, ...] = ()  # empty: each task's own
+    both_batches: bool = False
     launches: int
-    seeds: tuple[int, ...]
+    seeds: Mapping[str, tuple[int, ...]]
+    budget_seconds: float | None = None
     label: str | None = None
+    limits: Limits = NO_LIMITS
 
     def cells(self, lane: Lane) -> list[Cell]:
         """What is measured in one lane."""
@@ -89,13 +97,30 @@ class Plan:
                 batch_size=size,
             )
             for task in self.tasks
-            for size in (self.batch_sizes or (task.timed_batch_size,))
+            for size in self._sizes(task)
             for phase in PHASES
         ]
+
+    def _sizes(self, task: Task) -> tuple[int, ...]:
+        recipe = (task.batch_size,) if self.both_batches else ()
+        return self.batch_sizes or tuple(dict.fromkeys((*recipe, task.timed_batch_size)))
 
     def task(self, name: str) -> Task:
         """The task of this name."""
         return next(task for task in self.tasks if task.name == name)
+
+    def own_lanes(self) -> list[Lane]:
+        """Those that can be run, without the A/A arm."""
+        return [lane for lane in self.lanes if lane.refused is None and not lane.twin]
+
+    def training_lanes(self) -> list[Lane]:
+        """One lane of each arm and precision, in the first of the executions that were chosen: what
+        is learnt does not depend on how a step is run, which parity checks.
+        """
+        first: dict[tuple[str, str], Lane] = {}
+        for lane in self.own_lanes():
+            first.setdefault((lane.arm.name, lane.precision), lane)
+        return list(first.values())
 
 
 def choose(what: str, patterns: Sequence[str], names: Iterable[str]) -> list[str]:
@@ -127,6 +152,13 @@ def check(choice: Choice, tasks: dict[str, Task]) -> None:
     for option, number in positive.items():
         if number is not None and number < 1:
             raise UsageError(f"{option} (={number}) must be at least 1")
+    for option, amount in (
+        ("--time-budget", choice.time_budget),
+        ("--worker-timeout", choice.worker_timeout),
+        ("--worker-memory", choice.worker_memory),
+    ):
+        if amount is not None and not 0 < amount < inf:
+            raise UsageError(f"{option} (={amount:g}) must be more than 0 and finite")
     if choice.seed < 0:
         raise UsageError(f"--seed (={choice.seed}) must be at least 0")
 
@@ -135,29 +167,70 @@ def make(choice: Choice, tasks: dict[str, Task], arms: Sequence[Arm]) -> Plan:
     """The plan of a run; UsageError if the choice cannot be met."""
     check(choice, tasks)
     profile = PROFILES[choice.profile]
-    precisions = choose("precision", choice.precisions, PRECISIONS) or [*profile.precisions]
-    if "float64" in precisions:
+    asked = choose("precision", choice.precisions, PRECISIONS)
+    if "float64" in asked:
         timed = ", ".join(TIMED_PRECISIONS)
         raise UsageError(f"float64 is for tribench parity; tribench run takes {timed}")
-    seeds = choice.seeds or profile.seeds
+    held = {precision for arm in arms for precision in arm.adapter.precisions}
+    precisions = asked or [p for p in profile.precisions if p in held] or [TIMED_PRECISIONS[0]]
+    chosen = [
+        lane
+        for precision in precisions
+        for lane in lanes(choice, arms, precision, profile.executions)
+    ]
+    picked = pick_tasks(choice.tasks, profile.tasks, tasks)
+    minutes = choice.time_budget or profile.minutes
     return Plan(
         profile=choice.profile,
-        tasks=pick_tasks(choice.tasks or profile.tasks, tasks),
-        lanes=tuple(
-            lane
-            for precision in precisions
-            for lane in lanes(choice, arms, precision, profile.executions)
-        ),
+        tasks=picked,
+        lanes=(*chosen, *_twins(choice, profile, chosen)),
         batch_sizes=tuple(dict.fromkeys(choice.batch_sizes)),
+        both_batches=profile.both_batches,
         launches=choice.launches or profile.launches,
-        seeds=tuple(range(choice.seed, choice.seed + seeds)),
+        seeds={task.name: _seeds(choice, profile, task) for task in picked},
+        budget_seconds=None if minutes is None else 60 * minutes,
         label=choice.label,
+        limits=choice.limits,
     )
 
 
-def pick_tasks(patterns: Sequence[str], tasks: dict[str, Task]) -> tuple[Task, ...]:
-    """The tasks that a pattern matches."""
-    return tuple(tasks[name] for name in choose("task", patterns, tasks))
+def _twins(choice: Choice, profile: Profile, chosen: Sequence[Lane]) -> list[Lane]:
+    """The A/A arm: the first lane of the backend that was named, or of the first that can run,
+    again; one per precision.
+    """
+    if choice.aa is None and not profile.twin:
+        return []
+    able = [lane for lane in chosen if lane.refused is None]
+    names = dict.fromkeys(lane.arm.name for lane in able)
+    if choice.aa is not None and choice.aa not in names:
+        raise UsageError(f"--aa {choice.aa}: it must be a backend of this run: {', '.join(names)}")
+    name = choice.aa or next(iter(names), None)
+    first: dict[str, Lane] = {}
+    for lane in able:
+        if lane.arm.name == name:
+            first.setdefault(lane.precision, lane)
+    return [
+        replace(lane, arm=replace(lane.arm, name=f"{name}{TWIN}"), twin=True)
+        for lane in first.values()
+    ]
+
+
+def _seeds(choice: Choice, profile: Profile, task: Task) -> tuple[int, ...]:
+    count = choice.seeds or next(n for name, n in profile.seeds if fnmatchcase(task.name, name))
+    return tuple(range(choice.seed, choice.seed + count))
+
+
+def pick_tasks(
+    asked: Sequence[str], default: Sequence[str], tasks: dict[str, Task]
+) -> tuple[Task, ...]:
+    """The tasks that a pattern of ``asked`` matches; where nothing is asked for, those that match
+    ``default`` and need no download.
+    """
+    if not asked:
+        tasks = {
+            n: task for n, task in tasks.items() if not getattr(task.data, "downloaded", False)
+        }
+    return tuple(tasks[name] for name in choose("task", asked or default, tasks))
 
 
 def lanes(

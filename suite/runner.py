@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from secrets import token_hex
 
+from suite import cost
 from suite.accuracy import training
 from suite.crew import Crew, Roster
 from suite.material import Material
 from suite.measure import memory_pass, timing
 from suite.parity import gate
+from suite.parity.gate import parity_lanes
 from suite.parity.reference import Reference
 from suite.plan import REFERENCE, Lane, Plan, comparisons
 from suite.progress import Reporter
 from suite.store.directory import RunDirectory, read_records
 from suite.store.schema import Cell, FailureRecord, PhaseRecord, Record
+from suite.store.writing import scratch
 from suite.work import Sink, Stage, Track, Unit
 from suite.worker.discovery import Arm
 
@@ -28,58 +30,85 @@ class Stopped(Exception):
     """The run was interrupted while this unit was at work."""
 
 
-def run(plan: Plan, arms: Sequence[Arm], store: RunDirectory, reporter: Reporter) -> None:
-    """Do every unit that the run directory does not have yet. KeyboardInterrupt ends all workers;
-    what was finished before is kept.
+@dataclass
+class Deadline:
+    """When no more work is begun, and how many units were left out because of it."""
+
+    end: float | None  # of time.monotonic()
+    left_out: int = 0
+
+    def allows(self, unit: Unit) -> bool:
+        """Is there time for this unit?"""
+        if self.end is None or time.monotonic() + unit.cost_seconds <= self.end:
+            return True
+        self.left_out += 1
+        return False
+
+
+def run(plan: Plan, arms: Sequence[Arm], store: RunDirectory, reporter: Reporter) -> int:
+    """Do every unit that the run directory does not have yet; how many the time budget left out.
+    KeyboardInterrupt ends all workers; what was finished before is kept.
     """
-    roster = Roster()
-    with tempfile.TemporaryDirectory(prefix="tribench-") as folder:
-        files, logs = Path(folder), store.path / "logs"
-        with Crew(roster, logs, "parity") as oracle:
-            reference = Reference(reference_lane(arms), oracle, files)
-            perform(stages(plan, reference, files, store), store, roster, reporter)
+    budget = plan.budget_seconds
+    deadline = Deadline(None if budget is None else time.monotonic() + budget)
+    roster = Roster(plan.limits)
+    with scratch() as files, Crew(roster, store.path / "logs", "parity") as oracle:
+        reference = Reference(reference_lane(arms), oracle, files)
+        perform(stages(plan, reference, files, store), store, roster, reporter, deadline)
+    return deadline.left_out
 
 
 def stages(plan: Plan, reference: Reference, files: Path, store: RunDirectory) -> list[Stage]:
     """Parity first: what is not the same function is not ranked."""
     able = [lane for lane in plan.lanes if lane.refused is None]
-    cells = [(lane, cell) for lane in able for cell in plan.cells(lane)]
-    seeded = [[Material(task, seed, files) for task in plan.tasks] for seed in plan.seeds]
-    materials = {material.task.name: material for material in seeded[0]}
-    lane_of = {cell: lane for lane, cell in cells}
+    first = {task.name: Material(task, plan.seeds[task.name][0], files) for task in plan.tasks}
+    lane_of = {cell: lane for lane in able for cell in plan.cells(lane)}
     groups = [[(lane_of[c], c) for c in g] for g in comparisons(lane_of)]
+    own = [(lane, cell) for cell, lane in lane_of.items() if not lane.twin]
     failed = timing.Failed(_failed_before(store))
-    questions = parity_lanes(plan.lanes)
+    launches = range(plan.launches)
     return [
         Stage(name="plan", at_once=1, tracks=_refusals(plan)),
         Stage(
             name="parity",
-            at_once=2,
-            share=2,
-            tracks=gate.tracks(questions, list(materials.values()), reference, files),
+            at_once=cost.AT_ONCE,
+            share=cost.AT_ONCE,
+            tracks=gate.tracks(parity_lanes(plan.lanes), [*first.values()], reference, files),
         ),
         Stage(
             name="timing",
             at_once=1,
-            tracks=tuple(
-                timing.track(launch, groups, materials, failed, plan.seeds[0])
-                for launch in range(plan.launches)
-            ),
+            tracks=tuple(timing.track(n, groups, first, failed) for n in launches),
         ),
-        Stage(name="memory", at_once=2, tracks=memory_pass.tracks(cells, materials)),
+        Stage(
+            name="memory",
+            at_once=cost.AT_ONCE,
+            tracks=memory_pass.tracks(own, first, failed),
+        ),
         Stage(
             name="accuracy",
-            at_once=2,
-            share=2,
-            tracks=training.tracks(able, [m for materials in seeded for m in materials]),
+            at_once=cost.AT_ONCE,
+            share=cost.AT_ONCE,
+            tracks=training.tracks(
+                plan.training_lanes(),
+                [
+                    [Material(task, seed, files) for seed in plan.seeds[task.name]]
+                    for task in plan.tasks
+                ],
+            ),
         ),
     ]
 
 
 def perform(
-    stages: Sequence[Stage], store: RunDirectory, roster: Roster, reporter: Reporter
+    stages: Sequence[Stage],
+    store: RunDirectory,
+    roster: Roster,
+    reporter: Reporter,
+    deadline: Deadline | None = None,
 ) -> None:
     """Do the units of these stages that are not done."""
+    deadline = deadline or Deadline(None)
     records, _ = read_records(store.path)
     done = {record.unit for record in records}
     left = [
@@ -89,18 +118,7 @@ def perform(
     for stage, tracks in left:
         reporter.expect(sum(u.cost_seconds for t in tracks for u in t.units) / stage.at_once)
     for stage, tracks in left:
-        _stage(stage, tracks, store, roster, reporter)
-
-
-def parity_lanes(lanes: Sequence[Lane]) -> list[Lane]:
-    """Each lane as the questions of parity need it: in float64, and in its own precision."""
-    asked: dict[tuple[str, str, str], Lane] = {}
-    for lane in lanes:
-        for precision in ("float64", lane.precision):
-            if precision in gate.QUESTIONS:
-                key = (lane.arm.name, lane.execution, precision)
-                asked.setdefault(key, replace(lane, precision=precision))
-    return list(asked.values())
+        _stage(stage, tracks, store, roster, reporter, deadline)
 
 
 def reference_lane(arms: Sequence[Arm]) -> Lane:
@@ -115,9 +133,12 @@ def _stage(
     store: RunDirectory,
     roster: Roster,
     reporter: Reporter,
+    deadline: Deadline,
 ) -> None:
     with ThreadPoolExecutor(stage.at_once, thread_name_prefix=stage.name) as pool:
-        futures = [pool.submit(_track, track, stage, store, roster, reporter) for track in tracks]
+        futures = [
+            pool.submit(_track, track, stage, store, roster, reporter, deadline) for track in tracks
+        ]
         try:
             wait(futures, return_when=FIRST_EXCEPTION)
             for future in futures:
@@ -131,10 +152,15 @@ def _stage(
 
 
 def _track(
-    track: Track, stage: Stage, store: RunDirectory, roster: Roster, reporter: Reporter
+    track: Track,
+    stage: Stage,
+    store: RunDirectory,
+    roster: Roster,
+    reporter: Reporter,
+    deadline: Deadline,
 ) -> None:
     with Crew(roster, store.path / "logs", track.suffix, stage.share) as crew:
-        for unit in track.units:
+        for unit in filter(deadline.allows, track.units):
             reporter.start(unit.what)
             _do(unit, crew, store, roster)
             reporter.finish(unit.what, unit.cost_seconds / stage.at_once)

@@ -19,6 +19,7 @@ from suite.store.directory import RunDirectory, StoreError
 from suite.store.fingerprint import fingerprint, version
 from suite.store.run import Run
 from suite.store.schema import AnyRecord, Environment, Manifest, PhaseRecord
+from suite.store.writing import WriteError, write_whole
 from suite.summary import summarise
 from suite.worker.discovery import Arm
 from tasks.codec import spec_hash
@@ -36,7 +37,7 @@ def begin(
         label=plan.label,
         profile=plan.profile,
         launches=plan.launches,
-        seeds=list(plan.seeds),
+        seeds=sorted({seed for seeds in plan.seeds.values() for seed in seeds}),
         delta=DELTA,
         choice=asdict(choice),
         tasks=_tasks(plan),
@@ -44,8 +45,12 @@ def begin(
         complete=False,
     )
     store = directory.create(output, manifest.id)
-    store.write("manifest.json", manifest)
-    store.write("environment.json", fingerprint(arms, choice.device))
+    try:
+        store.write("manifest.json", manifest)
+        store.write("environment.json", fingerprint(arms, choice.device))
+    except WriteError:
+        store.remove()
+        raise
     return store
 
 
@@ -97,8 +102,8 @@ def close(store: RunDirectory, complete: bool) -> Run:
 def render(run: Run) -> None:
     """Tables, Markdown and page, from what is in the run."""
     tables.write(run, run.path / "tables")
-    directory.write_whole(run.path / "summary.md", tables.markdown(run.summary))
-    directory.write_whole(run.path / "page.html", page.render(run))
+    write_whole(run.path / "summary.md", tables.markdown(run.summary))
+    write_whole(run.path / "page.html", page.render(run))
 
 
 def read(path: Path) -> Run:
@@ -125,10 +130,15 @@ def command(choice: Choice, pythons: Mapping[str, str]) -> str:
         ("--batch-size", choice.batch_sizes),
     ):
         words += [word for value in values for word in (option, str(value))]
+    timeout = choice.worker_timeout
     for option, value in (
         ("--seed", choice.seed or None),
         ("--launches", choice.launches),
         ("--seeds", choice.seeds),
+        ("--time-budget", choice.time_budget),
+        ("--aa", choice.aa),
+        ("--worker-timeout", None if timeout == Choice.worker_timeout else timeout),
+        ("--worker-memory", choice.worker_memory),
     ):
         words += [] if value is None else [option, str(value)]
     for name, path in pythons.items():
@@ -144,6 +154,7 @@ def _tasks(plan: Plan) -> dict[str, dict[str, str | int]]:
             "data_hash": Material(task, 0, Path()).data_hash,
             "batch_size": task.batch_size,
             "epochs": task.epochs,
+            "seeds": len(plan.seeds[task.name]),
             "parameters": sum(prod(p.shape) for p in task.model.parameters().values()),
             "flops": task.model.flops(),
         }

@@ -8,7 +8,7 @@ from itertools import combinations
 
 from suite.measure.statistics import Estimate, estimate, ratios
 from suite.measure.verdict import verdict
-from suite.plan import arm_names, comparisons
+from suite.plan import TWIN, arm_names, comparisons
 from suite.store.schema import (
     AccuracyRecord,
     AnyRecord,
@@ -70,6 +70,7 @@ class _View:
 
     def __init__(self, records: Iterable[AnyRecord]) -> None:
         self.steps: dict[Cell, Steps] = defaultdict(lambda: defaultdict(dict))
+        self.void: dict[Cell, list[str]] = defaultdict(list)
         self.phases: dict[Cell, list[PhaseRecord]] = defaultdict(list)
         self.memory: dict[Cell, MemoryRecord] = {}
         self.parity: list[ParityResult] = []
@@ -77,6 +78,8 @@ class _View:
         self.failures: list[FailureRecord] = []
         for record in records:
             match record:
+                case BlockRecord(void=str() as why):
+                    self.void[record.cell].append(why)
                 case BlockRecord():
                     launch = self.steps[record.cell][record.launch]
                     launch[record.round] = record.seconds / record.steps
@@ -94,6 +97,7 @@ class _View:
     def cell(self, cell: Cell) -> CellSummary:
         steps = self.steps.get(cell, {})
         status, reason = self._status(cell)
+        reason = "; ".join(filter(None, (reason, self._not_counted(cell)))) or None
         value = estimate([list(rounds.values()) for rounds in steps.values()]) if steps else None
         compiled = [p.seconds for p in self.phases.get(cell, ()) if p.phase == "compile"]
         memory = self.memory.get(cell)
@@ -119,14 +123,14 @@ class _View:
 
     def compare(self, group: Sequence[Cell], delta: float) -> list[ComparisonSummary]:
         """Every pair of a comparison's cells that have rounds in common."""
-        names = arm_names(group)
+        names, twin = arm_names(group), self._twin(group)
         found = []
         for base, new in combinations(group, 2):
             launches = self._paired(self.steps.get(base, {}), self.steps.get(new, {}))
             if not launches:
                 continue
             ratio = estimate(launches)
-            judged, reason = self._judge(base, new, ratio, delta, len(launches))
+            judged, reason = self._judge(base, new, ratio, delta, len(launches), twin)
             found.append(
                 ComparisonSummary(
                     **base.model_dump(
@@ -146,8 +150,24 @@ class _View:
             )
         return found
 
+    def _twin(self, group: Sequence[Cell]) -> Estimate | None:
+        """The ratio of the A/A arm to the one that it doubles, if there is one."""
+        arms = {cell.arm: cell for cell in group}
+        for cell in group:
+            doubled = arms.get((cell.backend.removesuffix(TWIN), cell.execution), cell)
+            launches = self._paired(self.steps.get(doubled, {}), self.steps.get(cell, {}))
+            if doubled != cell and launches:
+                return estimate(launches)
+        return None
+
     def _judge(
-        self, base: Cell, new: Cell, ratio: Estimate, delta: float, launches: int
+        self,
+        base: Cell,
+        new: Cell,
+        ratio: Estimate,
+        delta: float,
+        launches: int,
+        twin: Estimate | None,
     ) -> tuple[str | None, str | None]:
         for cell in (base, new):
             parity = self._parity(cell)
@@ -155,7 +175,11 @@ class _View:
                 return None, f"no verdict: parity of {cell.backend} is {parity or 'not known'}"
         if launches == 1:
             return "INCONCLUSIVE", "one launch does not tell how another would be"
-        return verdict(ratio, delta), None
+        judged = verdict(ratio, delta, twin)
+        if twin is not None and judged != verdict(ratio, delta):
+            spread = f"{twin.low:.2f} to {twin.high:.2f}"
+            return judged, f"no more than the A/A arm shows of identical code: {spread}"
+        return judged, None
 
     @staticmethod
     def _paired(base: Steps, new: Steps) -> list[list[float]]:
@@ -173,11 +197,19 @@ class _View:
                 stage = "" if failure.stage == "plan" else f"{failure.stage}: "
                 return failure.status, stage + failure.reason
         if cell not in self.steps:
-            return "failed", "not measured yet"
+            return "not_available", "not measured: the run ended before"
         last = [p for p in self.phases.get(cell, ()) if p.phase == "warmup"]
         if any(p.steady is False for p in last):
             return "not_stationary", "the time of a step did not settle during the warm-up"
         return "ok", None
+
+    def _not_counted(self, cell: Cell) -> str | None:
+        """How many blocks are void, where others are not."""
+        void = self.void.get(cell, [])
+        if not void or cell not in self.steps:
+            return None
+        blocks = len(void) + sum(map(len, self.steps[cell].values()))
+        return f"{len(void)} of {blocks} blocks do not count: {', '.join(sorted(set(void)))}"
 
     def _training(self, cell: Cell) -> Training | None:
         """The first seed's training, shown with the ``train`` cells of the task."""
@@ -190,7 +222,7 @@ class _View:
 
     def _parity(self, cell: Cell) -> ParityVerdict | None:
         """The worst answer to the questions about the cell's program."""
-        wanted = (cell.task, cell.backend, cell.execution)
+        wanted = (cell.task, cell.backend.removesuffix(TWIN), cell.execution)
         answers = {
             r.verdict
             for r in self.parity

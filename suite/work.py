@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
 from backends.base import NotSupported
 from suite.crew import Crew
 from suite.store.schema import Record, Status
@@ -21,8 +23,14 @@ class Sink:
     write: Callable[[Record], None]
 
     def emit(self, kind: type[Record], **values: Any) -> None:
-        """Write a record of this kind."""
-        self.write(kind(unit=self.unit, attempt=self.attempt, **values))
+        """Write a record of this kind; Unusable if the values are not what it holds."""
+        try:
+            record = kind(unit=self.unit, attempt=self.attempt, **values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise Unusable(f"the worker's answer cannot be used: {where}: {first['msg']}") from None
+        self.write(record)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +67,11 @@ class Stage:
     tracks: tuple[Track, ...]
 
 
-FAILURES = (NotSupported, WorkerError, WorkerLost)
+class Unusable(Exception):
+    """A worker answered, and what it answered is no result."""
+
+
+FAILURES = (NotSupported, WorkerError, WorkerLost, Unusable)
 
 
 def status_of(error: Exception) -> Status:

@@ -15,8 +15,8 @@ from tasks.spec import CrossEntropy, ModelSpec, Optimizer
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Samples: inputs (samples, *input shape), float64 or int32 ids; targets (samples,) int32;
-    valid (samples, steps) bool where steps may be padding, else None.
+    """Samples: inputs (samples, *input shape), float64, float32 to save memory, or int32 ids;
+    targets (samples,) int32; valid (samples, steps) bool where steps may be padding, else None.
     """
 
     inputs: NDArray[Any]
@@ -42,7 +42,9 @@ class Splits:
 
 
 class Data(Protocol):
-    """Where samples come from. Only the coordinator loads them; workers get files."""
+    """Where samples come from. Only the coordinator loads them; workers get files. A set that is
+    downloaded has a true ``downloaded`` too: its tasks run only when they are asked for.
+    """
 
     @property
     def name(self) -> str:

@@ -40,5 +40,15 @@ def probe(model: ModelSpec, seed: int) -> Arrays:
     }
 
 
+def initial_buffers(model: ModelSpec) -> Arrays:
+    """The buffers before any training: {path: float64 array}."""
+    return {path: np.full(b.shape, b.centre) for path, b in model.buffers().items()}
+
+
+def probe_buffers(model: ModelSpec, seed: int) -> Arrays:
+    """Buffers for parity: random too, so that evaluation shows whether they are used."""
+    return {path: _draw(seed, path, b, PROBE_BOUND) for path, b in model.buffers().items()}
+
+
 def _draw(seed: int, path: str, parameter: Parameter, bound: float) -> NDArray[np.float64]:
     return parameter.centre + bound * uniform(seed, path, parameter.shape)

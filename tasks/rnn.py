@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from tasks.base import Task
 from tasks.data.breast_cancer import BreastCancer
-from tasks.spec import LSTM, AdamW, CrossEntropy, Input, LastStep, Linear, ModelSpec
+from tasks.data.digits import DigitRows
+from tasks.spec import (
+    GRU,
+    LSTM,
+    AdamW,
+    CrossEntropy,
+    Input,
+    LastStep,
+    Layer,
+    Linear,
+    ModelSpec,
+)
 
 
 def tasks() -> list[Task]:
     """Every size."""
-    return [tiny()]
+    return [tiny(), small(), gru_small()]
 
 
 def tiny() -> Task:
@@ -35,4 +46,36 @@ def tiny() -> Task:
         batch_size=16,
         timed_batch_size=128,
         epochs=10,
+    )
+
+
+def small() -> Task:
+    """Two LSTM layers of hidden size 256 that read a digit of 64x64 pixels row by row."""
+    return _small("rnn-small", "lstm", LSTM(input_size=64, hidden_size=256, num_layers=2))
+
+
+def gru_small() -> Task:
+    """The same with a GRU."""
+    return _small("gru-small", "gru", GRU(input_size=64, hidden_size=256, num_layers=2))
+
+
+def _small(name: str, path: str, layer: Layer) -> Task:
+    model = ModelSpec(
+        name=name,
+        input=Input(shape=(64, 64)),
+        layers=(
+            (path, layer),
+            ("last", LastStep()),
+            ("fc", Linear(in_features=256, out_features=10)),
+        ),
+    )
+    return Task(
+        name=model.name,
+        model=model,
+        data=DigitRows(size=64),
+        loss=CrossEntropy(),
+        optimizer=AdamW(learning_rate=1e-3, beta1=0.9, beta2=0.999, epsilon=1e-8, clip_norm=1.0),
+        batch_size=32,
+        timed_batch_size=32,
+        epochs=14,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tasks.base import Task
 from tasks.data.digits import DigitTokens
 from tasks.spec import (
+    GELU,
     AdamW,
     Attention,
     CrossEntropy,
@@ -14,6 +15,7 @@ from tasks.spec import (
     Linear,
     MeanSteps,
     ModelSpec,
+    PositionalEmbedding,
     PositionalEncoding,
     ReLU,
     Residual,
@@ -23,7 +25,7 @@ from tasks.spec import (
 
 def tasks() -> list[Task]:
     """Every size."""
-    return [tiny()]
+    return [tiny(), small()]
 
 
 def post_norm_block(width: int, heads: int, feed_forward: int, epsilon: float) -> Sequential:
@@ -46,6 +48,23 @@ def post_norm_block(width: int, heads: int, feed_forward: int, epsilon: float) -
             ),
             ("norm2", LayerNorm(width=width, epsilon=epsilon)),
         )
+    )
+
+
+def pre_norm_block(width: int, heads: int, feed_forward: int, epsilon: float) -> Sequential:
+    """Each part normalises its input before it adds to it (arXiv 2002.04745), with GELU."""
+    attend = (
+        ("norm1", LayerNorm(width=width, epsilon=epsilon)),
+        ("attention", Attention(width=width, heads=heads)),
+    )
+    transform = (
+        ("norm2", LayerNorm(width=width, epsilon=epsilon)),
+        ("linear1", Linear(in_features=width, out_features=feed_forward)),
+        ("gelu", GELU()),
+        ("linear2", Linear(in_features=feed_forward, out_features=width)),
+    )
+    return Sequential(
+        layers=(("sum1", Residual(layers=attend)), ("sum2", Residual(layers=transform)))
     )
 
 
@@ -78,4 +97,41 @@ def tiny() -> Task:
         batch_size=32,
         timed_batch_size=128,
         epochs=10,
+    )
+
+
+def small() -> Task:
+    """An encoder of four pre-norm layers of width 256 with learned positions, on digits read as 64
+    tokens, one per pixel, in their 17 grey levels.
+    """
+    block = pre_norm_block(width=256, heads=4, feed_forward=1024, epsilon=1e-5)
+    model = ModelSpec(
+        name="transformer-small",
+        input=Input(shape=(64,), vocabulary=17),
+        layers=(
+            ("embedding", Embedding(vocabulary=17, width=256)),
+            ("position", PositionalEmbedding(steps=64, width=256)),
+            ("blocks", Sequential(layers=tuple((str(n), block) for n in range(4)))),
+            ("norm", LayerNorm(width=256, epsilon=1e-5)),
+            ("mean", MeanSteps()),
+            ("fc", Linear(in_features=256, out_features=10)),
+        ),
+    )
+    return Task(
+        name=model.name,
+        model=model,
+        data=DigitTokens(levels=17),
+        loss=CrossEntropy(),
+        optimizer=AdamW(
+            learning_rate=5e-4,
+            beta1=0.9,
+            beta2=0.999,
+            epsilon=1e-8,
+            weight_decay=0.01,
+            clip_norm=1.0,
+            warmup_steps=20,
+        ),
+        batch_size=32,
+        timed_batch_size=32,
+        epochs=6,
     )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,41 +19,58 @@ from suite.worker.discovery import Arm, arms
 
 ROOT = Path(__file__).parents[1]
 PLUGINS = ROOT / "tests" / "plugins"
+TEMPORARY = tempfile.TemporaryDirectory(prefix="tribench-tests-")  # the lock of these tests' runs
 
 Tribench = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def command_environment(
-    script: Path | None = None, plugins: tuple[str, ...] = ()
+    script: Path | None = None, plugins: tuple[str, ...] = (), root: Path = ROOT
 ) -> dict[str, str]:
     """The environment of a command line that sees these plugins as installed packages."""
-    paths = [str(ROOT), *(str(PLUGINS / plugin) for plugin in plugins)]
+    paths = [str(root), *(str(PLUGINS / plugin) for plugin in plugins)]
     extra = {} if script is None else {"SCRIPT": str(script)}
-    return os.environ | extra | {"PYTHONPATH": os.pathsep.join(paths), "COLUMNS": "160"}
+    extra |= {"PYTHONPATH": os.pathsep.join(paths), "TMPDIR": TEMPORARY.name}
+    return os.environ | {"COLUMNS": "160"} | extra
 
 
 @pytest.fixture(scope="session")
 def tribench(tmp_path_factory: pytest.TempPathFactory) -> Tribench:
-    """Run the command line: ``tribench("run", ..., script={...}, plugins=(...), folder=...)``."""
+    """Run the command line: ``tribench("run", ..., script={...}, plugins=(...), folder=...)``; more
+    goes to subprocess.run.
+    """
 
     def run(
         *arguments: str,
         script: dict | None = None,
         plugins: tuple[str, ...] = (),
         folder: Path | None = None,
+        root: Path = ROOT,
+        **more: Any,
     ) -> subprocess.CompletedProcess[str]:
         where = folder or tmp_path_factory.mktemp("run")
         return subprocess.run(
             [sys.executable, "-m", "suite", *arguments],
             cwd=where,
-            env=command_environment(write_script(where, script), plugins),
+            env=command_environment(write_script(where, script), plugins, root),
             capture_output=True,
             text=True,
             timeout=900,
             check=False,
+            **more,
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the packages without the frameworks' environments: its runs start at once."""
+    copy = tmp_path_factory.mktemp("checkout")
+    for package in ("tasks", "backends", "suite"):
+        shutil.copytree(ROOT / package, copy / package)
+    shutil.copy(ROOT / "pyproject.toml", copy)
+    return copy
 
 
 def write_script(folder: Path, script: dict | None) -> Path | None:

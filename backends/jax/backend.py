@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import jax
 import numpy as np
 from jax import Array
 
-from backends.base import Arrays, NotSupported
+from backends.base import Arrays, NotSupported, formulas
 from backends.jax import losses, optimizers
 from backends.jax.layers import Layers
 from backends.jax.program import Program
@@ -41,6 +42,7 @@ class Backend(Layers):
         except RuntimeError as error:
             raise NotSupported(f"this JAX finds no {device} device") from error
         self.dtype = DTYPES[precision]
+        self.compiled: WeakSet[Callable] = WeakSet()
         jax.config.update("jax_enable_x64", precision == "float64")
         # Strict float32: by default GPUs multiply in TF32.
         jax.config.update("jax_default_matmul_precision", "highest")
@@ -49,17 +51,25 @@ class Backend(Layers):
         self.check(task)
         return Program(self, task, parameters)
 
+    @formulas(losses.loss)
     def loss(
         self, loss: spec.CrossEntropy, logits: Array, targets: Array, valid: Array | None
     ) -> Array:
         return losses.loss(loss, logits, targets, valid)
 
+    @formulas(optimizers.update)
     def update(self, optimizer, step, parameters, gradients, state):
         return optimizers.update(optimizer, step, parameters, gradients, state)
 
     def compile(self, function: Callable, **options: Any) -> Callable:
         """The function as this execution runs it."""
-        return jax.jit(function, **options)
+        run = jax.jit(function, **options)
+        self.compiled.add(run)
+        return run
+
+    def compilations(self) -> int | None:
+        """How many executables the living programs have."""
+        return sum(run._cache_size() for run in self.compiled)
 
     def facts(self) -> dict[str, str]:
         """What this adapter does, for the reports."""
@@ -67,7 +77,7 @@ class Backend(Layers):
             "jax": jax.__version__,
             "compiler": f"jax.jit, XLA of jaxlib {jax.lib.__version__}",
             "image layout": "channels last",
-            "lstm": "lax.scan, input projection outside",
+            "recurrence": "lax.scan, input projection outside",
             "attention": "by hand, exact",
             "optimizer": "own formulas, in the step's program",
             "donation": "parameters, buffers, moments, step",

@@ -47,9 +47,37 @@ class Layers(Backend):
                 y = jnp.where((other > y) | jnp.isnan(other), other, y)  # a tie keeps the first
         return y
 
+    @lowers(spec.AvgPool)
+    def avg_pool(
+        self, layer: spec.AvgPool, parameters: Arrays, x: Array, context: Context
+    ) -> Array:
+        size, stride = (1, layer.size, layer.size, 1), (1, layer.stride, layer.stride, 1)
+        return lax.reduce_window(x, 0.0, lax.add, size, stride, "VALID") / layer.size**2
+
+    @lowers(spec.BatchNorm)
+    def batch_norm(
+        self, layer: spec.BatchNorm, parameters: Arrays, x: Array, context: Context
+    ) -> Array:
+        if context.training:
+            mean = x.mean(axis=(0, 1, 2))
+            variance = ((x - mean) ** 2).mean(axis=(0, 1, 2))
+            count = x.size // layer.channels
+            unbiased = variance * (count / (count - 1))
+            for name, new in (("running_mean", mean), ("running_var", unbiased)):
+                old = context.buffer(name)
+                context.set_buffer(name, (1 - layer.momentum) * old + layer.momentum * new)
+        else:
+            mean, variance = context.buffer("running_mean"), context.buffer("running_var")
+        scale = parameters["weight"] * lax.rsqrt(variance + layer.epsilon)
+        return (x - mean) * scale + parameters["bias"]
+
     @lowers(spec.ReLU)
     def relu(self, layer: spec.ReLU, parameters: Arrays, x: Array, context: Context) -> Array:
         return jax.nn.relu(x)
+
+    @lowers(spec.GELU)
+    def gelu(self, layer: spec.GELU, parameters: Arrays, x: Array, context: Context) -> Array:
+        return jax.nn.gelu(x, approximate=layer.approximate)
 
     @lowers(spec.Flatten)
     def flatten(self, layer: spec.Flatten, parameters: Arrays, x: Array, context: Context) -> Array:
@@ -72,6 +100,12 @@ class Layers(Backend):
         self, layer: spec.PositionalEncoding, parameters: Arrays, x: Array, context: Context
     ) -> Array:
         return x + jnp.asarray(layer.table(x.shape[1]), x.dtype)
+
+    @lowers(spec.PositionalEmbedding)
+    def positional_embedding(
+        self, layer: spec.PositionalEmbedding, parameters: Arrays, x: Array, context: Context
+    ) -> Array:
+        return x + parameters["weight"]
 
     @lowers(spec.LayerNorm)
     def layer_norm(
@@ -119,6 +153,17 @@ class Layers(Backend):
             x = _lstm_steps(projected, valid, parameters[f"weight_hh_l{level}"])
         return x.swapaxes(0, 1)
 
+    @lowers(spec.GRU)
+    def gru(self, layer: spec.GRU, parameters: Arrays, x: Array, context: Context) -> Array:
+        valid = None if context.valid is None else context.valid.T[..., None]
+        x = x.swapaxes(0, 1)  # scanned along the first axis
+        for level in range(layer.num_layers):
+            weight, bias = parameters[f"weight_ih_l{level}"], parameters[f"bias_ih_l{level}"]
+            projected = _affine(x, weight, bias)  # all steps at once
+            recurrent, held = parameters[f"weight_hh_l{level}"], parameters[f"bias_hh_l{level}"]
+            x = _gru_steps(projected, valid, recurrent, held)
+        return x.swapaxes(0, 1)
+
     @lowers(spec.LastStep)
     def last_step(
         self, layer: spec.LastStep, parameters: Arrays, x: Array, context: Context
@@ -159,3 +204,22 @@ def _lstm_steps(projected: Array, valid: Array | None, recurrent: Array) -> Arra
 
     start = jnp.zeros((projected.shape[1], recurrent.shape[1]), projected.dtype)
     return lax.scan(cell, (start, start), (projected, valid))[1]
+
+
+def _gru_steps(projected: Array, valid: Array | None, recurrent: Array, bias: Array) -> Array:
+    """One level, (steps, batch, features); ``valid`` is (steps, batch, 1) or None."""
+
+    def cell(h: Array, now: tuple[Array, Array | None]):
+        gates, keep = now
+        of_input = jnp.split(gates, 3, axis=-1)
+        of_state = jnp.split(h @ recurrent.T + bias, 3, axis=-1)
+        r = jax.nn.sigmoid(of_input[0] + of_state[0])
+        z = jax.nn.sigmoid(of_input[1] + of_state[1])
+        n = jnp.tanh(of_input[2] + r * of_state[2])
+        new_h = (1 - z) * n + z * h
+        if keep is None:
+            return new_h, new_h
+        return jnp.where(keep, new_h, h), jnp.where(keep, new_h, 0.0)
+
+    start = jnp.zeros((projected.shape[1], recurrent.shape[1]), projected.dtype)
+    return lax.scan(cell, start, (projected, valid))[1]

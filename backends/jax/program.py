@@ -14,6 +14,7 @@ from jax import Array
 from backends.base import Arrays, Capture, Context, LayerVjp, Memory, State
 from backends.jax import arrays
 from tasks.base import Batch, Task
+from tasks.parameters import initial_buffers
 from tasks.spec import local
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Program:
             for name in layer.parameters()
         }
         self.latest: Array | None = None
-        self.load_state(State(parameters=parameters, buffers={}, moments={}, step=0))
+        self.load_state(State(parameters=parameters))
         self.run_predict = backend.compile(self.logits)
         self.run_step = backend.compile(self._training_step, donate_argnums=(0, 1, 2, 3))
         self.run_gradients = backend.compile(self.gradients)
@@ -73,6 +74,9 @@ class Program:
     def wait(self) -> None:
         # XLA runs what was started in order, so that the last ones stand for all.
         jax.block_until_ready((self.latest, self.parameters, self.buffers, self.moments, self.step))
+
+    def compilations(self) -> int | None:
+        return self.backend.compilations()
 
     def numpy(self, array: Array) -> np.ndarray:
         assert array.dtype == self.backend.dtype, array.dtype
@@ -144,7 +148,10 @@ class Program:
     def load_state(self, state: State) -> None:
         names = self.task.optimizer.moments()
         self.parameters = {path: self.native(path, state.parameters[path]) for path in self.owners}
-        self.buffers = {path: self._place(value) for path, value in state.buffers.items()}
+        self.buffers = {
+            path: self._place(np.asarray(value, np.float64))
+            for path, value in (initial_buffers(self.task.model) | dict(state.buffers)).items()
+        }
         self.moments = {
             path: {
                 name: self.native(path, state.moments[path][name])

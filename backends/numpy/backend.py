@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.base import Arrays, NotSupported
+from backends.base import Arrays, NotSupported, formulas
 from backends.numpy import losses, optimizers
 from backends.numpy.layers import Layers
 from backends.numpy.program import Program
@@ -40,6 +40,7 @@ class Backend(Layers):
         self.check(task)
         return Program(self, task, parameters)
 
+    @formulas(losses.loss)
     def loss(
         self,
         loss: CrossEntropy,
@@ -50,6 +51,7 @@ class Backend(Layers):
         """The scalar that training lessens and its gradient with respect to the logits."""
         return losses.loss(loss, logits, targets, valid)
 
+    @formulas(optimizers.update)
     def update(
         self,
         optimizer: Optimizer,

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from math import erf, pi, sqrt
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -86,12 +87,74 @@ class Layers(Backend):
 
         return y, vjp
 
+    @lowers(spec.AvgPool)
+    def avg_pool(
+        self, layer: spec.AvgPool, parameters: Parameters, x: Floats, context: Context
+    ) -> Lowered:
+        """x is (batch, channels, height, width)."""
+        windows = _windows(x, layer.size, layer.stride)
+
+        def vjp(dy: Floats) -> tuple[Floats, Gradients]:
+            shared = (dy / layer.size**2)[..., None, None]
+            return _windows_transposed(
+                np.broadcast_to(shared, windows.shape), x.shape, layer.stride
+            ), {}
+
+        return windows.mean(axis=(4, 5)), vjp
+
+    @lowers(spec.BatchNorm)
+    def batch_norm(
+        self, layer: spec.BatchNorm, parameters: Parameters, x: Floats, context: Context
+    ) -> Lowered:
+        """x is (batch, channels, height, width)."""
+        rest = (0, 2, 3)
+        weight, bias = (parameters[name][:, None, None] for name in ("weight", "bias"))
+        if context.training:
+            mean, variance = x.mean(axis=rest), x.var(axis=rest)
+            count = x.size // layer.channels
+            for name, new in (
+                ("running_mean", mean),
+                ("running_var", variance * (count / (count - 1))),
+            ):
+                old = context.buffer(name)
+                context.set_buffer(name, (1 - layer.momentum) * old + layer.momentum * new)
+        else:
+            mean, variance = context.buffer("running_mean"), context.buffer("running_var")
+        root = np.sqrt(variance + layer.epsilon)[:, None, None]
+        normal = (x - mean[:, None, None]) / root
+
+        def vjp(dy: Floats) -> tuple[Floats, Gradients]:
+            dnormal = dy * weight
+            if context.training:
+                along = normal * (dnormal * normal).mean(axis=rest, keepdims=True)
+                dnormal = dnormal - dnormal.mean(axis=rest, keepdims=True) - along
+            return dnormal / root, {
+                "weight": _gradient("ncij,ncij->c", dy, normal),
+                "bias": _gradient("ncij->c", dy),
+            }
+
+        return normal * weight + bias, vjp
+
     @lowers(spec.ReLU)
     def relu(
         self, layer: spec.ReLU, parameters: Parameters, x: Floats, context: Context
     ) -> Lowered:
         """Any shape."""
         return np.maximum(x, 0), lambda dy: ((x > 0) * dy, {})
+
+    @lowers(spec.GELU)
+    def gelu(
+        self, layer: spec.GELU, parameters: Parameters, x: Floats, context: Context
+    ) -> Lowered:
+        """Any shape."""
+        if layer.approximate:
+            inner = np.tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))
+            below = (1 + inner) / 2
+            slope = (1 - inner**2) / 2 * sqrt(2 / pi) * (1 + 3 * 0.044715 * x**2)
+        else:
+            below = (1 + _erf(x / sqrt(2))) / 2
+            slope = np.exp(-(x**2) / 2) / sqrt(2 * pi)
+        return x * below, lambda dy: (dy * (below + x * slope), {})
 
     @lowers(spec.Flatten)
     def flatten(
@@ -131,6 +194,17 @@ class Layers(Backend):
     ) -> Lowered:
         """x is (batch, steps, features)."""
         return x + layer.table(x.shape[1]), lambda dy: (dy, {})
+
+    @lowers(spec.PositionalEmbedding)
+    def positional_embedding(
+        self,
+        layer: spec.PositionalEmbedding,
+        parameters: Parameters,
+        x: Floats,
+        context: Context,
+    ) -> Lowered:
+        """x is (batch, steps, features)."""
+        return x + parameters["weight"], lambda dy: (dy, {"weight": _gradient("ntf->tf", dy)})
 
     @lowers(spec.LayerNorm)
     def layer_norm(
@@ -201,22 +275,12 @@ class Layers(Backend):
         self, layer: spec.LSTM, parameters: Parameters, x: Floats, context: Context
     ) -> Lowered:
         """x is (batch, steps, features)."""
-        valid = _valid(context, x)
-        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        vjps = []
-        for level in range(layer.num_layers):
-            own = {name: parameters[f"{name}_l{level}"] for name in names}
-            x, level_vjp = _lstm_level(own, x, valid)
-            vjps.append(level_vjp)
+        return _levels(_lstm_level, layer, parameters, x, _valid(context, x))
 
-        def vjp(dy: Floats) -> tuple[Floats, Gradients]:
-            gradients: Gradients = {}
-            for level in reversed(range(layer.num_layers)):
-                dy, found = vjps[level](dy)
-                gradients |= {f"{name}_l{level}": gradient for name, gradient in found.items()}
-            return dy, gradients
-
-        return x, vjp
+    @lowers(spec.GRU)
+    def gru(self, layer: spec.GRU, parameters: Parameters, x: Floats, context: Context) -> Lowered:
+        """x is (batch, steps, features)."""
+        return _levels(_gru_level, layer, parameters, x, _valid(context, x))
 
     @lowers(spec.LastStep)
     def last_step(
@@ -288,6 +352,31 @@ def _weighted_steps(weights: Floats, x: Floats) -> Lowered:
     return _einsum("nt,ntf->nf", weights, x), lambda dy: (weights[..., None] * dy[:, None], {})
 
 
+def _levels(
+    level: Callable[..., Lowered],
+    layer: spec.Recurrent,
+    parameters: Parameters,
+    x: Floats,
+    valid: Bools,
+) -> Lowered:
+    """The stacked layers of an LSTM or a GRU on x (batch, steps, features)."""
+    names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    vjps = []
+    for number in range(layer.num_layers):
+        own = {name: parameters[f"{name}_l{number}"] for name in names}
+        x, level_vjp = level(own, x, valid)
+        vjps.append(level_vjp)
+
+    def vjp(dy: Floats) -> tuple[Floats, Gradients]:
+        gradients: Gradients = {}
+        for number in reversed(range(layer.num_layers)):
+            dy, found = vjps[number](dy)
+            gradients |= {f"{name}_l{number}": gradient for name, gradient in found.items()}
+        return dy, gradients
+
+    return x, vjp
+
+
 def _lstm_level(parameters: Parameters, x: Floats, valid: Bools) -> Lowered:
     """One layer of an LSTM on x (batch, steps, features)."""
     samples, steps, _ = x.shape
@@ -334,6 +423,53 @@ def _lstm_level(parameters: Parameters, x: Floats, valid: Bools) -> Lowered:
         }
 
     return y, vjp
+
+
+def _gru_level(parameters: Parameters, x: Floats, valid: Bools) -> Lowered:
+    """One layer of a GRU on x (batch, steps, features)."""
+    samples, steps, _ = x.shape
+    weight_ih, weight_hh = parameters["weight_ih"], parameters["weight_hh"]
+    hidden = weight_hh.shape[1]
+    given = x @ weight_ih.T + parameters["bias_ih"]
+    y, before = np.zeros((2, samples, steps, hidden))  # outputs, and the states that steps began at
+    h = np.zeros((samples, hidden))
+    kept = []
+    for t in range(steps):
+        on = valid[:, t, None]
+        before[:, t] = h
+        of_input = np.split(given[:, t], 3, axis=1)
+        of_state = np.split(h @ weight_hh.T + parameters["bias_hh"], 3, axis=1)
+        r, z = (_sigmoid(a + b) for a, b in zip(of_input[:2], of_state[:2], strict=True))
+        n = np.tanh(of_input[2] + r * of_state[2])
+        kept.append((on, r, z, n, h, of_state[2]))
+        h = np.where(on, (1 - z) * n + z * h, h)
+        y[:, t] = np.where(on, h, 0)
+
+    def vjp(dy: Floats) -> tuple[Floats, Gradients]:
+        dgiven, dstate = np.zeros((2, *given.shape))
+        dh = np.zeros((samples, hidden))
+        for t in reversed(range(steps)):
+            on, r, z, n, h, projected = kept[t]
+            # Of a step that is not valid nothing is made: the state's gradient passes it by.
+            dh_here = np.where(on, dh + dy[:, t], 0)
+            dn = dh_here * (1 - z) * (1 - n**2)
+            dr = dn * projected * r * (1 - r)
+            dz = dh_here * (h - n) * z * (1 - z)
+            dgiven[:, t] = np.concatenate((dr, dz, dn), axis=1)
+            dstate[:, t] = np.concatenate((dr, dz, dn * r), axis=1)
+            dh = np.where(on, dh_here * z + dstate[:, t] @ weight_hh, dh)
+        return dgiven @ weight_ih, {
+            "weight_ih": _gradient("ntg,ntf->gf", dgiven, x),
+            "weight_hh": _gradient("ntg,ntf->gf", dstate, before),
+            "bias_ih": _gradient("ntg->g", dgiven),
+            "bias_hh": _gradient("ntg->g", dstate),
+        }
+
+    return y, vjp
+
+
+def _erf(x: Floats) -> Floats:
+    return np.fromiter(map(erf, x.ravel().tolist()), np.float64, x.size).reshape(x.shape)
 
 
 def _sigmoid(x: Floats) -> Floats:

@@ -18,9 +18,12 @@ from backends.numpy.arrays import (
 )
 from backends.numpy.layers import Gradients, Lowered, Vjp
 from tasks.base import Batch, Task
+from tasks.parameters import initial_buffers, uniform
 from tasks.spec import Layer, local, walk
 
 Floats = NDArray[np.float64]
+
+FLOAT32_SPACING = 2.0**-23  # relative, of neighbouring numbers
 
 
 class Program:
@@ -34,7 +37,7 @@ class Program:
             for path, layer in self._layers.items()
             for name in layer.parameters()
         }
-        self.load_state(State(parameters=parameters, buffers={}, moments={}, step=0))
+        self.load_state(State(parameters=parameters))
 
     def put(self, batch: Batch) -> Batch:
         """The batch with its reals in float64."""
@@ -43,34 +46,40 @@ class Program:
 
     def predict(self, batch: Batch) -> Floats:
         """The logits (batch, classes) as in evaluation."""
-        return self.numpy(self._forward(batch, training=False).value)
+        return self.numpy(self._forward(batch, training=False)[0].value)
 
     def train_step(self, batch: Batch) -> Floats:
         """One optimizer step; returns the loss before it."""
-        loss, gradients, _ = self._differentiate(batch)
+        loss, gradients, _, self._buffers = self._differentiate(batch)
         self._update({path: gradient.value for path, gradient in gradients.items()})
         return loss
 
     def wait(self) -> None:
         """Nothing is ever under way."""
 
+    def compilations(self) -> None:
+        """Nothing is compiled."""
+
     def numpy(self, array: Any) -> Floats:
         """The same values."""
         return np.asarray(array, dtype=np.float64)
 
-    def capture(self, batch: Batch) -> Capture:
-        """Inner values of a training step; ``scales`` are the reference's alone."""
+    def capture(self, batch: Batch, rounding: int | None = None) -> Capture:
+        """Inner values of a training step; ``scales`` are the reference's alone. With the seed
+        ``rounding`` every layer's output is off by up to a float32's rounding, at random.
+        """
         activations: dict[str, Floats] = {}
 
         def observe(path: str, node: _Node) -> None:
             activations[path] = activation_to_canonical(node.value)
 
-        loss, gradients, input_gradients = self._differentiate(batch, observe)
+        loss, gradients, input_gradients, buffers = self._differentiate(batch, observe, rounding)
         return Capture(
             activations=activations,
             loss=float(loss),
             gradients=self._canonical({path: g.value for path, g in gradients.items()}),
             input_gradients=input_gradients,
+            buffers=buffers,
             scales={path: g.scale for path, g in gradients.items()},
         )
 
@@ -83,7 +92,7 @@ class Program:
     ) -> LayerVjp:
         """Run the layer at ``path`` alone; its gradients have local names."""
         layer = self._layers[path]
-        context = Context(path=path, training=True, valid=valid)
+        context = Context(path=path, training=True, valid=valid, buffers=self._buffers)
         output, vjp = self._lower(path, layer, activation_to_native(inputs), context)
         dx, gradients = vjp(activation_to_native(upstream))
         return LayerVjp(
@@ -108,11 +117,16 @@ class Program:
             for path, named in self._moments.items()
         }
         parameters = self._canonical(self._parameters)
-        return State(parameters=parameters, buffers={}, moments=moments, step=self._step)
+        return State(
+            parameters=parameters, buffers=dict(self._buffers), moments=moments, step=self._step
+        )
 
     def load_state(self, state: State) -> None:
         """Continue from a copy of this state; moments that it lacks are 0."""
         self._parameters = self._native(state.parameters)
+        self._buffers = initial_buffers(self._task.model) | {
+            path: np.array(value, np.float64) for path, value in state.buffers.items()
+        }
         self._moments = {
             path: {name: np.zeros_like(array) for name in self._task.optimizer.moments()}
             for path, array in self._parameters.items()
@@ -145,26 +159,35 @@ class Program:
         batch: Batch,
         training: bool,
         observe: Callable[[str, _Node], None] = lambda path, node: None,
-    ) -> _Node:
-        context = Context(path="", training=training, valid=batch.valid)
+        rounding: int | None = None,
+    ) -> tuple[_Node, dict[str, Floats]]:
+        """The logits and the new buffers."""
+        context = Context(path="", training=training, valid=batch.valid, buffers=self._buffers)
 
         def apply(path: str, layer: Layer, x: _Node) -> _Node:
             value, vjp = self._lower(path, layer, x.value, context)
+            if rounding is not None:
+                value = value * (1 + FLOAT32_SPACING * uniform(rounding, path, value.shape))
             return _Node(value=value, tape=x.tape, parents=(x,), vjp=vjp, path=path)
 
         start = _Node(value=batch.inputs, tape=[])
         end: _Node = walk(self._task.model.layers, start, apply, observe)
-        return end
+        return end, self._buffers | context.new_buffers
 
     def _differentiate(
-        self, batch: Batch, observe: Callable[[str, _Node], None] = lambda path, node: None
-    ) -> tuple[Floats, Gradients, dict[str, Floats]]:
-        """The loss, and by path the gradients of parameters and of plain layers' inputs."""
-        logits = self._forward(batch, training=True, observe=observe)
+        self,
+        batch: Batch,
+        observe: Callable[[str, _Node], None] = lambda path, node: None,
+        rounding: int | None = None,
+    ) -> tuple[Floats, Gradients, dict[str, Floats], dict[str, Floats]]:
+        """The loss, and by path the gradients of parameters and of plain layers' inputs, and the
+        new buffers.
+        """
+        logits, buffers = self._forward(batch, True, observe, rounding)
         loss, dlogits = self._backend.loss(
             self._task.loss, logits.value, batch.targets, batch.valid
         )
-        return loss, *_backward(logits, dlogits)
+        return loss, *_backward(logits, dlogits), buffers
 
     def _update(self, gradients: dict[str, Floats]) -> None:
         self._step += 1

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable
+from weakref import WeakSet
 
 import tensorflow as tf
 
-from backends.base import Arrays, NotSupported
+from backends.base import Arrays, NotSupported, formulas
 from backends.tensorflow import losses, optimizers
 from backends.tensorflow.layers import Layers
 from backends.tensorflow.program import Program
@@ -34,6 +35,7 @@ class Backend(Layers):
         self.target = "GPU:0" if device == "cuda" else "CPU:0"
         self.dtype = DTYPES[precision]
         self.constants: dict[str, tf.Tensor] = {}
+        self.compiled: WeakSet[Callable] = WeakSet()
         # Strict float32: matrix products and convolutions use TF32 unless told otherwise.
         tf.config.experimental.enable_tensor_float_32_execution(False)
         if "OMP_NUM_THREADS" in os.environ:
@@ -46,6 +48,7 @@ class Backend(Layers):
         self.check(task)
         return Program(self, task, parameters)
 
+    @formulas(losses.loss)
     def loss(
         self,
         loss: spec.CrossEntropy,
@@ -55,6 +58,7 @@ class Backend(Layers):
     ) -> tf.Tensor:
         return losses.loss(loss, logits, targets, valid)
 
+    @formulas(optimizers.update)
     def update(self, optimizer, step, parameters, gradients, state):
         return optimizers.update(optimizer, step, parameters, gradients, state)
 
@@ -63,6 +67,7 @@ class Backend(Layers):
         run = function
         if self.execution == "compiled":
             run = tf.function(function, autograph=False, jit_compile=_uses_xla(task))
+            self.compiled.add(run)
 
         def placed(*arguments):
             with tf.device(self.target):
@@ -70,22 +75,32 @@ class Backend(Layers):
 
         return placed
 
+    def compilations(self) -> int | None:
+        """How many graphs the living programs have; None where nothing is compiled."""
+        if self.execution == "eager":
+            return None
+        return sum(run.experimental_get_tracing_count() for run in self.compiled)
+
     def facts(self, task: Task) -> dict[str, str]:
         """What this adapter does, for the reports."""
         intra = tf.config.threading.get_intra_op_parallelism_threads()
         inter = tf.config.threading.get_inter_op_parallelism_threads()
-        xla = "XLA (LSTM or attention)" if _uses_xla(task) else "no XLA (no LSTM, no attention)"
+        why = "recurrence or attention"
+        xla = f"XLA ({why})" if _uses_xla(task) else f"no XLA (no {why})"
         return {
             "tensorflow": tf.__version__,
             "compiler": "none" if self.execution == "eager" else f"tf.function, {xla}",
             "image layout": "channels last",
-            "lstm": "unrolled where short, else tf.while_loop",
+            "recurrence": "unrolled where short, else tf.while_loop",
+            "batch norm": "by hand" if self.dtype == tf.float64 else "FusedBatchNormV3",
             "attention": "matrix products and tf.nn.softmax",
             "optimizer": "the formula, in tensors",
             "threads": f"intra-op {intra or 'default'}, inter-op {inter or 'default'}",
             "tf32": "on" if tf.config.experimental.tensor_float_32_execution_enabled() else "off",
             "onednn": f"TF_ENABLE_ONEDNN_OPTS={os.environ.get('TF_ENABLE_ONEDNN_OPTS', 'default')}",
-            "substitutions": "none",
+            "substitutions": "batch norm and GELU by hand, for the kernels that have no float64"
+            if self.dtype == tf.float64
+            else "none",
         }
 
 
@@ -95,4 +110,4 @@ def _uses_xla(task: Task) -> bool:
     of it for 64 LSTM steps, but 1.8 for cnn-tiny: its convolutions on the CPU are slow.
     """
     layers = [place.layer for place in task.model.places()]
-    return any(isinstance(layer, spec.LSTM | spec.Attention) for layer in layers)
+    return any(isinstance(layer, spec.Recurrent | spec.Attention) for layer in layers)

@@ -4,6 +4,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import tensorflow as tf
 
@@ -12,8 +16,9 @@ from tasks import spec
 
 Tensors = dict[str, tf.Tensor]
 
-# An LSTM of at most so many steps is unrolled: a quarter faster than a loop at 3 steps in training,
-# but 1.6 times as slow at 16, and at 64 nine times, after minutes of compiling.
+# A recurrent layer of at most so many steps is unrolled. An LSTM's training was a quarter faster so
+# than with a loop at 3 steps, but took 1.6 times as long at 16, and at 64 nine times, after minutes
+# of compiling.
 _UNROLLED_STEPS = 8
 
 
@@ -35,11 +40,45 @@ class Layers(Backend):
     ) -> tf.Tensor:
         return tf.nn.max_pool2d(x, layer.size, layer.stride, "VALID")
 
+    @lowers(spec.AvgPool)
+    def avg_pool(
+        self, layer: spec.AvgPool, parameters: Tensors, x: tf.Tensor, context: Context
+    ) -> tf.Tensor:
+        return tf.nn.avg_pool2d(x, layer.size, layer.stride, "VALID")
+
+    @lowers(spec.BatchNorm)
+    def batch_norm(
+        self, layer: spec.BatchNorm, parameters: Tensors, x: tf.Tensor, context: Context
+    ) -> tf.Tensor:
+        run = _batch_norm_exact if x.dtype == tf.float64 else _batch_norm_fused
+        mean, variance = context.buffer("running_mean"), context.buffer("running_var")
+        weight, bias = parameters["weight"], parameters["bias"]
+        y, *new = run(x, weight, bias, mean, variance, layer.epsilon, context.training)
+        if context.training:
+            for name, old, value in zip(
+                ("running_mean", "running_var"), (mean, variance), new, strict=True
+            ):
+                context.set_buffer(name, (1 - layer.momentum) * old + layer.momentum * value)
+        return y
+
     @lowers(spec.ReLU)
     def relu(
         self, layer: spec.ReLU, parameters: Tensors, x: tf.Tensor, context: Context
     ) -> tf.Tensor:
         return tf.nn.relu(x)
+
+    @lowers(spec.GELU)
+    def gelu(
+        self, layer: spec.GELU, parameters: Tensors, x: tf.Tensor, context: Context
+    ) -> tf.Tensor:
+        if x.dtype != tf.float64:
+            return tf.nn.gelu(x, layer.approximate)
+        # By hand: tf.nn.gelu rounds its constants to float32 even under float64.
+        if layer.approximate:
+            root = tf.constant(math.sqrt(2 / math.pi), x.dtype)
+            cubic = tf.constant(0.044715, x.dtype)
+            return x * (1 + tf.tanh(root * (x + cubic * x**3))) / 2
+        return x * (1 + tf.math.erf(x / tf.constant(math.sqrt(2), x.dtype))) / 2
 
     @lowers(spec.Flatten)
     def flatten(
@@ -67,6 +106,12 @@ class Layers(Backend):
     ) -> tf.Tensor:
         table = self._constant(f"positions.{x.shape[1]}.{layer.width}", layer.table(x.shape[1]))
         return x + table
+
+    @lowers(spec.PositionalEmbedding)
+    def positional_embedding(
+        self, layer: spec.PositionalEmbedding, parameters: Tensors, x: tf.Tensor, context: Context
+    ) -> tf.Tensor:
+        return x + parameters["weight"]
 
     @lowers(spec.LayerNorm)
     def layer_norm(
@@ -113,7 +158,24 @@ class Layers(Backend):
         for level in range(layer.num_layers):
             weight, bias = parameters[f"weight_ih_l{level}"], parameters[f"bias_ih_l{level}"]
             projected = _linear(y, weight, bias + parameters[f"bias_hh_l{level}"])  # all at once
-            y = _lstm_steps(projected, tf.transpose(parameters[f"weight_hh_l{level}"]), valid)
+            recurrent = tf.transpose(parameters[f"weight_hh_l{level}"])
+            y = _scan(partial(_lstm_cell, recurrent), 2, projected, recurrent.shape[0], valid)
+        if valid is not None:
+            y = tf.where(valid, y, 0.0)
+        return tf.transpose(y, (1, 0, 2))
+
+    @lowers(spec.GRU)
+    def gru(
+        self, layer: spec.GRU, parameters: Tensors, x: tf.Tensor, context: Context
+    ) -> tf.Tensor:
+        y = tf.transpose(x, (1, 0, 2))  # steps first: each is then one slice of memory
+        valid = None if context.valid is None else tf.transpose(context.valid)[..., None]
+        for level in range(layer.num_layers):
+            weight, bias = parameters[f"weight_ih_l{level}"], parameters[f"bias_ih_l{level}"]
+            projected = _linear(y, weight, bias)  # all at once
+            recurrent = tf.transpose(parameters[f"weight_hh_l{level}"])
+            cell = partial(_gru_cell, recurrent, parameters[f"bias_hh_l{level}"])
+            y = _scan(cell, 1, projected, recurrent.shape[0], valid)
         if valid is not None:
             y = tf.where(valid, y, 0.0)
         return tf.transpose(y, (1, 0, 2))
@@ -154,34 +216,81 @@ def _linear(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor | None) -> tf.Tenso
     return tf.reshape(y, (*x.shape[:-1], weight.shape[0]))
 
 
-def _lstm_steps(projected: tf.Tensor, recurrent: tf.Tensor, valid: tf.Tensor | None) -> tf.Tensor:
-    """The outputs of one level. Steps stand first here; the state is held where not valid."""
-    steps, batch, _ = projected.shape
-    start = tf.zeros((batch, recurrent.shape[0]), projected.dtype)
+def _batch_norm_fused(x, weight, bias, mean, variance, epsilon: float, training: bool):
+    """The output, and in training the batch's mean and unbiased variance."""
+    if training:
+        mean, variance = tf.zeros((0,), x.dtype), tf.zeros((0,), x.dtype)
+    found = tf.raw_ops.FusedBatchNormV3(
+        x=x,
+        scale=weight,
+        offset=bias,
+        mean=mean,
+        variance=variance,
+        epsilon=epsilon,
+        is_training=training,
+    )
+    return found.y, found.batch_mean, found.batch_variance
 
-    def advance(given: tf.Tensor, on: tf.Tensor | None, h: tf.Tensor, c: tf.Tensor):
-        i, f, g, o = tf.split(given + tf.matmul(h, recurrent), 4, axis=1)
-        new_c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
-        new_h = tf.sigmoid(o) * tf.tanh(new_c)
+
+def _batch_norm_exact(x, weight, bias, mean, variance, epsilon: float, training: bool):
+    """The same for float64, which the kernel refuses."""
+    unbiased = variance
+    if training:
+        mean, variance = tf.nn.moments(x, axes=[0, 1, 2])
+        count = x.shape[0] * x.shape[1] * x.shape[2]
+        unbiased = variance * (count / (count - 1))
+    y = (x - mean) * (weight * tf.math.rsqrt(variance + epsilon)) + bias
+    return y, mean, unbiased
+
+
+def _lstm_cell(recurrent: tf.Tensor, given: tf.Tensor, h: tf.Tensor, c: tf.Tensor):
+    i, f, g, o = tf.split(given + tf.matmul(h, recurrent), 4, axis=1)
+    new_c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
+    return tf.sigmoid(o) * tf.tanh(new_c), new_c
+
+
+def _gru_cell(recurrent: tf.Tensor, bias: tf.Tensor, given: tf.Tensor, h: tf.Tensor):
+    of_input = tf.split(given, 3, axis=1)
+    of_state = tf.split(tf.matmul(h, recurrent) + bias, 3, axis=1)
+    r = tf.sigmoid(of_input[0] + of_state[0])
+    z = tf.sigmoid(of_input[1] + of_state[1])
+    n = tf.tanh(of_input[2] + r * of_state[2])
+    return ((1 - z) * n + z * h,)
+
+
+def _scan(
+    cell: Callable[..., tuple[tf.Tensor, ...]],
+    states: int,
+    projected: tf.Tensor,
+    hidden: int,
+    valid: tf.Tensor | None,
+) -> tf.Tensor:
+    """The outputs of one level, the first of its ``states`` after every step. Steps stand first
+    here; the states are held where not valid.
+    """
+    steps, batch, _ = projected.shape
+    start = (tf.zeros((batch, hidden), projected.dtype),) * states
+
+    def advance(given: tf.Tensor, on: tf.Tensor | None, held: tuple[tf.Tensor, ...]):
+        new = cell(given, *held)
         if on is None:
-            return new_h, new_c
-        return tf.where(on, new_h, h), tf.where(on, new_c, c)
+            return new
+        return tuple(tf.where(on, n, h) for n, h in zip(new, held, strict=True))
 
     if steps <= _UNROLLED_STEPS:
-        h = c = start
-        outputs = []
+        held, outputs = start, []
         ons = [None] * steps if valid is None else tf.unstack(valid)
         for given, on in zip(tf.unstack(projected), ons, strict=True):
-            h, c = advance(given, on, h, c)
-            outputs.append(h)
+            held = advance(given, on, held)
+            outputs.append(held[0])
         return tf.stack(outputs)
 
-    def body(t: tf.Tensor, h: tf.Tensor, c: tf.Tensor, outputs: tf.TensorArray):
-        h, c = advance(projected[t], None if valid is None else valid[t], h, c)
-        return t + 1, h, c, outputs.write(t, h)
+    def body(t: tf.Tensor, outputs: tf.TensorArray, *held: tf.Tensor):
+        held = advance(projected[t], None if valid is None else valid[t], held)
+        return t + 1, outputs.write(t, held[0]), *held
 
-    outputs = tf.TensorArray(projected.dtype, steps, element_shape=start.shape)
-    *_, outputs = tf.while_loop(
-        lambda t, *_: t < steps, body, (0, start, start, outputs), maximum_iterations=steps
+    outputs = tf.TensorArray(projected.dtype, steps, element_shape=start[0].shape)
+    _, outputs, *_ = tf.while_loop(
+        lambda t, *_: t < steps, body, (0, outputs, *start), maximum_iterations=steps
     )
     return outputs.stack()

@@ -10,6 +10,7 @@ import tensorflow as tf
 from backends.base import Arrays, Capture, Context, LayerVjp, Memory, State
 from backends.tensorflow import arrays
 from tasks.base import Batch, Task
+from tasks.parameters import initial_buffers
 from tasks.spec import local
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Program:
                 for path, p in self.parameters.items()
             }
             self.step = tf.Variable(0, dtype=tf.int64)
-        self.load_state(State(parameters=parameters, buffers={}, moments={}, step=0))
+        self.load_state(State(parameters=parameters))
         self.run_predict = backend.compile(self.logits, task)
         self.run_gradients = backend.compile(self.gradients, task)
         self.run_update = backend.compile(self.update, task)
@@ -72,6 +73,9 @@ class Program:
 
     def wait(self) -> None:
         tf.test.experimental.sync_devices()
+
+    def compilations(self) -> int | None:
+        return self.backend.compilations()
 
     def numpy(self, array: tf.Tensor) -> np.ndarray:
         return array.numpy().astype(np.float64)
@@ -132,7 +136,8 @@ class Program:
                 else:
                     moment.assign(tf.zeros_like(moment))
         self.buffers = {
-            path: self._tensor(value, self.backend.dtype) for path, value in state.buffers.items()
+            path: self._tensor(value, self.backend.dtype)
+            for path, value in (initial_buffers(self.task.model) | dict(state.buffers)).items()
         }
         self.step.assign(state.step)
 

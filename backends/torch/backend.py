@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch._dynamo.utils import counters
 
-from backends.base import Arrays, NotSupported
+from backends.base import Arrays, NotSupported, formulas
 from backends.torch import losses, optimizers
 from backends.torch.layers import Layers
 from backends.torch.program import Program
@@ -47,11 +48,13 @@ class Backend(Layers):
         self.check(task)
         return Program(self, task, parameters)
 
+    @formulas(losses.loss)
     def loss(
         self, loss: spec.CrossEntropy, logits: Tensor, targets: Tensor, valid: Tensor | None
     ) -> Tensor:
         return losses.loss(loss, logits, targets, valid)
 
+    @formulas(optimizers.update)
     def update(self, optimizer, step, parameters, gradients, state):
         return optimizers.update(optimizer, step, parameters, gradients, state)
 
@@ -61,15 +64,22 @@ class Backend(Layers):
             return function
         return torch.compile(function, dynamic=False)
 
+    def compilations(self) -> int | None:
+        """How many graphs dynamo has made in this process; None where nothing is compiled."""
+        if self.execution == "eager":
+            return None
+        return int(counters["stats"]["unique_graphs"])
+
     def facts(self) -> dict[str, str]:
         """What this adapter does, for the reports."""
         return {
             "torch": torch.__version__,
             "compiler": "none" if self.execution == "eager" else "torch.compile, inductor",
             "image layout": "channels last",
-            "lstm": "torch.lstm, fused"
+            "recurrence": "torch.lstm and torch.gru, fused"
             if self.execution == "eager"
-            else "unrolled, fused by inductor",
+            else "unrolled where short, fused by inductor; else torch.lstm and torch.gru, "
+            "outside of the graph",
             "attention": "torch.nn.functional.scaled_dot_product_attention",
             "optimizer": "torch.optim, fused",
             "threads": str(torch.get_num_threads()),

@@ -4,6 +4,8 @@ channels-last memory, sequences (batch, steps, features).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -13,6 +15,11 @@ from backends.base import Backend, Context, lowers
 from tasks import spec
 
 Tensors = dict[str, Tensor]
+
+# Compiled, a recurrent layer of at most so many steps is unrolled, and inductor fuses the steps;
+# a longer one runs PyTorch's own kernel outside of the graph. (Inside, inductor's mkldnn_rnn_layer
+# fails in torch 2.13.)
+_UNROLLED_STEPS = 8
 
 
 class Layers(Backend):
@@ -31,9 +38,33 @@ class Layers(Backend):
     ) -> Tensor:
         return F.max_pool2d(x, layer.size, layer.stride)
 
+    @lowers(spec.AvgPool)
+    def avg_pool(
+        self, layer: spec.AvgPool, parameters: Tensors, x: Tensor, context: Context
+    ) -> Tensor:
+        return F.avg_pool2d(x, layer.size, layer.stride)
+
+    @lowers(spec.BatchNorm)
+    def batch_norm(
+        self, layer: spec.BatchNorm, parameters: Tensors, x: Tensor, context: Context
+    ) -> Tensor:
+        mean, variance = context.buffer("running_mean"), context.buffer("running_var")
+        if context.training:  # the kernel writes into them
+            mean, variance = mean.clone(), variance.clone()
+            context.set_buffer("running_mean", mean)
+            context.set_buffer("running_var", variance)
+        weight, bias = parameters["weight"], parameters["bias"]
+        return F.batch_norm(
+            x, mean, variance, weight, bias, context.training, layer.momentum, layer.epsilon
+        )
+
     @lowers(spec.ReLU)
     def relu(self, layer: spec.ReLU, parameters: Tensors, x: Tensor, context: Context) -> Tensor:
         return F.relu(x)
+
+    @lowers(spec.GELU)
+    def gelu(self, layer: spec.GELU, parameters: Tensors, x: Tensor, context: Context) -> Tensor:
+        return F.gelu(x, approximate="tanh" if layer.approximate else "none")
 
     @lowers(spec.Flatten)
     def flatten(
@@ -59,6 +90,12 @@ class Layers(Backend):
     ) -> Tensor:
         table = self._constant(f"positions.{x.shape[1]}.{layer.width}", layer.table(x.shape[1]))
         return x + table
+
+    @lowers(spec.PositionalEmbedding)
+    def positional_embedding(
+        self, layer: spec.PositionalEmbedding, parameters: Tensors, x: Tensor, context: Context
+    ) -> Tensor:
+        return x + parameters["weight"]
 
     @lowers(spec.LayerNorm)
     def layer_norm(
@@ -97,17 +134,11 @@ class Layers(Backend):
 
     @lowers(spec.LSTM)
     def lstm(self, layer: spec.LSTM, parameters: Tensors, x: Tensor, context: Context) -> Tensor:
-        if context.valid is not None:
-            # Invalid steps hold the state, so the valid ones may as well stand together in front.
-            order = torch.argsort(~context.valid, dim=1, stable=True)[..., None]
-            x = torch.gather(x, 1, order.expand_as(x))
-        # Compiled, inductor fuses the steps; its own mkldnn_rnn_layer fails in torch 2.13.
-        run = _lstm_steps if torch.compiler.is_compiling() else _lstm_fused
-        y = run(layer, parameters, x)
-        if context.valid is not None:
-            back = torch.argsort(order, dim=1)
-            y = torch.gather(y, 1, back.expand_as(y)) * context.valid[..., None]
-        return y
+        return _recurrent(_lstm_fused, _lstm_steps, layer, parameters, x, context.valid)
+
+    @lowers(spec.GRU)
+    def gru(self, layer: spec.GRU, parameters: Tensors, x: Tensor, context: Context) -> Tensor:
+        return _recurrent(_gru_fused, _gru_steps, layer, parameters, x, context.valid)
 
     @lowers(spec.LastStep)
     def last_step(
@@ -136,6 +167,29 @@ class Layers(Backend):
         return self.constants[name]
 
 
+def _recurrent(
+    fused: Callable[..., Tensor],
+    steps: Callable[..., Tensor],
+    layer: spec.Recurrent,
+    parameters: Tensors,
+    x: Tensor,
+    valid: Tensor | None,
+) -> Tensor:
+    if valid is not None:
+        # Invalid steps hold the state, so the valid ones may as well stand together in front.
+        order = torch.argsort(~valid, dim=1, stable=True)[..., None]
+        x = torch.gather(x, 1, order.expand_as(x))
+    if torch.compiler.is_compiling() and x.shape[1] <= _UNROLLED_STEPS:
+        y = steps(layer, parameters, x)
+    else:
+        y = fused(layer, parameters, x)
+    if valid is not None:
+        back = torch.argsort(order, dim=1)
+        y = torch.gather(y, 1, back.expand_as(y)) * valid[..., None]
+    return y
+
+
+@torch.compiler.disable
 def _lstm_fused(layer: spec.LSTM, parameters: Tensors, x: Tensor) -> Tensor:
     start = x.new_zeros(layer.num_layers, x.shape[0], layer.hidden_size)
     weights = [parameters[name] for name in layer.parameters()]
@@ -156,6 +210,31 @@ def _lstm_steps(layer: spec.LSTM, parameters: Tensors, x: Tensor) -> Tensor:
             i, f, g, o = (step + F.linear(h, recurrent)).chunk(4, dim=1)
             c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
             h = torch.sigmoid(o) * torch.tanh(c)
+            outputs.append(h)
+        x = torch.stack(outputs, dim=1)
+    return x
+
+
+@torch.compiler.disable
+def _gru_fused(layer: spec.GRU, parameters: Tensors, x: Tensor) -> Tensor:
+    start = x.new_zeros(layer.num_layers, x.shape[0], layer.hidden_size)
+    weights = [parameters[name] for name in layer.parameters()]
+    y, _ = torch.gru(x, start, weights, True, layer.num_layers, 0.0, False, False, True)
+    return y
+
+
+def _gru_steps(layer: spec.GRU, parameters: Tensors, x: Tensor) -> Tensor:
+    for level in range(layer.num_layers):
+        weight, bias = parameters[f"weight_ih_l{level}"], parameters[f"bias_ih_l{level}"]
+        recurrent, held = parameters[f"weight_hh_l{level}"], parameters[f"bias_hh_l{level}"]
+        h = x.new_zeros(x.shape[0], layer.hidden_size)
+        outputs = []
+        for step in F.linear(x, weight, bias).unbind(1):
+            of_input, of_state = step.chunk(3, dim=1), F.linear(h, recurrent, held).chunk(3, dim=1)
+            r = torch.sigmoid(of_input[0] + of_state[0])
+            z = torch.sigmoid(of_input[1] + of_state[1])
+            n = torch.tanh(of_input[2] + r * of_state[2])
+            h = (1 - z) * n + z * h
             outputs.append(h)
         x = torch.stack(outputs, dim=1)
     return x

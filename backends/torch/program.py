@@ -12,6 +12,7 @@ from torch import Tensor
 from backends.base import Arrays, Capture, Context, LayerVjp, Memory, State
 from backends.torch import arrays
 from tasks.base import Batch, Task
+from tasks.parameters import initial_buffers
 
 if TYPE_CHECKING:
     from backends.torch.backend import Backend
@@ -36,7 +37,7 @@ class Program:
             for place in task.model.places()
             for name in place.layer.parameters()
         }
-        self.load_state(State(parameters=parameters, buffers={}, moments={}, step=0))
+        self.load_state(State(parameters=parameters))
         self.run_loss = backend.compile(self.training_loss)
         self.run_predict = backend.compile(self.logits)
 
@@ -67,6 +68,9 @@ class Program:
     def wait(self) -> None:
         if self.backend.target.type == "cuda":
             torch.cuda.synchronize(self.backend.target)
+
+    def compilations(self) -> int | None:
+        return self.backend.compilations()
 
     def numpy(self, array: Tensor) -> np.ndarray:
         return array.detach().to("cpu", torch.float64).numpy()
@@ -151,7 +155,7 @@ class Program:
         }
         self.buffers = {
             path: torch.tensor(value, dtype=self.backend.dtype, device=self.backend.target)
-            for path, value in state.buffers.items()
+            for path, value in (initial_buffers(self.task.model) | dict(state.buffers)).items()
         }
         self.moments = {
             path: {

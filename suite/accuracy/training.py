@@ -4,57 +4,54 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import isfinite
+from typing import Any
 
+from suite import cost
 from suite.crew import Crew
 from suite.material import Material
 from suite.plan import Lane
-from suite.store.schema import AccuracyRecord, FailureRecord, Status, Training
-from suite.work import FAILURES, Sink, Track, Unit, status_of
-
-COST_SECONDS = 8.0
-
-
-class Diverged(Exception):
-    """A loss that is not a finite number."""
+from suite.store.schema import AccuracyRecord, FailureRecord, Training
+from suite.work import FAILURES, Sink, Track, Unit, Unusable, status_of
+from suite.worker.host import Worker
 
 
-def tracks(lanes: Sequence[Lane], materials: Sequence[Material]) -> tuple[Track, ...]:
-    """A track per lane, a unit per task and seed."""
-    return tuple(
+def tracks(lanes: Sequence[Lane], materials: Sequence[Sequence[Material]]) -> tuple[Track, ...]:
+    """A track per lane and task, longest first so that none is left over at the end; a unit per
+    seed. ``materials`` are those of each task's seeds.
+    """
+    found = [
         Track(
-            suffix=f"training-{lane.execution}-{lane.precision}",
-            units=tuple(_unit(lane, material) for material in materials),
+            suffix=f"training-{seeded[0].task.name}-{lane.execution}-{lane.precision}",
+            units=tuple(_unit(lane, material) for material in seeded),
         )
+        for seeded in materials
         for lane in lanes
-    )
+    ]
+    return tuple(sorted(found, key=lambda track: -sum(unit.cost_seconds for unit in track.units)))
 
 
 def _unit(lane: Lane, material: Material) -> Unit:
     task, seed, name = material.task, material.seed, lane.arm.name
 
     def do(crew: Crew, sink: Sink) -> None:
-        status: Status
         try:
-            training = _train(crew, lane, material)
-        except (*FAILURES, Diverged) as error:
+            sink.emit(AccuracyRecord, training=_train(crew, lane, material))
+        except FAILURES as error:
             crew.lose(lane)
-            status = status_of(error)
             sink.emit(
                 FailureRecord,
                 stage="accuracy",
-                status=status,
+                status=status_of(error),
                 reason=str(error),
                 task=task.name,
                 backend=name,
                 execution=lane.execution,
             )
-        else:
-            sink.emit(AccuracyRecord, training=training)
 
     return Unit(
         name=f"accuracy/{task.name}/{name}/{lane.execution}/{lane.precision}/{seed}",
         what=f"training {task.name} for {task.epochs} epochs, {name} {lane.execution}, seed {seed}",
-        cost_seconds=COST_SECONDS,
+        cost_seconds=cost.training(task),
         do=do,
     )
 
@@ -72,10 +69,10 @@ def _train(crew: Crew, lane: Lane, material: Material) -> Training:
         seconds += part["seconds"]
         if not all(map(isfinite, part["losses"])):
             step = next(i for i, loss in enumerate(losses) if not isfinite(loss))
-            raise Diverged(f"the loss of {task.name} is not finite at step {step + 1}")
-        seen = worker.call("evaluate", task=task.name, split="validation")
+            raise Unusable(f"the loss of {task.name} is not finite at step {step + 1}")
+        seen = _evaluate(worker, task.name, "validation", len(losses))
         validation.append(seen["correct"] / seen["samples"])
-    tested = worker.call("evaluate", task=task.name, split="test")
+    tested = _evaluate(worker, task.name, "test", len(losses))
     worker.call("drop", task=task.name)
     return Training(
         task=task.name,
@@ -96,3 +93,12 @@ def _train(crew: Crew, lane: Lane, material: Material) -> Training:
         test_samples=tested["samples"],
         data_hash=material.data_hash,
     )
+
+
+def _evaluate(worker: Worker, task: str, split: str, steps: int) -> dict[str, Any]:
+    """What ``evaluate`` answers; Unusable if the loss or a logit is not finite."""
+    found: dict[str, Any] = worker.call("evaluate", task=task, split=split)
+    if not isfinite(found["loss"]):
+        why = f"the {split} loss or a logit of {task} is not finite after {steps} steps"
+        raise Unusable(why)
+    return found

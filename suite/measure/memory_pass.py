@@ -4,29 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from suite import cost
 from suite.crew import Crew
 from suite.material import Material
+from suite.measure.timing import Failed
 from suite.plan import Lane
 from suite.store.schema import Cell, FailureRecord, MemoryRecord
 from suite.work import FAILURES, Sink, Track, Unit, status_of
 
-COST_SECONDS = 4.0
 STEPS = 3  # the first compiles; allocators have settled by the third
 
 
-def tracks(cells: Iterable[tuple[Lane, Cell]], materials: dict[str, Material]) -> tuple[Track, ...]:
-    """A track and a process per cell."""
-    return tuple(_track(lane, cell, materials[cell.task]) for lane, cell in cells)
+def tracks(
+    cells: Iterable[tuple[Lane, Cell]], materials: dict[str, Material], failed: Failed
+) -> tuple[Track, ...]:
+    """A track and a process per cell; what could not be timed is not tried again."""
+    return tuple(_track(lane, cell, materials[cell.task], failed) for lane, cell in cells)
 
 
-def _track(lane: Lane, cell: Cell, material: Material) -> Track:
+def _track(lane: Lane, cell: Cell, material: Material, failed: Failed) -> Track:
     def do(crew: Crew, sink: Sink) -> None:
+        if cell in failed.cells:
+            return
         try:
             crew.build(lane, material, material.initial)
             worker = crew.member(lane).worker
             worker.call("place", task=cell.task, size=cell.batch_size)
             worker.call("block", task=cell.task, phase=cell.phase, steps=STEPS)
             found = worker.call("peak", task=cell.task)
+            sink.emit(MemoryRecord, cell=cell, **found)
         except FAILURES as error:
             crew.lose(lane)
             sink.emit(
@@ -36,10 +42,13 @@ def _track(lane: Lane, cell: Cell, material: Material) -> Track:
                 reason=str(error),
                 cell=cell,
             )
-        else:
-            sink.emit(MemoryRecord, cell=cell, **found)
 
     name = "/".join(map(str, ("memory", *cell.comparison, *cell.arm)))
     what = f"memory of {cell.task} {cell.phase}, {cell.backend} {cell.execution}"
-    unit = Unit(name=name, what=what, cost_seconds=COST_SECONDS, do=do)
+    unit = Unit(
+        name=name,
+        what=what,
+        cost_seconds=cost.memory(material.task, cell.phase, cell.batch_size),
+        do=do,
+    )
     return Track(suffix=f"memory-{cell.task}-{cell.phase}", units=(unit,))

@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from math import ceil
 
+from suite import cost
 from suite.crew import Crew
 from suite.material import Material
 from suite.measure.schedule import orders
+from suite.measure.void import Stopwatch
 from suite.plan import Lane
 from suite.store.schema import BlockRecord, Cell, FailureRecord, PhaseRecord
-from suite.work import FAILURES, Sink, Track, Unit, status_of
+from suite.work import FAILURES, Sink, Track, Unit, Unusable, status_of
 
-COST_SECONDS = 8.0
 LEAST_ROUNDS = 6  # per launch; all permutations of three arms
 FASTEST_BLOCK_SECONDS = 0.1  # a block of the fastest arm takes at least this
 SLOWEST_BLOCK_SECONDS = 2.0  # and of the slowest at most this, if a step allows
@@ -22,6 +23,7 @@ WARMUP_STEPS = 3
 WARMUP_WINDOW_SECONDS = 0.1
 STEADY_WITHIN = 0.1  # two windows in a row differ by less
 MOST_WINDOWS = 12
+WINDOW_TRIES = 3  # before the clock is given up
 
 
 @dataclass
@@ -32,6 +34,7 @@ class Entry:
     cell: Cell
     step_seconds: float = 0.0
     alive: bool = True
+    void: list[str | None] = field(default_factory=list)  # of each block
 
 
 @dataclass
@@ -46,12 +49,11 @@ def track(
     comparisons: Sequence[Sequence[tuple[Lane, Cell]]],
     materials: dict[str, Material],
     failed: Failed,
-    seed: int,
 ) -> Track:
     """Launch number ``launch`` of every comparison, in workers of its own."""
     return Track(
         suffix=str(launch),
-        units=tuple(_unit(launch, c, materials[c[0][1].task], failed, seed) for c in comparisons),
+        units=tuple(_unit(launch, c, materials[c[0][1].task], failed) for c in comparisons),
     )
 
 
@@ -60,7 +62,6 @@ def _unit(
     comparison: Sequence[tuple[Lane, Cell]],
     material: Material,
     failed: Failed,
-    seed: int,
 ) -> Unit:
     first = comparison[0][1]
     name = "/".join(map(str, ("timing", launch, *first.comparison)))
@@ -68,9 +69,10 @@ def _unit(
 
     def do(crew: Crew, sink: Sink) -> None:
         chosen = [(lane, cell) for lane, cell in comparison if cell not in failed.cells]
-        Turn(launch, material, failed, crew, sink).run(chosen, seed + launch)
+        Turn(launch, material, failed, crew, sink).run(chosen, material.seed + launch)
 
-    return Unit(name=name, what=what, cost_seconds=COST_SECONDS, do=do)
+    guess = cost.timing(material.task, first.phase, first.batch_size, len(comparison))
+    return Unit(name=name, what=what, cost_seconds=guess, do=do)
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,9 @@ class Turn:
                 entry = ready[index]
                 if entry.alive:
                     self._attempt(entry, partial(self._block, entry, number, position, steps))
+        for entry in ready:
+            if entry.alive:
+                self._attempt(entry, partial(_judge, entry))
 
     def _attempt(self, entry: Entry, do: Callable[[], None]) -> None:
         """Do one thing with one cell; a failure costs this cell and nothing else."""
@@ -124,25 +129,25 @@ class Turn:
             built = self.crew.build(lane, material, material.initial)
             self._phase("build", built["seconds"], cell=cell, facts=built["facts"])
         member.worker.call("place", task=cell.task, size=cell.batch_size)
-        self._phase("compile", self._seconds(entry, 1), cell=cell)
+        _, first = self._steps(entry, 1)
+        if not first.jumped:
+            self._phase("compile", first.seconds, cell=cell)
         self._warm_up(entry)
 
     def _warm_up(self, entry: Entry) -> None:
         """Windows of steps until two in a row take the same time, within limits."""
-        once = self._seconds(entry, WARMUP_STEPS) / WARMUP_STEPS
-        steps = max(WARMUP_STEPS, ceil(WARMUP_WINDOW_SECONDS / once))
-        samples = [once, self._seconds(entry, steps) / steps]
+        once = self._window(entry, WARMUP_STEPS)
+        steps = max(1, ceil(WARMUP_WINDOW_SECONDS / once))
+        samples = [once, self._window(entry, steps)]
         steady = False
         while not steady and len(samples) < MOST_WINDOWS:
-            samples.append(self._seconds(entry, steps) / steps)
+            samples.append(self._window(entry, steps))
             steady = abs(samples[-1] / samples[-2] - 1) < STEADY_WITHIN
         entry.step_seconds = samples[-1]
         self._phase("warmup", sum(samples), cell=entry.cell, samples=samples, steady=steady)
 
     def _block(self, entry: Entry, number: int, position: int, steps: int) -> None:
-        answer = self.crew.member(entry.lane).worker.call(
-            "block", task=entry.cell.task, phase=entry.cell.phase, steps=steps
-        )
+        noise, seen = self._steps(entry, steps)
         self.sink.emit(
             BlockRecord,
             cell=entry.cell,
@@ -150,17 +155,35 @@ class Turn:
             round=number,
             position=position,
             steps=steps,
-            seconds=answer["seconds"],
-            noise=answer["noise"],
+            seconds=seen.seconds,
+            noise=noise,
+            void=seen.void,
         )
+        entry.void.append(seen.void)
 
-    def _seconds(self, entry: Entry, steps: int) -> float:
+    def _window(self, entry: Entry, steps: int) -> float:
+        """Seconds that a step takes now; seen again where the clock jumped."""
+        for _ in range(WINDOW_TRIES):
+            _, seen = self._steps(entry, steps)
+            if not seen.jumped:
+                return seen.seconds / steps
+        raise Unusable(f"the clock jumped in the warm-up, {WINDOW_TRIES} times in a row")
+
+    def _steps(self, entry: Entry, steps: int) -> tuple[dict[str, float | None], Stopwatch]:
+        """What else the machine did, and what the stopwatch says."""
         worker = self.crew.member(entry.lane).worker
         answer = worker.call("block", task=entry.cell.task, phase=entry.cell.phase, steps=steps)
-        return float(answer["seconds"])
+        return answer.pop("noise"), Stopwatch(**answer)
 
     def _phase(self, phase: str, seconds: float, **more: object) -> None:
         self.sink.emit(PhaseRecord, phase=phase, seconds=seconds, launch=self.launch, **more)
+
+
+def _judge(entry: Entry) -> None:
+    """Unusable if none of the cell's blocks counts."""
+    if all(entry.void):
+        why, blocks = " or ".join(sorted({str(each) for each in entry.void})), len(entry.void)
+        raise Unusable(f"{why} in every block: {blocks} of {blocks}")
 
 
 def block_steps(step_seconds: Sequence[float]) -> int:

@@ -13,7 +13,7 @@ from math import isfinite
 import numpy as np
 from numpy.typing import NDArray
 
-from suite.parity.reference import Findings
+from suite.parity.findings import Findings
 from suite.store.schema import Location
 from tasks.spec import ModelSpec
 
@@ -50,12 +50,15 @@ def worst(found: Errors) -> Errors:
     return parts
 
 
-def locate(found: Mapping[str, float], model: ModelSpec, threshold: float) -> Location | None:
-    """The first place where an error exceeds the threshold: forward through the layers, then the
-    loss, then backward through them, then the optimizer. None if there is none.
+def locate(
+    found: Mapping[str, float], model: ModelSpec, limits: Mapping[str, float]
+) -> Location | None:
+    """The first place where an error exceeds its limit: forward through the layers, each
+    followed by its buffers, then the loss, then backward through them, then the optimizer. None if
+    there is none.
     """
     for key, location in _course(model):
-        if found.get(key, 0.0) > threshold:
+        if key in found and found[key] > limits[key]:
             return location
     return None
 
@@ -64,6 +67,9 @@ def _course(model: ModelSpec) -> Iterator[tuple[str, Location]]:
     places = model.places()
     for place in places:
         yield f"activations/{place.path}", Location(kind="layer", path=place.path)
+        for name in place.layer.buffers():
+            path = f"{place.path}.{name}"
+            yield f"buffers/{path}", Location(kind="buffer", path=path)
     yield "predictions/logits", Location(kind="layer", path=places[-1].path)
     yield "loss/loss", Location(kind="loss", path="loss")
     for place in reversed(places):
@@ -74,6 +80,8 @@ def _course(model: ModelSpec) -> Iterator[tuple[str, Location]]:
     for part in ("update", "trained"):
         for path in model.parameters():
             yield f"{part}/{path}", Location(kind="optimizer", path=path)
+    for path in model.buffers():
+        yield f"trained/{path}", Location(kind="buffer", path=path)
 
 
 def _error(

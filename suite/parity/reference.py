@@ -3,85 +3,75 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from suite.crew import Crew
 from suite.material import Material
+from suite.parity.compare import Errors, errors, worst
+from suite.parity.findings import Findings, examine, read
 from suite.plan import Lane
 from suite.work import FAILURES
 
-STEPS = 10  # optimizer steps after which parameters are compared
-
-Arrays = dict[str, NDArray[Any]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Findings:
-    """Inner values for the probe batch, one update, and the parameters after STEPS steps of the
-    task's own recipe. ``capture`` maps part/path to arrays; ``file`` is where it lies.
-    """
-
-    loss: float
-    capture: Arrays
-    update: Arrays
-    trained: Arrays
-    scales: dict[str, float]
-    file: str
-
-
-def examine(
-    crew: Crew, lane: Lane, material: Material, files: Path, gradients: str | None
-) -> Findings:
-    """Have one backend do everything that parity looks at. The update is made of the gradients in
-    the file ``gradients``, or of its own. Raises what Worker.call raises.
-    """
-    files.mkdir(parents=True, exist_ok=True)
-    start = f"{files}/{material.task.name}-{lane.arm.name}-{lane.execution}-{lane.precision}"
-    name, file = material.task.name, f"{start}-capture.npz"
-    crew.build(lane, material, material.probe)
-    worker = crew.member(lane).worker
-    answer = worker.call("capture", task=name, split="probe", path=file)
-    worker.call("update", task=name, gradients=gradients or file, path=f"{start}-update.npz")
-    worker.call("reset", task=name, parameters=material.initial)
-    worker.call("train", task=name, first=0, last=STEPS)
-    worker.call("parameters", task=name, path=f"{start}-trained.npz")
-    worker.call("drop", task=name)
-    return Findings(
-        loss=answer["loss"],
-        capture=_read(file),
-        update=_read(f"{start}-update.npz"),
-        trained=_read(f"{start}-trained.npz"),
-        scales=answer["scales"],
-        file=file,
-    )
+ROUNDINGS = 8
+PARTS = ("activations", "loss", "gradients", "buffers")  # of a capture
 
 
 class Reference:
-    """The reference's findings by task; the first to ask has them made, others wait."""
+    """The truth about each task; the first to ask has it found, others wait. All raise what
+    Worker.call raises.
+    """
 
     def __init__(self, lane: Lane, crew: Crew, files: Path) -> None:
         self.lane, self.crew, self.files = lane, crew, files
         self.known: dict[str, Findings] = {}
+        self.spreads: dict[str, Errors] = {}
         self.guard = threading.Lock()
 
     def findings(self, material: Material) -> Findings:
-        """For this task; raises what Worker.call raises."""
+        """What the reference finds."""
         with self.guard:
             name = material.task.name
             if name not in self.known:
-                try:
+                with self._worker():
                     self.known[name] = examine(self.crew, self.lane, material, self.files, None)
-                except FAILURES:
-                    self.crew.lose(self.lane)  # the next task gets a fresh worker
-                    raise
             return self.known[name]
 
+    def rounding(self, material: Material) -> Errors:
+        """How far float32's rounding takes each part from what was found: the worst error in
+        ROUNDINGS captures with every layer's output off by up to a rounding, at random (Monte Carlo
+        arithmetic, doi 10.1109/5992.814657). A ReLU that flips within rounding shows in it, and a
+        sum that cancels before a normalisation.
+        """
+        found = self.findings(material)
+        with self.guard:
+            name = material.task.name
+            if name not in self.spreads:
+                with self._worker():
+                    self.spreads[name] = self._spread(material, found)
+            return self.spreads[name]
 
-def _read(file: str) -> Arrays:
-    with np.load(file) as arrays:
-        return dict(arrays)
+    def _spread(self, material: Material, found: Findings) -> Errors:
+        name, file = material.task.name, f"{self.files}/{material.task.name}-rounding.npz"
+        self.crew.build(self.lane, material, material.probe)
+        worker = self.crew.member(self.lane).worker
+        spread: Errors = {}
+        for seed in range(ROUNDINGS):
+            answer = worker.call("capture", task=name, split="probe", path=file, rounding=seed)
+            off = replace(found, loss=answer["loss"], capture=read(file))
+            for part, error in worst(errors(off, found, PARTS)).items():
+                spread[part] = max(spread.get(part, 0.0), error)
+        worker.call("drop", task=name)
+        Path(file).unlink()
+        return spread
+
+    @contextmanager
+    def _worker(self) -> Iterator[None]:
+        """After a failure the next task gets a fresh one."""
+        try:
+            yield
+        except FAILURES:
+            self.crew.lose(self.lane)
+            raise

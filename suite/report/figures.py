@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from suite.report import words
 from suite.report.drawing import Figure, Mark, beside, frame, label, marker, marks, rows_frame
@@ -227,12 +228,12 @@ def _samples(found: list[Group], run: Run, looks: Styles) -> list[Figure]:
             own = [(at, block) for at, block in enumerate(ours) if block.cell.arm == key]
             plot.add_scatter(
                 x=[at for at, _ in own],
-                y=[1000 * block.seconds / block.steps for _, block in own],
+                y=[0 if block.void else 1000 * block.seconds / block.steps for _, block in own],
                 mode="markers",
-                marker=marker(looks[key], 6),
+                marker=_void_marked(marker(looks[key], 6), [block for _, block in own]),
                 hovertext=[
                     f"{label(names.get(key, key[0]))}: {_milliseconds(block)} ms, "
-                    f"launch {block.launch + 1}, round {block.round + 1}"
+                    f"launch {block.launch + 1}, round {block.round + 1}{label(_void(block))}"
                     for _, block in own
                 ],
                 hoverinfo="text",
@@ -244,7 +245,8 @@ def _samples(found: list[Group], run: Run, looks: Styles) -> list[Figure]:
             Figure(
                 name=f"samples-{number}",
                 title=f"{group.task} {group.setting}",
-                caption="A mark is a block of steps; dotted lines part the launches.",
+                caption="A mark is a block of steps; dotted lines part the launches. "
+                "A cross at the bottom is a block that does not count.",
                 plot=plot,
                 heads=["launch", "round", *(f"{arm.name} ms/step" for arm in group.arms)],
                 rows=_rounds(ours, group),
@@ -253,8 +255,17 @@ def _samples(found: list[Group], run: Run, looks: Styles) -> list[Figure]:
     return drawn
 
 
+def _void_marked(look: dict[str, Any], blocks: list[BlockRecord]) -> dict[str, Any]:
+    symbols = ["x-thin-open" if block.void else look["symbol"] for block in blocks]
+    return look | {"symbol": symbols} if "x-thin-open" in symbols else look
+
+
 def _milliseconds(block: BlockRecord) -> str:
     return words.number(1000 * block.seconds / block.steps)
+
+
+def _void(block: BlockRecord) -> str:
+    return f", void: {block.void}" if block.void else ""
 
 
 def _rounds(blocks: list[BlockRecord], group: Group) -> list[list[str]]:
@@ -262,7 +273,7 @@ def _rounds(blocks: list[BlockRecord], group: Group) -> list[list[str]]:
     rounds: dict[tuple[int, int], dict[tuple[str, str], str]] = {}
     for block in blocks:
         taken = rounds.setdefault((block.launch, block.round), {})
-        taken[block.cell.arm] = _milliseconds(block)
+        taken[block.cell.arm] = _milliseconds(block) + _void(block)
     return [
         [
             str(launch + 1),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from suite.store.schema import (
     PhaseRecord,
     Training,
 )
+from suite.store.writing import write_whole, writing
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets take for a formula
 
@@ -64,6 +64,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         **CELL,
         **dict.fromkeys(("launch", "round", "position", "steps"), WHOLE),
         "seconds": REAL,
+        "void": TEXT,
         **dict.fromkeys(("cpu_per_wall", "steal", "pressure"), REAL),
         "involuntary_switches": WHOLE,
     },
@@ -108,12 +109,13 @@ def frames(run: Run) -> dict[str, pd.DataFrame]:
 
 def write(run: Run, folder: Path) -> None:
     """Write each table as ``NAME.csv`` and ``NAME.parquet``, whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     for name, frame in frames(run).items():
         # With this line end a lone \r within a text is quoted; with \n it would end the row.
         text = _guarded(frame).to_csv(index=False, lineterminator="\r\n")
-        _put(folder / f"{name}.csv", text.encode())
-        _put(folder / f"{name}.parquet", frame.to_parquet(index=False))
+        write_whole(folder / f"{name}.csv", text)
+        write_whole(folder / f"{name}.parquet", frame.to_parquet(index=False))
 
 
 def _rows(run: Run, name: str) -> Iterator[dict[str, Any]]:
@@ -192,13 +194,3 @@ def _guarded(frame: pd.DataFrame) -> pd.DataFrame:
             risky = frame[name].str.startswith(FORMULA_STARTS).fillna(False)
             frame[name] = frame[name].mask(risky, "'" + frame[name])
     return frame
-
-
-def _put(path: Path, content: bytes) -> None:
-    """Beside it first, then in its place: a reader never finds half a file."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.write_bytes(content)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)

@@ -16,6 +16,7 @@ import fcntl
 import json
 import os
 import secrets
+import shutil
 import tempfile
 import threading
 from datetime import UTC, datetime
@@ -33,6 +34,7 @@ from suite.store.schema import (
     PhaseRecord,
     Record,
 )
+from suite.store.writing import append_whole, write_whole, writing
 
 M = TypeVar("M", bound=BaseModel)
 RECORD: TypeAdapter[AnyRecord] = TypeAdapter(AnyRecord)
@@ -53,23 +55,23 @@ class RunDirectory:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.guard = threading.Lock()
+        self.records = path / "records.jsonl"
         try:
-            self.file = (path / "records.jsonl").open("ab")
+            self.file = self.records.open("ab", buffering=0)
             fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise StoreError(f"{path} is in use by another tribench") from None
         except OSError as error:
             raise StoreError(f"{path} cannot be written: {error.strerror}") from None
-        if self.file.tell() and not _ends_in_newline(path / "records.jsonl"):
-            self.file.write(b"\n")  # a write that was cut off stays a damaged line of its own
+        if self.file.tell() and not _ends_in_newline(self.records):
+            self._append(b"\n")  # a write that was cut off stays a damaged line of its own
 
     def append(self, record: Record) -> None:
-        """Add a record; it is in the file when this returns."""
+        """Add a record; it is in the file when this returns, and no part of it if this raises."""
         data = record.model_dump(mode="json")
         line = json.dumps(data | {"checksum": checksum(data)}, ensure_ascii=False) + "\n"
         with self.guard:
-            self.file.write(line.encode())
-            self.file.flush()
+            self._append(line.encode())
 
     def write(self, name: str, content: BaseModel) -> None:
         """Write a JSON file whole or not at all."""
@@ -78,8 +80,16 @@ class RunDirectory:
 
     def close(self) -> None:
         """Let others have it."""
-        os.fsync(self.file.fileno())
+        with self.file, writing(self.records):
+            os.fsync(self.file.fileno())
+
+    def remove(self) -> None:
+        """Leave nothing of a run that could not be begun."""
         self.file.close()
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def _append(self, line: bytes) -> None:
+        append_whole(self.file.fileno(), self.records, line)
 
     def __enter__(self) -> RunDirectory:
         return self
@@ -144,13 +154,6 @@ def checksum(data: dict[str, Any]) -> str:
     """See the module's docstring."""
     text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return sha256(text.encode()).hexdigest()[:16]
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write beside, then rename: a reader sees the old file or the new one."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
 
 
 def _ends_in_newline(path: Path) -> bool:

@@ -69,7 +69,9 @@ class Record(Model):
 
 
 class BlockRecord(Record):
-    """``steps`` steps of one cell, timed as one; ``round`` and ``position`` tell the order."""
+    """``steps`` steps of one cell, timed as one; ``round`` and ``position`` tell the order, and
+    ``void`` why the block does not count, if it does not.
+    """
 
     kind: Literal["block"] = "block"
     cell: Cell
@@ -79,6 +81,7 @@ class BlockRecord(Record):
     steps: int
     seconds: float
     noise: Noise
+    void: str | None = None
 
 
 class PhaseRecord(Record):

@@ -1,35 +1,46 @@
-"""The worker's end: ``python -m suite.worker READ_FD WRITE_FD`` answers requests until told to stop
-or until the coordinator is gone.
+"""The worker's end: ``python -m suite.worker READ_FD WRITE_FD BYTES`` answers requests until the
+coordinator is gone. BYTES limit its address space; 0 does not.
 
-A request is {"do": operation, ...arguments}; an answer {"value": ...} or {"error": kind, "message":
-text}. Kinds are NotSupported, and the exception's name for everything else.
+A request is {"do": operation, "call": number, ...arguments}; an answer {"call": number, "value":
+...} or {"call": number, "error": kind, "message": text}; see ``errors`` for the kinds.
 """
 
 from __future__ import annotations
 
 import sys
 import traceback
+from contextlib import suppress
 
-from backends.base import NotSupported
 from suite.worker.channel import Channel, Closed, Message
+from suite.worker.errors import described
 from suite.worker.operations import OPERATIONS, Workshop
 
 
 def answer(workshop: Workshop, request: Message) -> Message:
     """Do what is asked; errors become answers, so that one of them does not end the worker."""
-    operation = OPERATIONS[request.pop("do")]
+    operation, call = OPERATIONS[request.pop("do")], request.pop("call")
     try:
-        return {"value": operation(workshop, **request)}
-    except NotSupported as error:
-        return {"error": "NotSupported", "message": str(error)}
+        return {"call": call, "value": operation(workshop, **request)}
     except Exception as error:
-        traceback.print_exc()
-        first_line = (str(error).strip() or "no message").splitlines()[0]
-        return {"error": type(error).__name__, "message": first_line}
+        with suppress(OSError):  # the log's disk may be full
+            traceback.print_exc()
+        kind, message = described(error)
+        return {"call": call, "error": kind, "message": message}
 
 
-def main(read_fd: int, write_fd: int) -> None:
+def limit_memory(size_bytes: int) -> None:
+    """Let allocations beyond this much address space fail, in this process and its children."""
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    soft = size_bytes if hard == resource.RLIM_INFINITY else min(size_bytes, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def main(read_fd: int, write_fd: int, memory_bytes: int) -> None:
     """Serve until the pipe closes."""
+    if memory_bytes:
+        limit_memory(memory_bytes)
     channel = Channel(read_fd, write_fd)
     workshop = Workshop()
     try:
@@ -40,4 +51,4 @@ def main(read_fd: int, write_fd: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(*map(int, sys.argv[1:]))

@@ -7,10 +7,13 @@ from __future__ import annotations
 import importlib
 import platform
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
+from typing import Any
 
 from backends.base import Backend
+from suite.worker.abilities import Answer, abilities
 
 GROUP = "tribench.backends"
 OURS = {name: f"backends.{name}:Backend" for name in ("numpy", "torch", "jax", "tensorflow")}
@@ -18,7 +21,9 @@ OURS = {name: f"backends.{name}:Backend" for name in ("numpy", "torch", "jax", "
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Adapter:
-    """One adapter as seen from one interpreter. ``why`` tells why it does not load there."""
+    """One adapter as seen from one interpreter. ``why`` tells why it does not load there;
+    ``answers`` has one for each task that was asked about, by execution.
+    """
 
     name: str
     target: str
@@ -27,6 +32,7 @@ class Adapter:
     precisions: tuple[str, ...] = ()
     executions: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
+    answers: dict[str, list[Answer]] = field(default_factory=dict)
 
 
 def targets() -> dict[str, str]:
@@ -42,12 +48,14 @@ def load(name: str) -> type[Backend]:
     return loaded
 
 
-def survey() -> list[dict[str, object]]:
-    """Try to load every adapter; a broken one is an answer, and the rest go on."""
-    return [asdict(_inspect(name, target)) for name, target in targets().items()]
+def survey(device: str = "cpu", tasks: Sequence[Any] = ()) -> list[dict[str, object]]:
+    """Try to load every adapter and ask it about the encoded tasks; a broken one is an answer, and
+    the rest go on.
+    """
+    return [asdict(_inspect(name, target, device, tasks)) for name, target in targets().items()]
 
 
-def _inspect(name: str, target: str) -> Adapter:
+def _inspect(name: str, target: str, device: str, tasks: Sequence[Any]) -> Adapter:
     try:
         backend = load(name)
     except Exception as error:
@@ -63,4 +71,5 @@ def _inspect(name: str, target: str) -> Adapter:
         precisions=backend.precisions,
         executions=backend.executions,
         versions=versions,
+        answers=abilities(backend, device, tasks) if tasks else {},
     )

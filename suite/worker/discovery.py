@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 import sys
-import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from suite.store.writing import scratch
 from suite.worker.adapters import OURS, Adapter
 from suite.worker.environment import root
 from suite.worker.host import Worker, WorkerError, WorkerLost
@@ -38,14 +39,16 @@ class Arm:
         return self.adapter.why
 
 
-def arms(pythons: Mapping[str, str]) -> list[Arm]:
+def arms(pythons: Mapping[str, str], device: str = "cpu", tasks: Sequence[Any] = ()) -> list[Arm]:
     """Every backend that some interpreter announces. ``pythons`` maps NAME or NAME@LABEL to an
-    interpreter; the others are nox's environments and the present interpreter, and the first
-    that can load an adapter runs it. Raises InterpreterError for a bad entry of ``pythons``.
+    interpreter. What it does not name runs in the first that can load it: nox's environments, the
+    present interpreter, then those given for others. Each adapter is asked about the encoded tasks
+    on the device. Raises InterpreterError for a bad entry of ``pythons``.
     """
     given = {name: _resolve(name, path) for name, path in pythons.items()}
     defaults = [str(path) for path in map(_nox, NOX) if path.exists()] + [sys.executable]
-    known = _survey_all(dict.fromkeys([*given.values(), *defaults]))
+    question = {"device": device, "tasks": list(tasks)}
+    known = _survey_all(dict.fromkeys([*defaults, *given.values()]), question)
     found = {}
     for name, interpreter in given.items():
         backend = name.partition("@")[0]
@@ -75,20 +78,25 @@ def _first(name: str, known: Mapping[str, Mapping[str, Adapter]]) -> Arm:
     return Arm(name=name, interpreter=None, adapter=missing)
 
 
-def _survey_all(interpreters: Iterable[str]) -> dict[str, dict[str, Adapter]]:
+def _survey_all(
+    interpreters: Iterable[str], question: dict[str, Any]
+) -> dict[str, dict[str, Adapter]]:
     """Ask all interpreters, two at a time."""
     paths = list(interpreters)
-    with tempfile.TemporaryDirectory() as logs, ThreadPoolExecutor(2) as pool:
-        answers = pool.map(lambda i: _survey(paths[i], Path(logs) / f"{i}.log"), range(len(paths)))
-        return dict(zip(paths, answers, strict=True))
+    with scratch() as logs, ThreadPoolExecutor(2) as pool:
+        asked = [
+            pool.submit(_survey, path, logs / f"{number}.log", question)
+            for number, path in enumerate(paths)
+        ]
+        return {path: one.result() for path, one in zip(paths, asked, strict=True)}
 
 
-def _survey(interpreter: str, log: Path) -> dict[str, Adapter]:
+def _survey(interpreter: str, log: Path, question: dict[str, Any]) -> dict[str, Adapter]:
     """Its adapters by name; one that cannot run a worker says so for each of ours."""
     try:
-        with Worker(interpreter, log) as worker:
-            answer = worker.call("survey", limit_seconds=SURVEY_LIMIT_SECONDS)
-    except (WorkerError, WorkerLost, OSError) as error:
+        with Worker(interpreter, log, question["device"]) as worker:
+            answer = worker.call("survey", limit_seconds=SURVEY_LIMIT_SECONDS, **question)
+    except (WorkerError, WorkerLost) as error:
         lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
         why = f"cannot run a worker: {lines[-1] if lines else error}"
         return {name: Adapter(name=name, target=OURS[name], why=why) for name in OURS}

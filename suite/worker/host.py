@@ -5,15 +5,29 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from backends.base import NotSupported
-from suite.worker.channel import Channel, Closed, Silent
+from suite.store.writing import WriteError, writing
+from suite.worker.channel import Channel, Closed, Garbled, Message, Silent
 from suite.worker.environment import environment
+from suite.worker.errors import OUT_OF_MEMORY
 
-CALL_LIMIT_SECONDS = 600.0
 STOP_LIMIT_SECONDS = 5.0
+MOST_READ = 1 << 20  # bytes of a log
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What a worker may take: seconds for one answer, bytes of address space (None: no limit)."""
+
+    answer_seconds: float = 600.0
+    memory_bytes: int | None = None
+
+
+NO_LIMITS = Limits()
 
 
 class WorkerError(Exception):
@@ -21,7 +35,7 @@ class WorkerError(Exception):
 
 
 class WorkerLost(Exception):
-    """The worker died or was ended because it did not answer."""
+    """The worker died, or was ended because it gave no answer or none that can be read."""
 
 
 class Worker:
@@ -30,13 +44,25 @@ class Worker:
     It gets a process group of its own: Ctrl-C reaches the coordinator alone, which then ends it.
     """
 
-    def __init__(self, interpreter: str, log: Path, device: str = "cpu", share: int = 1) -> None:
+    def __init__(
+        self,
+        interpreter: str,
+        log: Path,
+        device: str = "cpu",
+        share: int = 1,
+        limits: Limits = NO_LIMITS,
+    ) -> None:
+        with writing(log):
+            log.parent.mkdir(parents=True, exist_ok=True)
+            output = log.open("ab")
         theirs_read, ours_write = os.pipe()
         ours_read, theirs_write = os.pipe()
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as output:
+        arguments = [theirs_read, theirs_write, limits.memory_bytes or 0]
+        self.channel = Channel(ours_read, ours_write)
+        self.log, self.limits, self.calls = log, limits, 0
+        try:
             self.process = subprocess.Popen(
-                [interpreter, "-m", "suite.worker", str(theirs_read), str(theirs_write)],
+                [interpreter, "-m", "suite.worker", *map(str, arguments)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -44,29 +70,49 @@ class Worker:
                 pass_fds=(theirs_read, theirs_write),
                 start_new_session=True,
             )
-        os.close(theirs_read)
-        os.close(theirs_write)
-        self.channel = Channel(ours_read, ours_write)
-        self.log = log
+        except OSError as error:
+            self.channel.close()
+            raise WorkerLost(f"the worker cannot be started: {error}") from None
+        finally:
+            output.close()
+            os.close(theirs_read)
+            os.close(theirs_write)
 
-    def call(self, do: str, *, limit_seconds: float = CALL_LIMIT_SECONDS, **arguments: Any) -> Any:
+    def call(self, do: str, *, limit_seconds: float | None = None, **arguments: Any) -> Any:
         """Ask for an operation and wait for its value. Raises NotSupported, WorkerError (the worker
-        goes on) or WorkerLost (it is gone).
+        goes on), WorkerLost (it is gone), or WriteError where it found the disk full.
         """
-        try:
-            self.channel.send({"do": do, **arguments})
-            answer = self.channel.receive(limit_seconds)
-        except Closed:
-            raise WorkerLost(f"the worker {self._end()} during {do}; see {self.log.name}") from None
-        except Silent:
-            self.kill()
-            why = f"the worker gave no answer to {do} within {limit_seconds:g} s and was ended"
-            raise WorkerLost(f"{why}; see {self.log.name}") from None
-        if answer.get("error") == "NotSupported":
-            raise NotSupported(answer["message"])
-        if "error" in answer:
-            raise WorkerError(f"{answer['error']}: {answer['message']}; see {self.log.name}")
+        answer = self._ask(do, arguments, limit_seconds or self.limits.answer_seconds)
+        kind, text = answer.get("error"), answer.get("message")
+        if kind == "NotSupported":
+            raise NotSupported(text)
+        if kind == "WriteError":
+            raise WriteError(f"the worker cannot write during {do}: {text}")
+        if kind is not None:
+            raise WorkerError(f"{kind}: {text}; see {self.log.name}")
         return answer["value"]
+
+    def _ask(self, do: str, arguments: Message, limit_seconds: float) -> Message:
+        """The answer to this very request; the worker is ended if there is none."""
+        self.calls += 1
+        printed = self.log.stat().st_size
+        try:
+            self.channel.send({"do": do, "call": self.calls, **arguments})
+            answer = self.channel.receive(limit_seconds)
+            if answer.get("call") != self.calls or not answer.keys() & {"value", "error"}:
+                raise Garbled("JSON that answers nothing")
+        except Closed:
+            why = f"the worker {self._end()} during {do}"
+            if self._ran_out_of_memory(printed):
+                why = f"out of memory: {why}"
+        except Silent:
+            why = f"the worker gave no answer to {do} within {limit_seconds:g} s and was ended"
+        except Garbled as found:
+            why = f"the worker sent {found} as its answer to {do} and was ended"
+        else:
+            return answer
+        self.kill()
+        raise WorkerLost(f"{why}; see {self.log.name}")
 
     def kill(self) -> None:
         """End the worker and whatever it started, now."""
@@ -102,3 +148,12 @@ class Worker:
         if code < 0:
             return f"was killed by {signal.Signals(-code).name}"
         return f"ended with exit code {code}"
+
+    def _ran_out_of_memory(self, printed: int) -> bool:
+        """Does the log say so after its first ``printed`` bytes? TensorFlow's kernels do not
+        survive every allocation that fails: of five batches too large for 4 GiB it met two with
+        a SIGSEGV and one with a SIGABRT.
+        """
+        with self.log.open("rb") as log:
+            log.seek(printed)
+            return OUT_OF_MEMORY.search(log.read(MOST_READ).decode(errors="replace")) is not None

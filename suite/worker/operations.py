@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,9 +49,11 @@ def operation(function: Operation) -> Operation:
 
 
 @operation
-def survey(workshop: Workshop) -> list[dict[str, object]]:
-    """Which adapters load in this interpreter."""
-    return adapters.survey()
+def survey(
+    workshop: Workshop, device: str = "cpu", tasks: Sequence[Any] = ()
+) -> list[dict[str, object]]:
+    """Which adapters load in this interpreter, and which of these tasks they can build."""
+    return adapters.survey(device, tasks)
 
 
 @operation
@@ -73,10 +75,11 @@ def build(workshop: Workshop, task: dict[str, Any], parameters: str) -> dict[str
     """Build the task's program at the parameters of this file; an older one is dropped."""
     assert workshop.backend is not None
     spec = decode(task)
-    with np.load(parameters) as arrays:
-        values = dict(arrays)
+    state = read_state(spec, parameters)
     began = time.perf_counter()
-    program = workshop.backend.build(spec, values)
+    program = workshop.backend.build(spec, state.parameters)
+    if state.buffers:
+        program.load_state(state)
     program.wait()
     seconds = time.perf_counter() - began
     workshop.benches[spec.name] = Bench(spec, program)
@@ -86,9 +89,8 @@ def build(workshop: Workshop, task: dict[str, Any], parameters: str) -> dict[str
 @operation
 def reset(workshop: Workshop, task: str, parameters: str) -> None:
     """Set the program back to the start of a training, at the parameters of this file."""
-    program = workshop.benches[task].program
-    with np.load(parameters) as arrays:
-        program.load_state(State(parameters=dict(arrays), buffers={}, moments={}, step=0))
+    bench = workshop.benches[task]
+    bench.program.load_state(read_state(bench.task, parameters))
 
 
 @operation
@@ -122,25 +124,33 @@ def place(workshop: Workshop, task: str, size: int) -> None:
 
 @operation
 def block(workshop: Workshop, task: str, phase: str, steps: int) -> dict[str, Any]:
-    """Time ``steps`` steps as one: one wait before the clock starts, one before it stops."""
+    """Time ``steps`` steps as one: one wait before the clock starts, one before it stops. Beside it
+    runs the wall's clock, and what is compiled meanwhile is counted; see suite.measure.void.
+    """
     bench = workshop.benches[task]
     step = bench.program.train_step if phase == "train" else bench.program.predict
     timed, wait = bench.timed, bench.program.wait
+    programs = bench.program.compilations()
     gc.collect()
     gc.freeze()  # not looked at again: with TensorFlow each later collection took 0.14 s
     gc.disable()
     try:
         wait()
         before = noise.read()
-        began = time.perf_counter()
+        wall_began, began = time.time(), time.perf_counter()
         for _ in range(steps):
             step(timed)
         wait()
-        seconds = time.perf_counter() - began
+        seconds, wall_seconds = time.perf_counter() - began, time.time() - wall_began
         after = noise.read()
     finally:
         gc.enable()
-    return {"seconds": seconds, "noise": noise.between(before, after)}
+    return {
+        "seconds": seconds,
+        "wall_seconds": wall_seconds,
+        "compiled": None if programs is None else (bench.program.compilations() or 0) - programs,
+        "noise": noise.between(before, after),
+    }
 
 
 @operation
@@ -173,7 +183,9 @@ def train(workshop: Workshop, task: str, first: int, last: int) -> dict[str, Any
 
 @operation
 def evaluate(workshop: Workshop, task: str, split: str) -> dict[str, float | int]:
-    """Correct samples, all samples, and the mean cross-entropy of a split."""
+    """Correct samples, all samples, and the mean cross-entropy of a split; NaN if any logit is not
+    finite.
+    """
     bench = workshop.benches[task]
     samples, size = bench.data[split], bench.task.batch_size
     parts = []
@@ -183,6 +195,8 @@ def evaluate(workshop: Workshop, task: str, split: str) -> dict[str, float | int
         logits = bench.program.predict(bench.program.put(samples.take(rows)))
         parts.append(bench.program.numpy(logits)[: len(samples) - start])
     logits = np.concatenate(parts).astype(np.float64)
+    if not np.isfinite(logits).all():
+        return {"correct": 0, "samples": len(samples), "loss": float("nan")}
     shifted = logits - logits.max(axis=1, keepdims=True)
     log_sum = np.log(np.exp(shifted).sum(axis=1))
     loss = log_sum - shifted[np.arange(len(samples)), samples.targets]
@@ -191,11 +205,13 @@ def evaluate(workshop: Workshop, task: str, split: str) -> dict[str, float | int
 
 
 @operation
-def capture(workshop: Workshop, task: str, split: str, path: str) -> dict[str, Any]:
-    """Write inner values and predictions for one split taken as one batch, {part/path: array}."""
+def capture(workshop: Workshop, task: str, split: str, path: str, **options: Any) -> dict[str, Any]:
+    """Write inner values and predictions for one split taken as one batch, {part/path: array}.
+    ``options`` are the reference's.
+    """
     bench = workshop.benches[task]
     batch = bench.program.put(bench.data[split])
-    found: Capture = bench.program.capture(batch)
+    found: Capture = bench.program.capture(batch, **options)
     logits = bench.program.numpy(bench.program.predict(batch))
     parts = {
         "predictions": {"logits": logits},
@@ -236,15 +252,50 @@ def update(workshop: Workshop, task: str, gradients: str, path: str) -> None:
 
 @operation
 def parameters(workshop: Workshop, task: str, path: str) -> None:
-    """Write the present parameters."""
+    """Write the present parameters and buffers."""
     state: State = workshop.benches[task].program.state()
-    save(path, dict(state.parameters))
+    save(path, {**state.parameters, **state.buffers})
+
+
+@operation
+def state(workshop: Workshop, task: str, path: str) -> None:
+    """Write everything that training changes, as ``restore`` reads it."""
+    found: State = workshop.benches[task].program.state()
+    arrays = {f"parameters/{name}": array for name, array in found.parameters.items()}
+    arrays |= {f"buffers/{name}": array for name, array in found.buffers.items()}
+    for owner, moments in found.moments.items():
+        arrays |= {f"moments/{owner}/{name}": array for name, array in moments.items()}
+    save(path, arrays | {"step": np.array(found.step)})
+
+
+@operation
+def restore(workshop: Workshop, task: str, path: str) -> None:
+    """Have the program continue from what ``state`` wrote."""
+    parts: dict[str, dict[str, Any]] = {"parameters": {}, "buffers": {}, "moments": {}}
+    with np.load(path) as arrays:
+        step = int(arrays["step"])
+        for key in arrays.files:
+            part, _, name = key.partition("/")
+            owner, _, moment = name.partition("/")
+            if moment:
+                parts[part].setdefault(owner, {})[moment] = arrays[key]
+            elif name:
+                parts[part][name] = arrays[key]
+    workshop.benches[task].program.load_state(State(**parts, step=step))
 
 
 @operation
 def facts(workshop: Workshop, task: str) -> dict[str, str]:
     """The paths that the program took."""
     return workshop.benches[task].program.facts()
+
+
+def read_state(task: Task, path: str) -> State:
+    """What a training starts from: parameters, and buffers if the file has any."""
+    with np.load(path) as arrays:
+        found = dict(arrays)
+    buffers = {name: found.pop(name) for name in task.model.buffers() if name in found}
+    return State(parameters=found, buffers=buffers)
 
 
 def save(path: str, arrays: dict[str, NDArray[Any]]) -> None:

@@ -1,5 +1,6 @@
 """The 1797 handwritten digits of 8x8 pixels in 17 grey levels that scikit-learn carries
-(UCI Optical Recognition of Handwritten Digits, doi 10.24432/C50P49), as images and as tokens.
+(UCI Optical Recognition of Handwritten Digits, doi 10.24432/C50P49), as images, as rows
+and as tokens.
 
 Split: 1257 train, 180 validation, 360 test.
 """
@@ -43,22 +44,42 @@ class DigitImages:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DigitTokens:
-    """Digits as 64 tokens, the pixels in row order in ``levels`` grey levels; the class tells
-    whether the digit is at least ``threshold``.
+class DigitRows:
+    """Digits as sequences: scaled to ``size`` pixels, each row of the image a step of ``size``
+    features in [0, 1].
     """
 
-    levels: int
-    threshold: int
+    size: int
 
     @property
     def name(self) -> str:
-        return f"digits, 64 tokens of {self.levels}, at least {self.threshold}"
+        return f"digits, {self.size} steps x {self.size}"
+
+    def load(self) -> Splits:
+        pixels, digit = _digits()
+        rows = resize(pixels / (GREY_LEVELS - 1), self.size)
+        return split(rows, digit, digit, VALIDATION, TEST)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DigitTokens:
+    """Digits as 64 tokens, the pixels in row order in ``levels`` grey levels; the class is the
+    digit, or with ``threshold`` whether the digit is at least that.
+    """
+
+    levels: int
+    threshold: int | None = None
+
+    @property
+    def name(self) -> str:
+        asked = "" if self.threshold is None else f", at least {self.threshold}"
+        return f"digits, 64 tokens of {self.levels}{asked}"
 
     def load(self) -> Splits:
         pixels, digit = _digits()
         tokens = (pixels * self.levels // GREY_LEVELS).astype(np.int32).reshape(len(pixels), 64)
-        return split(tokens, digit >= self.threshold, digit, VALIDATION, TEST)
+        targets = digit if self.threshold is None else digit >= self.threshold
+        return split(tokens, targets, digit, VALIDATION, TEST)
 
 
 def resize(images: NDArray[np.float64], size: int) -> NDArray[np.float64]:

@@ -9,25 +9,32 @@ Shapes leave out the batch: an image is (channels, height, width), a sequence (s
 sequence of token ids (steps,). Parameters have PyTorch's shapes.
 """
 
-from tasks.spec.dense import LayerNorm, Linear, ReLU
-from tasks.spec.image import Conv2d, Flatten, MaxPool
+from tasks.spec.dense import GELU, LayerNorm, Linear, ReLU
+from tasks.spec.image import AvgPool, BatchNorm, Conv2d, Flatten, MaxPool
 from tasks.spec.layer import Layer, Parameter, Shape, SpecError
 from tasks.spec.model import Input, Layers, ModelSpec, Place, Residual, Sequential, local, walk
 from tasks.spec.optimizer import SGD, AdamW, CrossEntropy, Optimizer
 from tasks.spec.sequence import (
+    GRU,
     LSTM,
     Attention,
     Embedding,
     LastStep,
     MeanSteps,
+    PositionalEmbedding,
     PositionalEncoding,
+    Recurrent,
 )
 
 __all__ = [
+    "GELU",
+    "GRU",
     "LSTM",
     "SGD",
     "AdamW",
     "Attention",
+    "AvgPool",
+    "BatchNorm",
     "Conv2d",
     "CrossEntropy",
     "Embedding",
@@ -44,8 +51,10 @@ __all__ = [
     "Optimizer",
     "Parameter",
     "Place",
+    "PositionalEmbedding",
     "PositionalEncoding",
     "ReLU",
+    "Recurrent",
     "Residual",
     "Sequential",
     "Shape",

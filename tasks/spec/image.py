@@ -62,10 +62,57 @@ class MaxPool(Layer):
         positive(self, size=self.size, stride=self.stride)
 
     def output_shape(self, shape: Shape) -> Shape:
-        fits = len(shape) == 3 and min(shape[1:]) >= self.size
-        expect(self, fits, f"(channels, height >= {self.size}, width >= {self.size})", shape)
-        height, width = ((n - self.size) // self.stride + 1 for n in shape[1:])
-        return (shape[0], height, width)
+        return _pooled(self, shape)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AvgPool(Layer):
+    """The mean of each square window, without padding; what is left over is dropped."""
+
+    size: int
+    stride: int
+
+    def __post_init__(self) -> None:
+        positive(self, size=self.size, stride=self.stride)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return _pooled(self, shape)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchNorm(Layer):
+    """(x - mean) / sqrt(variance + epsilon) * weight + bias per channel (arXiv 1502.03167).
+
+    In training the mean and the variance (divided by n) are those of the batch, over samples and
+    places; the running statistics become (1 - momentum) old + momentum new, the new variance being
+    the unbiased one (divided by n - 1). In evaluation the running statistics stand for both.
+    """
+
+    channels: int
+    epsilon: float
+    momentum: float
+
+    def __post_init__(self) -> None:
+        positive(self, channels=self.channels, epsilon=self.epsilon)
+        if not 0 < self.momentum <= 1:
+            raise SpecError(f"BatchNorm: momentum (={self.momentum}) must lie in (0, 1]")
+
+    def parameters(self) -> dict[str, Parameter]:
+        return {
+            "weight": Parameter(shape=(self.channels,), bound=0.0, centre=1.0),
+            "bias": Parameter(shape=(self.channels,), bound=0.0),
+        }
+
+    def buffers(self) -> dict[str, Parameter]:
+        return {
+            "running_mean": Parameter(shape=(self.channels,), bound=0.0),
+            "running_var": Parameter(shape=(self.channels,), bound=0.0, centre=1.0),
+        }
+
+    def output_shape(self, shape: Shape) -> Shape:
+        fits = len(shape) == 3 and shape[0] == self.channels
+        expect(self, fits, f"({self.channels}, height, width)", shape)
+        return shape
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,3 +121,11 @@ class Flatten(Layer):
 
     def output_shape(self, shape: Shape) -> Shape:
         return (prod(shape),)
+
+
+def _pooled(layer: MaxPool | AvgPool, shape: Shape) -> Shape:
+    size = layer.size
+    fits = len(shape) == 3 and min(shape[1:]) >= size
+    expect(layer, fits, f"(channels, height >= {size}, width >= {size})", shape)
+    height, width = ((n - size) // layer.stride + 1 for n in shape[1:])
+    return (shape[0], height, width)

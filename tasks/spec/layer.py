@@ -14,7 +14,7 @@ class SpecError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
-    """What a layer says of one of its arrays.
+    """What a layer says of one of its arrays, trained or a buffer.
 
     The initial values are uniform in [centre - bound, centre + bound); bound 0 makes them constant.
     """
@@ -43,6 +43,10 @@ class Layer:
 
     def parameters(self) -> dict[str, Parameter]:
         """The trained arrays by local name, in a fixed order."""
+        return {}
+
+    def buffers(self) -> dict[str, Parameter]:
+        """Arrays that training changes without a gradient, such as running statistics."""
         return {}
 
     def output_shape(self, shape: Shape) -> Shape:

@@ -20,9 +20,12 @@ class Sequential(Layer):
 
 @dataclass(frozen=True, kw_only=True)
 class Residual(Layer):
-    """x + layers(x). Its name stands for the sum; its layers' paths do without it."""
+    """shortcut(x) + layers(x), where no shortcut is x itself. Its name stands for the sum; its
+    layers' paths do without it.
+    """
 
     layers: Layers
+    shortcut: Layers = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +73,14 @@ class ModelSpec:
             for name, parameter in place.layer.parameters().items()
         }
 
+    def buffers(self) -> dict[str, Parameter]:
+        """Every buffer by dotted path."""
+        return {
+            f"{place.path}.{name}": buffer
+            for place in self.places()
+            for name, buffer in place.layer.buffers().items()
+        }
+
     def output_shape(self) -> Shape:
         """The shape of one sample's result."""
         return self.places()[-1].output_shape
@@ -89,13 +100,18 @@ def _places(model: str, layers: Layers, shape: Shape, prefix: str) -> Iterator[P
                 shape = inner[-1].output_shape if inner else shape
                 continue
             case Residual():
-                inner = list(_places(model, layer.layers, shape, prefix))
-                yield from inner
-                end = inner[-1].output_shape if inner else shape
-                if end != shape:
+                ends = []
+                for branch in (layer.layers, layer.shortcut):
+                    inner = list(_places(model, branch, start, prefix))
+                    yield from inner
+                    ends.append(inner[-1].output_shape if inner else start)
+                if ends[0] != ends[1]:
+                    what = "shortcut" if layer.shortcut else "input"
                     raise SpecError(
-                        f"{model}: {path} adds shape {end} of its layers to its input of {shape}"
+                        f"{model}: {path} adds shape {ends[0]} of its layers to its {what} of "
+                        f"{ends[1]}"
                     )
+                shape = ends[0]
             case _:
                 try:
                     shape = layer.output_shape(shape)
@@ -119,7 +135,8 @@ def walk(
         if isinstance(layer, Sequential):
             x = walk(layer.layers, x, apply, observe, f"{path}.")
         elif isinstance(layer, Residual):
-            x = x + walk(layer.layers, x, apply, observe, prefix)
+            inner = walk(layer.layers, x, apply, observe, prefix)
+            x = walk(layer.shortcut, x, apply, observe, prefix) + inner
             observe(path, x)
         else:
             x = apply(path, layer, x)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod, sqrt
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +58,24 @@ class PositionalEncoding(Layer):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PositionalEmbedding(Layer):
+    """Adds a trained row to every step, the same in all sequences; initial values as Embedding."""
+
+    steps: int
+    width: int
+
+    def __post_init__(self) -> None:
+        positive(self, steps=self.steps, width=self.width)
+
+    def parameters(self) -> dict[str, Parameter]:
+        return {"weight": Parameter(shape=(self.steps, self.width), bound=sqrt(3))}
+
+    def output_shape(self, shape: Shape) -> Shape:
+        expect(self, shape == (self.steps, self.width), f"({self.steps}, {self.width})", shape)
+        return shape
+
+
+@dataclass(frozen=True, kw_only=True)
 class Attention(Layer):
     """Multi-head self-attention: softmax(Q Kᵀ / sqrt(width / heads)) V, then the output projection
     (arXiv 1706.03762, section 3.2).
@@ -102,13 +121,13 @@ class Attention(Layer):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LSTM(Layer):
-    """Stacked long short-term memory, zero initial state (doi 10.1162/neco.1997.9.8.1735, with the
-    forget gate of doi 10.1162/089976600300015015).
-
-    Gates stand in the order i, f, g, o; every layer has two biases, both trained. At a step that is
-    not valid the state is held and the output is 0.
+class Recurrent(Layer):
+    """What LSTM and GRU share: stacked layers of ``gates`` blocks each, zero initial state, two
+    biases per layer, both trained. At a step that is not valid the state is held and the output
+    is 0.
     """
+
+    gates: ClassVar[int]
 
     input_size: int
     hidden_size: int
@@ -119,14 +138,14 @@ class LSTM(Layer):
         positive(self, num_layers=self.num_layers)
 
     def parameters(self) -> dict[str, Parameter]:
-        bound, gates = 1 / sqrt(self.hidden_size), 4 * self.hidden_size
+        bound, rows = 1 / sqrt(self.hidden_size), self.gates * self.hidden_size
         found = {}
         for level in range(self.num_layers):
             width = self.input_size if level == 0 else self.hidden_size
-            found[f"weight_ih_l{level}"] = Parameter(shape=(gates, width), bound=bound)
-            found[f"weight_hh_l{level}"] = Parameter(shape=(gates, self.hidden_size), bound=bound)
-            found[f"bias_ih_l{level}"] = Parameter(shape=(gates,), bound=bound)
-            found[f"bias_hh_l{level}"] = Parameter(shape=(gates,), bound=bound)
+            found[f"weight_ih_l{level}"] = Parameter(shape=(rows, width), bound=bound)
+            found[f"weight_hh_l{level}"] = Parameter(shape=(rows, self.hidden_size), bound=bound)
+            found[f"bias_ih_l{level}"] = Parameter(shape=(rows,), bound=bound)
+            found[f"bias_hh_l{level}"] = Parameter(shape=(rows,), bound=bound)
         return found
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -137,6 +156,25 @@ class LSTM(Layer):
     def flops(self, shape: Shape) -> int:
         weights = [p for p in self.parameters().values() if len(p.shape) == 2]
         return shape[0] * sum(2 * prod(p.shape) for p in weights)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LSTM(Recurrent):
+    """Long short-term memory (doi 10.1162/neco.1997.9.8.1735, with the forget gate of
+    doi 10.1162/089976600300015015). Gates stand in the order i, f, g, o.
+    """
+
+    gates = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class GRU(Recurrent):
+    """Gated recurrent unit (arXiv 1406.1078), the reset gate applied to the projected state, bias
+    included: n = tanh(W_n x + b_in + r (U_n h + b_hn)), h = (1 - z) n + z h. Gates stand in the
+    order r, z, n.
+    """
+
+    gates = 3
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Models as a PyTorch user writes them; run in PyTorch's environment by test_plain_torch.py.
 
-``python plain_torch.py TASK PARAMETERS.npz INPUTS.npz OUT.npz`` loads the parameters by name.
+``python plain_torch.py TASK PARAMETERS.npz INPUTS.npz OUT.npz`` loads the parameters and buffers by
+name and writes the logits and, by module, the parameters and the operations that PyTorch counts.
 """
 
 import math
@@ -9,6 +10,7 @@ import sys
 import numpy as np
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 
 class Cnn(nn.Module):
@@ -37,24 +39,25 @@ class Rnn(nn.Module):
 
 
 class Attention(nn.Module):
-    def __init__(self):
+    def __init__(self, width, heads):
         super().__init__()
-        self.query, self.value, self.output = nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 8)
-        self.key = nn.Linear(8, 8, bias=False)
+        self.query, self.value = nn.Linear(width, width), nn.Linear(width, width)
+        self.output, self.key = nn.Linear(width, width), nn.Linear(width, width, bias=False)
+        self.heads, self.each = heads, width // heads
 
     def forward(self, x):
         def split(y):
-            return y.unflatten(-1, (2, 4)).transpose(1, 2)
+            return y.unflatten(-1, (self.heads, self.each)).transpose(1, 2)
 
         q, k, v = split(self.query(x)), split(self.key(x)), split(self.value(x))
-        weights = torch.softmax(q @ k.transpose(-1, -2) / math.sqrt(4), dim=-1)
+        weights = torch.softmax(q @ k.transpose(-1, -2) / math.sqrt(self.each), dim=-1)
         return self.output((weights @ v).transpose(1, 2).flatten(-2))
 
 
 class Block(nn.Module):
     def __init__(self):
         super().__init__()
-        self.attention = Attention()
+        self.attention = Attention(8, 2)
         self.norm1, self.norm2 = nn.LayerNorm(8), nn.LayerNorm(8)
         self.linear1, self.linear2 = nn.Linear(8, 32), nn.Linear(32, 8)
 
@@ -81,13 +84,128 @@ class Transformer(nn.Module):
         return self.fc(x.mean(dim=1))
 
 
-MODELS = {"cnn-tiny": Cnn, "rnn-tiny": Rnn, "transformer-tiny": Transformer}
+class ResidualBlock(nn.Module):
+    def __init__(self, before, channels, stride):
+        super().__init__()
+        self.conv1 = nn.Conv2d(before, channels, 3, stride, 1, bias=False)
+        self.norm1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
+        self.norm2 = nn.BatchNorm2d(channels)
+        if stride != 1 or before != channels:
+            self.project = nn.Conv2d(before, channels, 1, stride, bias=False)
+            self.norm3 = nn.BatchNorm2d(channels)
+
+    def forward(self, x):
+        y = self.norm2(self.conv2(torch.relu(self.norm1(self.conv1(x)))))
+        return torch.relu(y + (self.norm3(self.project(x)) if hasattr(self, "project") else x))
+
+
+class ResNet20(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16)
+        self.stage1 = nn.Sequential(*(ResidualBlock(16, 16, 1) for _ in range(3)))
+        self.stage2 = nn.Sequential(
+            *(ResidualBlock(16 + 16 * (n > 0), 32, 2 - (n > 0)) for n in range(3))
+        )
+        self.stage3 = nn.Sequential(
+            *(ResidualBlock(32 + 32 * (n > 0), 64, 2 - (n > 0)) for n in range(3))
+        )
+        self.fc = nn.Linear(64, 10)
+
+    def forward(self, x):
+        x = self.stage3(self.stage2(self.stage1(torch.relu(self.norm(self.conv(x))))))
+        return self.fc(x.mean(dim=(2, 3)))
+
+
+class SmallRnn(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(64, 256, num_layers=2, batch_first=True)
+        self.fc = nn.Linear(256, 10)
+
+    def forward(self, x):
+        return self.fc(self.lstm(x)[0][:, -1])
+
+
+class SmallGru(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gru = nn.GRU(64, 256, num_layers=2, batch_first=True)
+        self.fc = nn.Linear(256, 10)
+
+    def forward(self, x):
+        return self.fc(self.gru(x)[0][:, -1])
+
+
+class PreNormBlock(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.attention = Attention(256, 4)
+        self.norm1, self.norm2 = nn.LayerNorm(256), nn.LayerNorm(256)
+        self.linear1, self.linear2 = nn.Linear(256, 1024), nn.Linear(1024, 256)
+
+    def forward(self, x):
+        x = x + self.attention(self.norm1(x))
+        return x + self.linear2(nn.functional.gelu(self.linear1(self.norm2(x))))
+
+
+class SmallTransformer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embedding, self.position = nn.Embedding(17, 256), nn.Embedding(64, 256)
+        self.blocks = nn.ModuleList([PreNormBlock() for _ in range(4)])
+        self.norm, self.fc = nn.LayerNorm(256), nn.Linear(256, 10)
+
+    def forward(self, tokens):
+        x = self.embedding(tokens.long()) + self.position.weight
+        for block in self.blocks:
+            x = block(x)
+        return self.fc(self.norm(x).mean(dim=1))
+
+
+MODELS = {
+    "cnn-tiny": Cnn,
+    "cnn-small": ResNet20,
+    "rnn-tiny": Rnn,
+    "rnn-small": SmallRnn,
+    "gru-small": SmallGru,
+    "transformer-tiny": Transformer,
+    "transformer-small": SmallTransformer,
+}
+
+
+def load(model, file):
+    with np.load(file) as arrays:
+        found = {name: torch.from_numpy(arrays[name]) for name in arrays.files}
+    missing, unexpected = model.load_state_dict(found, strict=False)
+    assert not unexpected, unexpected
+    assert all(name.endswith("num_batches_tracked") for name in missing), missing
+
+
+def operations(model, given):
+    """By module, as PyTorch's counter sees them; without oneDNN, whose LSTM it cannot look into."""
+    counter = FlopCounterMode(display=False)
+    with counter, torch.backends.mkldnn.flags(enabled=False):
+        model(given)
+    prefix = type(model).__name__
+    return {
+        name.removeprefix(f"{prefix}."): sum(counts.values())
+        for name, counts in counter.get_flop_counts().items()
+    }
+
 
 if __name__ == "__main__":
     task, parameters, inputs, out = sys.argv[1:]
     torch.set_default_dtype(torch.float64)
-    model = MODELS[task]()
-    with np.load(parameters) as arrays:
-        model.load_state_dict({name: torch.from_numpy(arrays[name]) for name in arrays.files})
+    model = MODELS[task]().eval()
+    load(model, parameters)
     with np.load(inputs) as arrays, torch.no_grad():
-        np.savez(out, logits=model(torch.from_numpy(arrays["inputs"])).numpy())
+        given = torch.from_numpy(arrays["inputs"])
+    sizes = {
+        name: sum(p.numel() for p in module.parameters()) for name, module in model.named_modules()
+    }
+    with torch.no_grad():
+        found = {"logits": model(given).numpy()}
+        found |= {f"flops/{name}": n for name, n in operations(model, given[:1]).items()}
+    np.savez(out, **found, **{f"parameters/{name}": n for name, n in sizes.items()})

@@ -1,4 +1,6 @@
-"""Parameters saved as .npz load by name into plain PyTorch modules and give the same logits."""
+"""Parameters saved as .npz load by name into plain PyTorch modules and give the same logits; and
+the specs count the parameters and operations that PyTorch counts.
+"""
 
 from __future__ import annotations
 
@@ -8,26 +10,41 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from backends.base import State
 from backends.numpy import Backend
 from suite import catalogue
 from tasks.base import probe_batch
-from tasks.parameters import probe
+from tasks.parameters import probe, probe_buffers
 
-TASKS = catalogue.tasks()
+TASKS = {
+    name: task for name, task in catalogue.tasks().items() if name.endswith(("-tiny", "-small"))
+}
 
 
-@pytest.mark.parametrize("name", ["cnn-tiny", "rnn-tiny", "transformer-tiny"])
-def test_plain_modules_give_the_same_logits(name, real_arms, tmp_path):
+@pytest.mark.parametrize("name", TASKS)
+def test_plain_modules_agree(name, real_arms, tmp_path):
     task = TASKS[name]
-    parameters, batch = probe(task.model, 3), probe_batch(task, 8, 3)
-    np.savez(tmp_path / "parameters.npz", **parameters)
+    parameters, buffers = probe(task.model, 3), probe_buffers(task.model, 3)
+    batch = probe_batch(task, 4, 3)
+    np.savez(tmp_path / "parameters.npz", **parameters, **buffers)
     np.savez(tmp_path / "inputs.npz", inputs=batch.inputs)
-    out = tmp_path / "out.npz"
-    script = Path(__file__).with_name("plain_torch.py")
+    script, out = Path(__file__).with_name("plain_torch.py"), tmp_path / "out.npz"
     files = (tmp_path / "parameters.npz", tmp_path / "inputs.npz", out)
-    subprocess.run([real_arms["torch"].interpreter, script, name, *files], check=True, timeout=120)
-    program = Backend().build(task, parameters)
-    logits = program.predict(program.put(batch))
+    subprocess.run([real_arms["torch"].interpreter, script, name, *files], check=True, timeout=300)
     with np.load(out) as arrays:
-        error = np.linalg.norm(arrays["logits"] - logits) / np.linalg.norm(logits)
+        found = dict(arrays)
+
+    program = Backend().build(task, parameters)
+    program.load_state(State(parameters=parameters, buffers=buffers))
+    logits = program.predict(program.put(batch))
+    error = np.linalg.norm(found["logits"] - logits) / np.linalg.norm(logits)
     assert error < 1e-12
+
+    for place in task.model.places():
+        layer, path = place.layer, place.path
+        size = sum(np.prod(p.shape) for p in layer.parameters().values())
+        if size:
+            assert size == found[f"parameters/{path}"], path
+            assert layer.flops(place.input_shape) == found.get(f"flops/{path}", 0), path
+        else:
+            assert layer.flops(place.input_shape) == 0, path

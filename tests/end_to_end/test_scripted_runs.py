@@ -144,8 +144,8 @@ def test_report_makes_the_same_page_again(finished, tribench):
 @pytest.mark.parametrize(
     ("script", "words"),
     [
-        ({"die_in": "train", "die_at_step": 40}, "killed by SIGKILL"),
-        ({"die_in": "train", "fail_at_step": 40}, "MemoryError: told to run out of memory"),
+        ({"do": "die", "in": "train", "at": 40}, "killed by SIGKILL"),
+        ({"do": "fail", "in": "train", "at": 40}, "MemoryError: told to run out of memory"),
     ],
 )
 def test_a_worker_lost_in_a_block_costs_its_own_cell(script, words, tribench, tmp_path):

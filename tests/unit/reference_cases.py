@@ -20,6 +20,8 @@ PADDED = np.array(
 ATTENTION = spec.Attention(width=4, heads=2)
 CAUSAL = spec.Attention(width=6, heads=3, causal=True)
 LSTM = spec.LSTM(input_size=3, hidden_size=2, num_layers=2)
+GRU = spec.GRU(input_size=3, hidden_size=2, num_layers=2)
+BATCH_NORM = spec.BatchNorm(channels=2, epsilon=0.1, momentum=0.2)
 NORM = spec.LayerNorm(width=5, epsilon=0.1)
 
 
@@ -50,16 +52,26 @@ POOLS = [
     (spec.MaxPool(size=3, stride=1), (1, 5, 4)),
     (spec.MaxPool(size=1, stride=2), (2, 3, 4)),
 ]
+MEANS = [
+    (spec.AvgPool(size=2, stride=2), (2, 5, 4)),  # left over
+    (spec.AvgPool(size=3, stride=1), (1, 4, 5)),  # overlap
+]
 SEQUENCES = [
     (ATTENTION, (4, 4)),
     (CAUSAL, (4, 6)),
     (LSTM, (4, 3)),
     (spec.LSTM(input_size=2, hidden_size=3, num_layers=1), (4, 2)),
+    (GRU, (4, 3)),
+    (spec.GRU(input_size=2, hidden_size=3, num_layers=1), (4, 2)),
     (spec.LastStep(), (4, 3)),
     (spec.MeanSteps(), (4, 3)),
 ]
 OTHERS = [
     (spec.ReLU(), (2, 3)),
+    (spec.GELU(), (2, 3)),
+    (spec.GELU(approximate=True), (2, 3)),
+    (BATCH_NORM, (2, 3, 2)),
+    (spec.PositionalEmbedding(steps=3, width=2), (3, 2)),
     (spec.Flatten(), (2, 3, 2)),
     (spec.Linear(in_features=3, out_features=4), (3,)),
     (spec.Linear(in_features=3, out_features=2, bias=False), (4, 3)),
@@ -68,7 +80,7 @@ OTHERS = [
     (NORM, (3, 5)),
 ]
 CASES = [
-    *((layer, shape, None) for layer, shape in CONVOLUTIONS + POOLS + SEQUENCES + OTHERS),
+    *((layer, shape, None) for layer, shape in CONVOLUTIONS + POOLS + MEANS + SEQUENCES + OTHERS),
     *((layer, shape, PADDED) for layer, shape in SEQUENCES),
 ]
 MODELS = [cnn.tiny(), rnn.tiny(), transformer.tiny()]
@@ -82,8 +94,16 @@ def smooth(layer: spec.Layer, shape: tuple[int, ...]) -> np.ndarray:
     return x + 0.1 * np.sign(x)
 
 
-def lower(layer, parameters, x, valid=None, backend=None):
-    context = Context(path="layer", training=True, valid=valid)
+def context_of(layer, valid=None, training=True) -> Context:
+    """With random buffers under the layer's path."""
+    buffers = {
+        f"layer.{name}": 1 + uniform(4, name, b.shape) for name, b in layer.buffers().items()
+    }
+    return Context(path="layer", training=training, valid=valid, buffers=buffers)
+
+
+def lower(layer, parameters, x, valid=None, backend=None, context=None):
+    context = context or context_of(layer, valid)
     return (backend or Backend()).lowering(layer)(layer, parameters, x, context)
 
 

@@ -11,7 +11,13 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FRAMEWORKS = ("torch", "jax", "tensorflow", "keras", "flax", "optax")
-LIGHT = ("tasks", "backends/base.py", "suite/__init__.py", "suite/worker")
+LIGHT = (
+    "tasks",
+    "backends/base.py",
+    "suite/__init__.py",
+    "suite/worker",
+    "suite/conformance/unknown.py",
+)
 BELOW = {"tasks": {"tasks"}, "backends": {"tasks", "backends"}}
 
 

@@ -16,6 +16,7 @@ from suite.measure.schedule import orders
 from suite.measure.statistics import Estimate, estimate, ratios
 from suite.measure.timing import block_steps
 from suite.measure.verdict import verdict
+from suite.measure.void import Stopwatch
 
 
 @given(arms=st.integers(1, 9), seed=st.integers(0, 99))
@@ -135,3 +136,27 @@ def test_allocated_memory_shows_in_the_peak():
     before = memory.peak_bytes()
     block = np.ones(50_000_000, dtype=np.uint8)
     assert memory.peak_bytes() - before == pytest.approx(block.nbytes, rel=0.1)
+
+
+@given(st.floats(1e-6, 1e4), st.floats(-1e6, 1e6))
+def test_a_block_counts_only_if_its_clocks_agree(seconds, apart):
+    steady = abs(apart) <= max(0.05, 0.1 * seconds)
+    found = Stopwatch(seconds, seconds + apart, 0)
+    if abs(abs(apart) - max(0.05, 0.1 * seconds)) > 1e-9 * (1 + seconds + abs(apart)):
+        assert (found.void is None) == steady
+    assert Stopwatch(-seconds, -seconds, 0).void == "the clock jumped"
+
+
+@pytest.mark.parametrize(
+    ("stopwatch", "void"),
+    [
+        (Stopwatch(1.0, 1.0, None), None),
+        (Stopwatch(1.0, 1.0, 0), None),
+        (Stopwatch(1.0, 1.0, 3), "compiled anew"),
+        (Stopwatch(0.0, 0.0, 0), "the clock jumped"),
+        (Stopwatch(float("nan"), 1.0, 0), "the clock jumped"),
+        (Stopwatch(1.0, float("inf"), 2), "the clock jumped"),
+    ],
+)
+def test_what_voids_a_block(stopwatch, void):
+    assert stopwatch.void == void

@@ -11,6 +11,7 @@ import pytest
 
 from suite import catalogue
 from suite.material import Material
+from suite.plan import pick_tasks
 from tasks import codec, spec
 from tasks.base import batch_order, probe_batch
 from tasks.data.digits import resize
@@ -64,7 +65,7 @@ def test_probe_leaves_nothing_constant(name):
         assert not np.isin(array, (0.0, 1.0)).any(), path
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", [task.name for task in pick_tasks((), ("*",), TASKS)])
 def test_splits_have_their_sizes_and_never_change(name, tmp_path):
     task = TASKS[name]
     splits = task.data.load()

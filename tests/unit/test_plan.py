@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from suite import catalogue
+from suite.budget import fit, total
 from suite.plan import Choice, UsageError, arm_names, check, choose, comparisons, lanes, make
+from suite.runner import stages
 from suite.session import command
+from suite.store.directory import RunDirectory
 from suite.worker.adapters import Adapter
 from suite.worker.discovery import Arm
 
@@ -100,7 +105,7 @@ def test_most_is_checked_before_any_interpreter_is_asked():
 
 
 def test_patterns_and_order():
-    assert choose("task", ("rnn-*", "cnn*"), TASKS) == ["cnn-tiny", "rnn-tiny"]
+    assert choose("task", ("rnn-t*", "cnn*y"), TASKS) == ["cnn-tiny", "rnn-tiny"]
 
 
 def test_a_backends_name_stands_for_its_second_interpreter_too():
@@ -128,3 +133,63 @@ def test_the_command_repeats_the_run_and_holds_no_path():
         "tribench run --profile quick --device cpu --task 'cnn*' --batch-size 8 --launches 3 "
         "--python torch@old=python3"
     )
+
+
+def test_standard_has_every_size_and_execution_and_an_aa_arm():
+    plan = make(Choice(profile="standard"), TASKS, ARMS)
+    assert [task.name for task in plan.tasks] == [
+        *("cnn-tiny", "cnn-small", "rnn-tiny", "rnn-small", "gru-small"),
+        *("transformer-tiny", "transformer-small"),
+    ]
+    able = [(lane.arm.name, lane.execution) for lane in plan.lanes if lane.refused is None]
+    assert able == [
+        ("torch", "eager"),
+        ("torch", "compiled"),
+        ("jax", "compiled"),
+        ("torch@aa", "eager"),
+    ]
+    assert [lane.arm.name for lane in plan.own_lanes()] == ["torch", "torch", "jax"]
+    assert [lane.arm.name for lane in plan.training_lanes()] == ["torch", "jax"]
+    assert plan.launches >= 5
+    assert {name: len(seeds) for name, seeds in plan.seeds.items()} == {
+        task.name: 5 if task.name.endswith("tiny") else 2 for task in plan.tasks
+    }
+    sizes = {cell.batch_size for cell in plan.cells(plan.lanes[0]) if cell.task == "cnn-tiny"}
+    assert sizes == {16, 128}
+
+
+def test_an_aa_arm_is_of_a_backend_of_the_run():
+    plan = make(Choice(aa="jax", backends=("jax", "torch")), TASKS, ARMS)
+    assert [lane.arm.name for lane in plan.lanes if lane.twin] == ["jax@aa"]
+    with pytest.raises(UsageError, match="--aa tensorflow: it must be a backend of this run: jax"):
+        make(Choice(aa="tensorflow", backends=("jax",)), TASKS, ARMS)
+
+
+def test_a_time_budget_takes_seeds_and_then_launches():
+    whole = make(Choice(profile="standard"), TASKS, ARMS)
+    one_seed = {name: seeds[:1] for name, seeds in whole.seeds.items()}
+    least = total(replace(whole, launches=1, seeds=one_seed))
+    for share in (0.9, 0.5, 0.2):
+        budget = least + share * (total(whole) - least)
+        plan = fit(replace(whole, budget_seconds=budget))
+        assert total(plan) <= budget
+        fewer = any(len(plan.seeds[name]) < len(whole.seeds[name]) for name in plan.seeds)
+        assert fewer or plan.launches < whole.launches
+        assert plan.launches == whole.launches or max(map(len, plan.seeds.values())) == 1
+    assert fit(replace(whole, budget_seconds=None)) == replace(whole, budget_seconds=None)
+    with pytest.raises(UsageError, match="is too little: one launch and one training"):
+        fit(replace(whole, budget_seconds=0.5 * least))
+
+
+def test_the_time_that_is_announced_is_that_of_the_units(tmp_path):
+    plan = make(Choice(profile="standard", launches=2), TASKS, ARMS)
+    (tmp_path / "records.jsonl").touch()
+    with RunDirectory(tmp_path) as store:
+        found = stages(plan, None, tmp_path, store)
+    seconds = sum(
+        unit.cost_seconds / stage.at_once
+        for stage in found
+        for track in stage.tracks
+        for unit in track.units
+    )
+    assert seconds == pytest.approx(total(plan), abs=1)

@@ -102,6 +102,35 @@ def test_nested_residuals_agree_with_central_differences():
         assert_close(capture.gradients[path], numeric)
 
 
+def test_a_shortcut_and_batch_norm_agree_with_central_differences():
+    convolution = spec.Conv2d(in_channels=2, out_channels=3, kernel_size=3, padding=1, bias=False)
+    project = spec.Conv2d(in_channels=2, out_channels=3, kernel_size=1, bias=False)
+    norm = spec.BatchNorm(channels=3, epsilon=1e-2, momentum=0.1)
+    body, shortcut = (("conv", convolution), ("norm1", norm)), (("conv0", project), ("norm2", norm))
+    layers = (
+        ("sum", spec.Residual(layers=body, shortcut=shortcut)),
+        ("gelu", spec.GELU()),
+        ("pool", spec.AvgPool(size=3, stride=3)),
+        ("flatten", spec.Flatten()),
+        ("fc", spec.Linear(in_features=3, out_features=3)),
+    )
+    task = task_of(layers, spec.Input(shape=(2, 3, 3)))
+    batch, parameters = probe_batch(task, 4, 1), probe(task.model, 2)
+    program = Backend().build(task, parameters)
+    before = program.state().buffers
+    capture = program.capture(program.put(batch))
+    assert list(capture.activations) == [place.path for place in task.model.places()]
+    for path, value in parameters.items():
+        numeric = differences(
+            lambda p, n=path: Backend().build(task, parameters | {n: p}).capture(batch).loss, value
+        )
+        assert_close(capture.gradients[path], numeric)
+    assert set(capture.buffers) == set(task.model.buffers())
+    assert all((before[path] == value).all() for path, value in program.state().buffers.items())
+    program.train_step(program.put(batch))
+    assert all((capture.buffers[path] == b).all() for path, b in program.state().buffers.items())
+
+
 @pytest.mark.parametrize("task", MODELS, ids=lambda task: task.name)
 def test_tiny_model_agrees_with_central_differences(task):
     parameters, batch = probe(task.model, 1), probe_batch(task, 2, 1)

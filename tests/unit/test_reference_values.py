@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import sqrt
+from math import erf, pi, sqrt, tanh
 
 import numpy as np
 import pytest
@@ -11,14 +11,18 @@ from tasks import spec
 from tasks.parameters import uniform
 from tests.unit.reference_cases import (
     ATTENTION,
+    BATCH_NORM,
     CAUSAL,
     CONVOLUTIONS,
     EXACT,
+    GRU,
     LSTM,
+    MEANS,
     NORM,
     PADDED,
     POOLS,
     assert_close,
+    context_of,
     lower,
     own_parameters,
 )
@@ -50,6 +54,49 @@ def test_pooling_is_the_greatest_of_each_window(layer, shape):
     for n, c, i, j in np.ndindex(y.shape):
         top, left = i * layer.stride, j * layer.stride
         assert y[n, c, i, j] == x[n, c, top : top + layer.size, left : left + layer.size].max()
+
+
+@pytest.mark.parametrize(("layer", "shape"), MEANS)
+def test_average_pooling_is_the_mean_of_each_window(layer, shape):
+    x = uniform(1, "x", (2, *shape))
+    y, _ = lower(layer, {}, x)
+    for n, c, i, j in np.ndindex(y.shape):
+        top, left = i * layer.stride, j * layer.stride
+        window = x[n, c, top : top + layer.size, left : left + layer.size]
+        assert y[n, c, i, j] == pytest.approx(window.mean(), abs=EXACT)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_batch_norm_is_the_formula_with_the_batchs_or_the_running_statistics(training):
+    x, p = uniform(1, "x", (4, 2, 3, 2)), own_parameters(BATCH_NORM)
+    context = context_of(BATCH_NORM, training=training)
+    y, _ = lower(BATCH_NORM, p, x, context=context)
+    for c in range(2):
+        values = x[:, c].ravel().tolist()
+        old_mean = context.buffers["layer.running_mean"][c]
+        old_variance = context.buffers["layer.running_var"][c]
+        mean, variance = old_mean, old_variance
+        if training:
+            mean = sum(values) / 24
+            squares = sum((value - mean) ** 2 for value in values)
+            variance = squares / 24
+            new = context.new_buffers
+            assert new["layer.running_mean"][c] == pytest.approx(0.8 * old_mean + 0.2 * mean)
+            wanted = 0.8 * old_variance + 0.2 * squares / 23
+            assert new["layer.running_var"][c] == pytest.approx(wanted)
+        normal = (x[:, c] - mean) / sqrt(variance + 0.1)
+        assert_close(y[:, c], normal * p["weight"][c] + p["bias"][c], EXACT)
+    assert bool(context.new_buffers) == training
+
+
+def test_gelu_is_the_formula():
+    x = np.linspace(-6, 6, 49)[None]
+    exact, _ = lower(spec.GELU(), {}, x)
+    near, _ = lower(spec.GELU(approximate=True), {}, x)
+    assert_close(exact[0], [v * (1 + erf(v / sqrt(2))) / 2 for v in x[0]], EXACT)
+    wanted = [v / 2 * (1 + tanh(sqrt(2 / pi) * (v + 0.044715 * v**3))) for v in x[0]]
+    assert_close(near[0], wanted, EXACT)
+    assert 4.5e-4 < np.abs(exact - near).max() < 4.8e-4  # the docstring's figure
 
 
 def test_layer_norm_is_the_formula():
@@ -103,6 +150,28 @@ def test_lstm_is_the_recurrence_over_the_valid_steps(valid):
                 i, f, o = (1 / (1 + np.exp(-gates[gate])) for gate in (0, 1, 3))
                 c = f * c + i * np.tanh(gates[2])
                 h = o * np.tanh(c)
+                outputs.append(h)
+            rows = outputs
+        wanted[list(steps)] = np.reshape(rows, (-1, 2))
+        assert np.abs(y[n] - wanted).max() <= EXACT
+
+
+@pytest.mark.parametrize("valid", [None, PADDED])
+def test_gru_is_the_recurrence_over_the_valid_steps(valid):
+    x, p = uniform(1, "x", (len(PADDED), 4, 3)), own_parameters(GRU)
+    y, _ = lower(GRU, p, x, valid)
+    for n in range(len(x)):
+        steps = range(4) if valid is None else np.flatnonzero(valid[n])
+        wanted, rows = np.zeros((4, 2)), [x[n, t] for t in steps]
+        for level in range(2):
+            w_ih, w_hh, b_ih, b_hh = (
+                p[f"{name}_l{level}"] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+            )
+            h, outputs = np.zeros(2), []
+            for row in rows:
+                given, held = (w_ih @ row + b_ih).reshape(3, 2), (w_hh @ h + b_hh).reshape(3, 2)
+                r, z = (1 / (1 + np.exp(-given[gate] - held[gate])) for gate in (0, 1))
+                h = (1 - z) * np.tanh(given[2] + r * held[2]) + z * h
                 outputs.append(h)
             rows = outputs
         wanted[list(steps)] = np.reshape(rows, (-1, 2))

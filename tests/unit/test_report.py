@@ -28,6 +28,7 @@ from suite.store.schema import (
     Summary,
     Training,
 )
+from suite.store.writing import WriteError
 from tests.sample_run import HOSTILE, UNMEASURED, hostile_run, sample_run
 
 
@@ -286,7 +287,7 @@ class TestData:
             raise OSError("no space left")
 
         monkeypatch.setattr(Path, "write_bytes", full)
-        with pytest.raises(OSError, match="no space"):
+        with pytest.raises(WriteError, match="no space"):
             tables.write(run, tmp_path)
         assert [path.name for path in tmp_path.iterdir()] == ["cells.csv"]
         assert (tmp_path / "cells.csv").read_text() == "before"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -139,3 +141,37 @@ def test_a_reason_may_hold_anything(tmp_path):
     records, damaged = directory.read_records(tmp_path / "r")
     assert damaged == []
     assert records[0].reason == reason
+
+
+@pytest.mark.parametrize("room", [0, 1, 100, 4000])
+def test_a_record_is_appended_whole_or_not_at_all(room, tmp_path):
+    """In a process of its own, whose files cannot grow beyond a limit, as on a full disk."""
+    code = (
+        "import resource, sys\n"
+        "from pathlib import Path\n"
+        "from suite.store.directory import RunDirectory\n"
+        "from suite.store.schema import PhaseRecord\n"
+        "from suite.store.writing import WriteError\n"
+        "store = RunDirectory(Path(sys.argv[1]))\n"
+        "limit = int(sys.argv[2]) + store.records.stat().st_size\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))\n"
+        "try:\n"
+        "    while True:\n"
+        "        store.append(PhaseRecord(unit='y', attempt='a', phase='unit', seconds=1))\n"
+        "except WriteError as error:\n"
+        "    print(error)\n"
+    )
+    with directory.create(tmp_path, "r") as store:
+        for record in (memory("x"), closing("x")):
+            store.append(record)
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "r", str(room)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"{tmp_path}/r/records.jsonl cannot be written: File too large\n"
+    records, damaged = directory.read_records(tmp_path / "r")
+    assert damaged == []
+    assert records[:2] == [memory("x"), closing("x")]
+    assert (len(records) > 2) == (room == 4000)

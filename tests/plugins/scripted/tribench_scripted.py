@@ -1,18 +1,34 @@
 """Adapters that do what a test tells them: a package of its own, found by entry point.
 
 They compute with the NumPy reference, so parity holds, and then take the time that they are told:
-on a clock of their own, which the worker's stopwatch reads, so that the told times come out exactly
-and at once. The environment variable SCRIPT names a JSON file, {backend: {"step_seconds": 0.01,
-"sleep": false, "live": 1000, "die_at_step": 5, "fail_at_step": 5, "die_in": "train"}}; steps are
-those of the timed batch, per process. With "sleep" the time really passes too.
+on clocks of their own, which the worker's stopwatch reads, so that the told times come out exactly
+and at once. The environment variable SCRIPT names a JSON file, {backend: {key: value}}:
+
+    step_seconds    0.01    what a step takes
+    sleep           true    the time really passes too
+    live            1000    bytes of live memory
+    recompile       true    something is compiled in every step
+    compile_at      20      something is compiled in this step
+    jump            {"at": 20, "clock": "wall" or "monotonic", "seconds": -5}
+    at, in          20, "train"    where the following happens; without a phase, in both
+    do              an action's name, see ACTIONS
+    not_finite      "training", "evaluation", "logits" or "capture"
+
+Steps are those of the timed batch, from 1, per process.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
+import sys
 import time
+from dataclasses import replace
+from typing import ClassVar
+
+import numpy as np
 
 from backends.base import Memory
 from backends.numpy import Backend
@@ -20,16 +36,80 @@ from backends.numpy.program import Program
 from suite.worker import operations
 
 TIMED_FROM = 64  # samples; the recipes' batches are smaller
+GIBIBYTE = 2**30
 
 
 class Clock:
     """Stands for the time module in the worker's stopwatch."""
 
-    now = 0.0
+    now: ClassVar = {"monotonic": 0.0, "wall": 1e9}
 
     @classmethod
     def perf_counter(cls) -> float:
-        return cls.now
+        return cls.now["monotonic"]
+
+    @classmethod
+    def time(cls) -> float:
+        return cls.now["wall"]
+
+    @classmethod
+    def advance(cls, seconds: float) -> None:
+        for name in cls.now:
+            cls.now[name] += seconds
+
+
+def hang() -> None:
+    """Never answer, and hear no signal that can be ignored."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    while True:
+        time.sleep(1)
+
+
+def allocate() -> None:
+    """More than a limit allows, in pieces that are kept."""
+    kept = []
+    while True:
+        kept.append(np.empty(GIBIBYTE // 4, dtype=np.uint8))
+
+
+def send(content: bytes) -> None:
+    """Write to the pipe of answers what is no answer."""
+    os.write(int(sys.argv[2]), content)
+
+
+def flood() -> None:
+    """A line without an end."""
+    while True:
+        send(b"x" * (1 << 20))
+
+
+def fail() -> None:
+    raise MemoryError("told to run out of memory")
+
+
+def babble() -> None:
+    """Print what no terminal wants, on both outputs."""
+    for number in (1, 2):
+        os.write(number, bytes(range(256)) * 16 + b'\n{"call": 1, "value": null}\n')
+
+
+ACTIONS = {
+    "die": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "exit": lambda: os._exit(0),
+    "fail": fail,
+    "hang": hang,
+    "allocate": allocate,
+    "flood": flood,
+    "babble": babble,
+    "no json": lambda: send(b"\x1b[31mLoading...\n"),
+    "no utf-8": lambda: send(b'{"value": "\xff\xfe\x00"}\n'),
+    "no object": lambda: send(b"[[1]]\n"),
+    "deep": lambda: send(b"[" * 100_000 + b"\n"),
+    "another's answer": lambda: send(b'{"call": 0, "value": {"seconds": 1e-9}}\n'),
+    "no answer": lambda: send(b"{}\n"),
+    "close": lambda: os.close(int(sys.argv[2])),
+}
 
 
 class ScriptedProgram(Program):
@@ -40,31 +120,51 @@ class ScriptedProgram(Program):
         with open(os.environ["SCRIPT"], encoding="utf-8") as file:
             self.script = json.load(file).get(self._backend.name, {})
         self.count = {"train": 0, "infer": 0}
+        self.compiled = 0
         self.timed = {}
 
     def predict(self, batch):
-        return self.act("infer", batch, super().predict)
+        logits = self.act("infer", batch, super().predict)
+        return self.spoilt(logits, "logits", math.inf)
 
     def train_step(self, batch):
-        return self.act("train", batch, super().train_step)
+        loss = self.act("train", batch, super().train_step)
+        if self.script.get("not_finite") == "evaluation":  # the update went wrong, not the loss
+            for parameter in self._parameters.values():
+                parameter *= np.nan
+            return np.float64(1.0)
+        return self.spoilt(loss, "training", math.nan)
+
+    def capture(self, batch):
+        found = super().capture(batch)
+        return replace(found, loss=float(self.spoilt(found.loss, "capture", math.nan)))
+
+    def compilations(self):
+        return self.compiled
 
     def memory(self) -> Memory:
         return Memory(live_bytes=self.script.get("live"), reserved_bytes=None)
 
+    def spoilt(self, value, place, instead):
+        return value * instead if self.script.get("not_finite") == place else value
+
     def act(self, phase, batch, compute):
         if len(batch.targets) < TIMED_FROM:
             return compute(batch)
+        script = self.script
         self.count[phase] += 1
-        if self.script.get("die_in", phase) == phase:
-            if self.count[phase] == self.script.get("die_at_step"):
-                os.kill(os.getpid(), signal.SIGKILL)
-            if self.count[phase] == self.script.get("fail_at_step"):
-                raise MemoryError("told to run out of memory")
+        step = self.count[phase]
+        if script.get("at") == step and script.get("in", phase) == phase:
+            ACTIONS[script["do"]]()
         if phase not in self.timed:  # computed once: the rest is waiting
             self.timed[phase] = compute(batch)
-        seconds = self.script.get("step_seconds", 0.01)
-        Clock.now += seconds
-        time.sleep(seconds if self.script.get("sleep") else 0)
+        self.compiled += bool(script.get("recompile")) or script.get("compile_at") == step
+        jump = script.get("jump", {})
+        if jump.get("at") == step:
+            Clock.now[jump["clock"]] += jump["seconds"]
+        seconds = script.get("step_seconds", 0.01)
+        Clock.advance(seconds)
+        time.sleep(seconds if script.get("sleep") else 0)
         return self.timed[phase]
 
 
@@ -81,7 +181,8 @@ class Scripted(Backend):
         return ScriptedProgram(self, task, parameters)
 
 
-class Rival(Scripted):
-    """Another of the kind."""
-
-    name = "rival"
+def __getattr__(name):
+    """Another of the kind, under whatever name the entry points give it."""
+    if name.startswith("__"):
+        raise AttributeError(name)
+    return type(name, (Scripted,), {"name": name})

@@ -74,6 +74,11 @@ def _pool(size: int, window: int, stride: int) -> Case:
 
 PADDINGS = {"full": None, "ragged": RAGGED, "left": LEFT, "holes": HOLES, "none": NONE}
 
+RECURRENT = {
+    "lstm": spec.LSTM(input_size=5, hidden_size=4, num_layers=2),
+    "gru": spec.GRU(input_size=5, hidden_size=4, num_layers=2),
+}
+
 CASES = [
     *(
         _conv(size, 3, stride, padding)
@@ -85,13 +90,22 @@ CASES = [
     *(_pool(size, 2, 2) for size in (7, 8)),
     _pool(8, 3, 2),
     _pool(7, 3, 1),
+    *(
+        Case(f"mean-pool-{size}-{window}-{stride}", layer, (3, size, size + 1))
+        for size, window, stride in ((8, 2, 2), (7, 3, 1), (8, 8, 8))
+        for layer in (spec.AvgPool(size=window, stride=stride),)
+    ),
+    Case("batch-norm", spec.BatchNorm(channels=3, epsilon=1e-2, momentum=0.3), (3, 4, 5)),
     Case("relu", spec.ReLU(), (3, 4, 5)),
+    Case("gelu", spec.GELU(), (3, 4, 5)),
+    Case("gelu-approximate", spec.GELU(approximate=True), (STEPS, 7)),
     Case("flatten", spec.Flatten(), (3, 4, 5)),
     Case("linear", spec.Linear(in_features=7, out_features=3), (7,)),
     Case("linear-steps", spec.Linear(in_features=7, out_features=3, bias=False), (STEPS, 7)),
     Case("embedding", spec.Embedding(vocabulary=9, width=4), (STEPS,), vocabulary=9),
     Case("position", spec.PositionalEncoding(width=6), (STEPS, 6)),
-    Case("norm", spec.LayerNorm(width=8, epsilon=1e-3), (STEPS, 8)),
+    Case("position-embedding", spec.PositionalEmbedding(steps=STEPS, width=5), (STEPS, 5)),
+    Case("norm", spec.LayerNorm(width=8, epsilon=1e-2), (STEPS, 8)),
     *(
         Case(
             f"attention-{padding}{'-causal' if causal else ''}",
@@ -103,14 +117,12 @@ CASES = [
         for causal in (False, True)
     ),
     *(
-        Case(
-            f"lstm-{padding}",
-            spec.LSTM(input_size=5, hidden_size=4, num_layers=2),
-            (STEPS, 5),
-            valid,
-        )
+        Case(f"{name}-{padding}", layer, (STEPS, 5), valid)
+        for name, layer in RECURRENT.items()
         for padding, valid in PADDINGS.items()
     ),
+    # Longer than what adapters unroll.
+    *(Case(f"{name}-long", layer, (20, 5)) for name, layer in RECURRENT.items()),
     *(Case(f"last-{p}", spec.LastStep(), (STEPS, 5), valid) for p, valid in PADDINGS.items()),
     *(Case(f"mean-{p}", spec.MeanSteps(), (STEPS, 5), valid) for p, valid in PADDINGS.items()),
 ]

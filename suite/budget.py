@@ -1,0 +1,59 @@
+"""How long a plan takes, and how to make one fit a time budget."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from suite import cost
+from suite.parity.gate import parity_lanes
+from suite.plan import Plan, UsageError, comparisons
+
+
+def total(plan: Plan) -> float:
+    """Seconds that the whole run may take; a guess."""
+    cells = [cell for lane in plan.own_lanes() for cell in plan.cells(lane)]
+    beside = sum(cost.parity(t, lane) for t in plan.tasks for lane in parity_lanes(plan.lanes))
+    beside += sum(cost.memory(plan.task(c.task), c.phase, c.batch_size) for c in cells)
+    trainings = sum(len(plan.seeds[t.name]) * cost.training(t) for t in plan.tasks)
+    beside += len(plan.training_lanes()) * trainings
+    return beside / cost.AT_ONCE + plan.launches * launch(plan)
+
+
+def launch(plan: Plan) -> float:
+    """Seconds of one launch of all comparisons."""
+    able = [lane for lane in plan.lanes if lane.refused is None]
+    groups = comparisons(cell for lane in able for cell in plan.cells(lane))
+    return sum(
+        cost.timing(plan.task(g[0].task), g[0].phase, g[0].batch_size, len(g)) for g in groups
+    )
+
+
+def fit(plan: Plan) -> Plan:
+    """The plan, with fewer seeds and then fewer launches where its budget asks for it; UsageError
+    if even one of each is too much.
+    """
+    budget = plan.budget_seconds
+    while budget is not None and total(plan) > budget:
+        most = max(map(len, plan.seeds.values()), default=1)
+        if most > 1:
+            fewer = {name: seeds[: most - 1] for name, seeds in plan.seeds.items()}
+            plan = replace(plan, seeds=fewer)
+        elif plan.launches > 1:
+            plan = replace(plan, launches=plan.launches - 1)
+        else:
+            raise UsageError(
+                f"--time-budget (={budget / 60:g}) is too little: one launch and one training of "
+                f"what was chosen take about {total(plan) / 60:.0f} minutes here"
+            )
+    return plan
+
+
+def announcement(plan: Plan) -> str:
+    """What a run is about to do and how long it may take, in a sentence."""
+    arms = len([lane for lane in plan.lanes if lane.refused is None])
+    trainings = sum(map(len, plan.seeds.values())) * len(plan.training_lanes())
+    limit = "" if plan.budget_seconds is None else f", at most {plan.budget_seconds / 60:.0f}"
+    return (
+        f"{plan.profile}: {len(plan.tasks)} tasks, {arms} arms, {plan.launches} launches, "
+        f"{trainings} trainings; about {max(1, round(total(plan) / 60))} minutes{limit}"
+    )

@@ -1,0 +1,47 @@
+"""How much a run does, by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from backends.base import EXECUTIONS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """``executions`` empty: each backend's default. ``seeds`` counts the trainings of the tasks
+    that a pattern matches, the first match holding. ``both_batches`` times the recipe's batch too,
+    not only the timed one; ``twin`` adds an A/A arm; ``minutes`` is the time budget.
+    """
+
+    tasks: tuple[str, ...]
+    executions: tuple[str, ...] = ()
+    precisions: tuple[str, ...] = ("float32",)
+    launches: int
+    seeds: tuple[tuple[str, int], ...]
+    both_batches: bool = False
+    twin: bool = False
+    minutes: float | None = None
+
+
+PROFILES = {
+    "quick": Profile(tasks=("*-tiny",), launches=3, seeds=(("*", 1),)),
+    "standard": Profile(
+        tasks=("*-tiny", "*-small"),
+        executions=EXECUTIONS,
+        launches=5,
+        seeds=(("*-tiny", 5), ("*", 2)),
+        both_batches=True,
+        twin=True,
+        minutes=90,
+    ),
+    "full": Profile(
+        tasks=("*",),
+        executions=EXECUTIONS,
+        precisions=("float32", "tf32", "bfloat16"),
+        launches=8,
+        seeds=(("*", 5),),
+        both_batches=True,
+        twin=True,
+    ),
+}

@@ -1,0 +1,50 @@
+"""One measurement at a time: two runs on one machine would spoil each other's times."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+from pathlib import Path
+
+from suite.store.directory import StoreError
+from suite.store.writing import writing
+
+
+class Lock:
+    """The lock file of this machine and user. The kernel frees it when the process ends, however
+    it does; what stands in it tells who holds it. StoreError, which says who, if another does.
+    """
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.gettempdir()) / f"tribench-{os.getuid()}.lock"
+        try:
+            self.file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            raise StoreError(f"{self.path} cannot be opened: {error.strerror}") from None
+        try:
+            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.pread(self.file, 4096, 0).decode(errors="replace").strip()
+            os.close(self.file)
+            raise StoreError(
+                f"another tribench run measures on this machine ({holder or 'just begun'}), and "
+                "two at a time would spoil each other; wait for its end"
+            ) from None
+        self.tell("no run directory yet")
+
+    def tell(self, where: object) -> None:
+        """Say where this run's directory is."""
+        with writing(self.path):
+            os.ftruncate(self.file, 0)
+            os.pwrite(self.file, f"process {os.getpid()}, {where}".encode(), 0)
+
+    def close(self) -> None:
+        """Let others measure."""
+        os.close(self.file)
+
+    def __enter__(self) -> Lock:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()

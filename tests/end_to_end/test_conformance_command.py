@@ -1,0 +1,121 @@
+"""``tribench conformance`` finds the faults of third-party adapters, and names them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+PLUGINS = ("faulty",)
+QUICKLY = ("--execution", "eager", "--precision", "float64", "--quiet")
+
+# What fails, by check; all others pass.
+PADDED = {"padded", "padded-causal"}
+PADDINGS = ("ragged", "left", "holes", "none")
+FAULTS = {
+    "faulty": {"layer": {"norm"}, "program": PADDED, "training": PADDED},
+    "sharing": {
+        "ties": {"pool-7-2-2", "pool-8-2-2", "pool-8-3-2", "pool-7-3-1"},
+        "program": {"images"},
+    },
+    "unpadded": {
+        "layer": {f"lstm-{padding}" for padding in PADDINGS},
+        "program": PADDED,
+        "training": PADDED,
+    },
+    "undecayed": {"update": {"sgd-decay", "adamw-decay"}, "training": {"images", *PADDED}},
+    "uncorrected": {
+        "update": {"adamw", "adamw-decay", "adamw-clip", "adamw-warmup"},
+        "training": PADDED,
+    },
+    "forgetful": {"load_state": {"sgd", "adamw"}, "continue": {"sgd", "adamw"}},
+    "restless": {
+        "predict": {"images", *PADDED},
+        "capture": {"images", *PADDED},  # a capture predicts too
+        "apply_update": {"images", *PADDED},
+    },
+}
+
+
+@pytest.mark.parametrize("backend", FAULTS)
+def test_a_fault_is_caught_by_name(backend, tribench):
+    done = tribench("conformance", backend, *QUICKLY, "--json", plugins=PLUGINS)
+    assert done.returncode == 1, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["schema"] == "tribench/conformance/1"
+    assert answer["backend"] == backend
+    found: dict[str, set[str]] = {}
+    for result in answer["results"]:
+        assert (result["execution"], result["precision"]) == ("eager", "float64")
+        assert (result["reason"] is None) == (result["verdict"] == "pass")
+        if result["verdict"] != "pass":
+            assert result["verdict"] == "fail", result
+            found.setdefault(result["check"], set()).add(result["case"])
+    assert found == FAULTS[backend]
+
+
+def test_a_careful_adapter_passes_in_every_precision(tribench):
+    done = tribench("conformance", "careful", "--execution", "eager", plugins=PLUGINS)
+    assert done.returncode == 0, done.stdout + done.stderr
+    line = done.stdout.strip()
+    count = line.split()[1]
+    assert line == f"careful: {count} checks, {count} passed"
+    assert int(count) > 150
+    for precision in ("float64", "float32"):
+        assert f"layer, careful eager in {precision}" in done.stderr
+
+
+def test_what_is_not_supported_or_dies_costs_its_own_checks(tribench):
+    done = tribench("conformance", "partial", *QUICKLY, "--json", plugins=PLUGINS)
+    assert done.returncode == 1
+    said, _, kept = done.stderr.strip().rpartition(" ")
+    assert said == "tribench: a worker failed; what it printed is kept in"
+    assert {path.name for path in Path(kept).iterdir()} >= {"partial-conformance.log"}
+    shutil.rmtree(kept)
+    results = json.loads(done.stdout)["results"]
+    answers = {(result["check"], result["case"]): result for result in results}
+    for (check, case), result in answers.items():
+        if case.startswith("gelu"):
+            assert result["verdict"] == "failed", result
+            assert "the worker ended with exit code 3 during layer" in result["reason"]
+        elif case.startswith("lstm") or (case in PADDED and check != "put"):
+            assert result["verdict"] == "not_supported", result
+            assert result["reason"] == "partial has no LSTM"
+        else:
+            assert result["verdict"] == "pass", result
+
+
+def test_what_fails_is_a_table_with_the_reason(tribench):
+    done = tribench("conformance", "restless", *QUICKLY, plugins=PLUGINS)
+    assert done.returncode == 1
+    assert "after predict there is another step" in done.stdout
+    assert done.stdout.strip().splitlines()[-1].endswith("9 failed")
+    assert done.stderr == ""
+
+
+def test_an_execution_that_there_is_not_is_no_failure(tribench):
+    done = tribench("conformance", "jax", "--execution", "eager", "--json", "--quiet")
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout)["results"]
+    assert {result["verdict"] for result in results} == {"not_supported"}
+    assert all("eager" in result["reason"] for result in results)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["mxnet"], "no backend 'mxnet'; there are"),
+        (["broken"], "broken is not available: ModuleNotFoundError: No module named 'tribench_f"),
+        (["torch", "--precision", "tf32"], "no precision matches 'tf32'; there are float64, float"),
+        (["torch", "--execution", "fast"], "no execution matches 'fast'; there are eager, comp"),
+        (["torch", "--device", "tpu"], "no device 'tpu'; there are cpu, cuda"),
+    ],
+)
+def test_wrong_use(arguments, words, tribench):
+    done = tribench("conformance", *arguments, plugins=PLUGINS)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert words in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert done.stdout == ""
