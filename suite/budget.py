@@ -52,8 +52,8 @@ def announcement(plan: Plan) -> str:
     """What a run is about to do and how long it may take, in a sentence."""
     arms = len([lane for lane in plan.lanes if lane.refused is None])
     trainings = sum(map(len, plan.seeds.values())) * len(plan.training_lanes())
-    limit = "" if plan.budget_seconds is None else f", at most {plan.budget_seconds / 60:.0f}"
+    limit = "" if plan.budget_seconds is None else f", at most {plan.budget_seconds / 60:g}"
     return (
         f"{plan.profile}: {len(plan.tasks)} tasks, {arms} arms, {plan.launches} launches, "
-        f"{trainings} trainings; about {max(1, round(total(plan) / 60))} minutes{limit}"
+        f"{trainings} trainings; about {max(1, round(total(plan) / 60))} min{limit}"
     )

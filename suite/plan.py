@@ -9,14 +9,13 @@ from math import inf
 
 from backends.base import DEVICES, EXECUTIONS, PRECISIONS
 from suite.profiles import PROFILES, Profile
-from suite.store.schema import Cell, Phase, Status
+from suite.store.schema import TWIN, Cell, Phase, Status
 from suite.worker.discovery import Arm
 from suite.worker.host import NO_LIMITS, Limits
 from tasks.base import Task
 
 REFERENCE = "numpy"
 PHASES: tuple[Phase, ...] = ("train", "infer")
-TWIN = "@aa"  # ends the name of an A/A arm
 TIMED_PRECISIONS = ("float32", "tf32", "bfloat16")
 
 

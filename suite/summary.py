@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import combinations
+from statistics import fmean
 
 from suite.measure.statistics import Estimate, estimate, ratios
 from suite.measure.verdict import verdict
-from suite.plan import TWIN, arm_names, comparisons
+from suite.plan import arm_names, comparisons
 from suite.store.schema import (
+    TWIN,
     AccuracyRecord,
     AnyRecord,
     BlockRecord,
@@ -101,7 +103,7 @@ class _View:
         value = estimate([list(rounds.values()) for rounds in steps.values()]) if steps else None
         compiled = [p.seconds for p in self.phases.get(cell, ()) if p.phase == "compile"]
         memory = self.memory.get(cell)
-        trained = self._training(cell)
+        trained = self._trained(cell)
         return CellSummary(
             **cell.model_dump(),
             status=status,
@@ -116,21 +118,24 @@ class _View:
                 reserved=memory.reserved if memory else None,
                 process=memory.process if memory else None,
             ),
-            accuracy=trained.test_accuracy if trained else None,
-            test_samples=trained.test_samples if trained else None,
+            accuracy=fmean(t.test_accuracy for t in trained) if trained else None,
+            test_samples=trained[0].test_samples if trained else None,
             parity=self._parity(cell),
         )
 
     def compare(self, group: Sequence[Cell], delta: float) -> list[ComparisonSummary]:
-        """Every pair of a comparison's cells that have rounds in common."""
+        """Every pair of a comparison's cells that have rounds in common; the A/A arm with the one
+        that it doubles alone.
+        """
         names, twin = arm_names(group), self._twin(group)
         found = []
         for base, new in combinations(group, 2):
             launches = self._paired(self.steps.get(base, {}), self.steps.get(new, {}))
-            if not launches:
+            if not launches or (new.is_twin and doubled_by(new) != base.arm):
                 continue
             ratio = estimate(launches)
-            judged, reason = self._judge(base, new, ratio, delta, len(launches), twin)
+            floor = None if new.is_twin else twin
+            judged, reason = self._judge(base, new, ratio, delta, len(launches), floor)
             found.append(
                 ComparisonSummary(
                     **base.model_dump(
@@ -152,12 +157,12 @@ class _View:
 
     def _twin(self, group: Sequence[Cell]) -> Estimate | None:
         """The ratio of the A/A arm to the one that it doubles, if there is one."""
-        arms = {cell.arm: cell for cell in group}
+        by_arm = {cell.arm: cell for cell in group}
         for cell in group:
-            doubled = arms.get((cell.backend.removesuffix(TWIN), cell.execution), cell)
-            launches = self._paired(self.steps.get(doubled, {}), self.steps.get(cell, {}))
-            if doubled != cell and launches:
-                return estimate(launches)
+            if cell.is_twin and doubled_by(cell) in by_arm:
+                doubled = self.steps.get(by_arm[doubled_by(cell)], {})
+                launches = self._paired(doubled, self.steps.get(cell, {}))
+                return estimate(launches) if launches else None
         return None
 
     def _judge(
@@ -211,18 +216,18 @@ class _View:
         blocks = len(void) + sum(map(len, self.steps[cell].values()))
         return f"{len(void)} of {blocks} blocks do not count: {', '.join(sorted(set(void)))}"
 
-    def _training(self, cell: Cell) -> Training | None:
-        """The first seed's training, shown with the ``train`` cells of the task."""
+    def _trained(self, cell: Cell) -> list[Training]:
+        """The trainings of all seeds, whose mean is shown with the ``train`` cells of the task."""
         wanted = (cell.task, cell.backend, cell.execution, cell.precision)
-        for t in self.trainings:
-            found = (t.task, t.backend, t.execution, t.precision)
-            if cell.phase == "train" and found == wanted:
-                return t
-        return None
+        return [
+            t
+            for t in self.trainings
+            if cell.phase == "train" and (t.task, t.backend, t.execution, t.precision) == wanted
+        ]
 
     def _parity(self, cell: Cell) -> ParityVerdict | None:
         """The worst answer to the questions about the cell's program."""
-        wanted = (cell.task, cell.backend.removesuffix(TWIN), cell.execution)
+        wanted = (cell.task, *doubled_by(cell))
         answers = {
             r.verdict
             for r in self.parity
@@ -230,6 +235,11 @@ class _View:
             and r.precision in ("float64", cell.precision)
         }
         return next((v for v in WORST_FIRST if v in answers), None)
+
+
+def doubled_by(cell: Cell) -> tuple[str, str]:
+    """The arm that an A/A arm doubles; every other one's own."""
+    return (cell.backend.removesuffix(TWIN), cell.execution)
 
 
 def exit_code(summary: Summary) -> int:

@@ -92,7 +92,7 @@ def _group(cells: list[CellSummary], comparisons: list[ComparisonSummary]) -> Gr
     called = {name for c in ours for name in (c.base, c.new)}
     cells = sorted(cells, key=lambda cell: -(cell.samples_per_second or 0))
     named = [(cell, _name(cell, cells, called)) for cell in cells]
-    ranks = tiers([name for _, name in named], ours)
+    ranks = tiers([name for cell, name in named if not cell.is_twin], ours)
     return Group(
         arms=[Arm(cell=cell, name=name, tier=ranks.get(name)) for cell, name in named],
         comparisons=ours,

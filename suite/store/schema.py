@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 RUN_SCHEMA = "tribench/run/1"
 PARITY_SCHEMA = "tribench/parity/1"
+TWIN = "@aa"  # ends the name of an A/A arm
 
 Status = Literal["ok", "failed", "not_supported", "not_available", "not_stationary"]
 Phase = Literal["train", "infer"]
@@ -43,6 +44,11 @@ class Cell(Model):
     def comparison(self) -> tuple[str, str, str, str, int]:
         """Cells that share this are ranked against each other."""
         return (self.task, self.phase, self.precision, self.device, self.batch_size)
+
+    @property
+    def is_twin(self) -> bool:
+        """Is it an A/A arm's?"""
+        return self.backend.endswith(TWIN)
 
     @property
     def arm(self) -> tuple[str, str]:
@@ -252,7 +258,9 @@ class CellMemory(Model):
 
 
 class CellSummary(Cell):
-    """A cell's results. ``accuracy`` is of the test samples, for ``train`` cells."""
+    """A cell's results. ``accuracy`` is of the test samples, the mean over seeds, for ``train``
+    cells.
+    """
 
     status: Status
     reason: str | None

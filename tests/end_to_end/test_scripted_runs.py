@@ -275,3 +275,47 @@ def test_a_second_interpreter_of_a_backend_is_an_arm_of_the_same_run(tribench, t
     command = json.loads((only_run(tmp_path) / "manifest.json").read_text())["command"]
     assert f"scripted@old={Path(sys.executable).name}" in command
     assert os.path.dirname(sys.executable) not in command
+
+
+def test_an_aa_arm_is_timed_beside_the_one_that_it_doubles(tribench, tmp_path):
+    done = tribench(*RUN, "--aa", "rival", script=SCRIPT, plugins=PLUGINS, folder=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    summary = summary_of(only_run(tmp_path))
+    twins = [cell for cell in summary["cells"] if cell["backend"] == "rival@aa"]
+    assert {cell["phase"] for cell in twins} == {"train", "infer"}
+    for cell in twins:
+        assert cell["status"] == "ok"
+        assert cell["parity"] == "same"
+        assert (cell["memory"]["process"], cell["accuracy"]) == (None, None)
+    found = {(c["phase"], c["base"], c["new"]): c for c in summary["comparisons"]}
+    for phase in ("train", "infer"):
+        assert found.pop((phase, "rival", "rival@aa"))["verdict"] == "EQUIVALENT"
+        assert found.pop((phase, "scripted", "rival"))["verdict"] == "SLOWER"
+    assert not found
+    assert "scripted is fastest" in done.stdout
+    assert "--aa rival" in json.loads((only_run(tmp_path) / "manifest.json").read_text())["command"]
+
+
+def test_a_time_budget_is_kept_and_what_it_left_out_can_be_done_later(tribench, tmp_path):
+    slow = {"scripted": {"step_seconds": 1.5, "sleep": True}}
+    one = ("run", "--backend", "scripted", "--task", "rnn-tiny", "--output", "runs")
+    done = tribench(
+        *(*one, "--launches", "2", "--seeds", "3", "--time-budget", "0.4"),
+        script=slow,
+        plugins=PLUGINS,
+        folder=tmp_path,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 launches, 1 trainings; about 1 min, at most 0.4" in done.stderr
+    assert "the time budget is used up; what is done is kept, go on with: tribench" in done.stderr
+    run = only_run(tmp_path)
+    partial = summary_of(run)
+    assert partial["complete"] is False
+    left = [cell for cell in partial["cells"] if cell["status"] == "not_available"]
+    assert left or not partial["trainings"]
+    done = tribench("run", "--resume", str(run), script=SCRIPT, plugins=PLUGINS, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    whole = summary_of(run)
+    assert whole["complete"] is True
+    assert all(cell["status"] == "ok" for cell in whole["cells"])
+    assert len(whole["trainings"]) == 1  # of the three that were asked for

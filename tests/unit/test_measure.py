@@ -106,6 +106,22 @@ def test_verdicts(low, high, expected):
     assert verdict(Estimate((low + high) / 2, low, high)) == expected
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0.97, 1.03, "INCONCLUSIVE"),
+        (1.05, 1.09, "INCONCLUSIVE"),
+        (0.94, 0.98, "INCONCLUSIVE"),
+        (1.12, 1.3, "SLOWER"),
+        (0.8, 0.92, "FASTER"),
+    ],
+)
+def test_nothing_smaller_counts_than_what_identical_code_showed(low, high, expected):
+    ratio = Estimate((low + high) / 2, low, high)
+    assert verdict(ratio, twin=Estimate(1.02, 0.93, 1.11)) == expected
+    assert verdict(ratio, twin=Estimate(1.0, 0.98, 1.02)) == verdict(ratio)
+
+
 @given(st.floats(0.2, 5), st.floats(0, 2), st.floats(0, 2))
 def test_opposite_ratios_get_opposite_verdicts_or_small_ones(value, down, up):
     ratio = Estimate(value, value / (1 + down), value * (1 + up))
