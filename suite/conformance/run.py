@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from math import isfinite
 from pathlib import Path
@@ -11,6 +12,7 @@ from backends.base import NotSupported
 from suite.conformance import layers, manners, states, training  # noqa: F401 (register checks)
 from suite.conformance.checks import CHECKS, THRESHOLDS, Broken, Check, Errors, Result
 from suite.conformance.subject import Subject
+from suite.cost import AT_ONCE
 from suite.crew import Crew, Roster
 from suite.plan import Lane
 from suite.progress import Reporter
@@ -24,19 +26,30 @@ ANSWER_SECONDS = 300.0  # compiling a program in PyTorch took up to a minute the
 def conform(
     lanes: Sequence[Lane], reference: Lane, files: Path, logs: Path, reporter: Reporter
 ) -> list[Result]:
-    """The answers of all checks in these lanes, each with a worker of its own. A worker that dies
-    is started anew for the next check.
+    """The answers of all checks in these lanes, two lanes at a time, each with workers of its own.
+    A worker that dies is started anew for the next check.
     """
-    found: list[Result] = []
     roster = Roster(Limits(answer_seconds=ANSWER_SECONDS))
     for lane in lanes:
         for check in _checks(lane):
             reporter.expect(COST_SECONDS * len(check.cases))
-    for lane in lanes:
-        with Crew(roster, logs, "conformance") as crew:
-            adapter, oracle = (Subject(crew, one, files) for one in (lane, reference))
-            found += _lane(adapter, oracle, reporter)
-    return found
+    at_once = min(AT_ONCE, len(lanes))
+
+    def do(number: int, lane: Lane) -> list[Result]:
+        own = files / str(number)
+        own.mkdir()
+        with Crew(roster, logs, "conformance", share=at_once) as crew:
+            adapter, oracle = (Subject(crew, one, own) for one in (lane, reference))
+            return list(_lane(adapter, oracle, reporter))
+
+    with ThreadPoolExecutor(at_once) as pool:
+        try:
+            found = list(pool.map(do, range(len(lanes)), lanes))
+        except BaseException:
+            roster.end()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return [result for results in found for result in results]
 
 
 def _lane(adapter: Subject, reference: Subject, reporter: Reporter) -> Iterable[Result]:
