@@ -46,6 +46,7 @@ def tribench(tmp_path_factory: pytest.TempPathFactory) -> Tribench:
         plugins: tuple[str, ...] = (),
         folder: Path | None = None,
         root: Path = ROOT,
+        timeout: float = 900,
         **more: Any,
     ) -> subprocess.CompletedProcess[str]:
         where = folder or tmp_path_factory.mktemp("run")
@@ -55,7 +56,7 @@ def tribench(tmp_path_factory: pytest.TempPathFactory) -> Tribench:
             env=command_environment(write_script(where, script), plugins, root),
             capture_output=True,
             text=True,
-            timeout=900,
+            timeout=timeout,
             check=False,
             **more,
         )

@@ -1,0 +1,45 @@
+"""The small tasks in every adapter, execution and precision, with their own optimizer and with the
+other one, through the real command line: about a quarter of an hour on two cores.
+"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from suite.parity.gate import QUESTIONS
+
+SMALL = ("cnn-small", "rnn-small", "gru-small", "transformer-small")
+PROGRAMS = [
+    ("torch", "eager"),
+    ("torch", "compiled"),
+    ("jax", "compiled"),
+    ("tensorflow", "eager"),
+    ("tensorflow", "compiled"),
+]
+
+
+@pytest.fixture(scope="module")
+def answers(tribench):
+    asked = ("parity", "--task", "*-small,*-small-swapped", "--json", "--quiet")
+    done = tribench(*asked, plugins=("swapped",), timeout=3600)
+    document = json.loads(done.stdout)
+    return {
+        (r["task"], r["backend"], r["execution"], r["precision"]): r for r in document["results"]
+    }
+
+
+@pytest.mark.parametrize("precision", QUESTIONS)
+@pytest.mark.parametrize(("backend", "execution"), PROGRAMS)
+@pytest.mark.parametrize("optimizer", ["own", "swapped"])
+@pytest.mark.parametrize("task", SMALL)
+def test_it_is_the_same_function(task, optimizer, backend, execution, precision, answers):
+    name = task if optimizer == "own" else f"{task}-swapped"
+    answer = answers[name, backend, execution, precision]
+    assert answer["verdict"] == "same", answer
+    assert answer["error"] <= answer["threshold"]
+    if precision == "float64":
+        assert answer["threshold"] == 1e-9
+        assert {"update", "trained", "input_gradients"} <= set(answer["errors"])
+    assert ("buffers" in answer["errors"]) == task.startswith("cnn")
