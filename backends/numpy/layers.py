@@ -28,13 +28,17 @@ Bools = NDArray[np.bool_]
 
 
 class Gradient(NamedTuple):
-    """A parameter's gradient, a sum of products, and the Frobenius norm of the same sum over
-    absolute values: |A|ᵀ|dy| where the gradient is Aᵀdy. An error relative to this scale stays
-    sensible where the terms cancel.
+    """A parameter's gradient, a sum of products, and what gives the same sum over absolute values:
+    |A|ᵀ|dy| where the gradient is Aᵀdy.
     """
 
     value: Floats
-    scale: float
+    magnitudes: Callable[[], Floats]  # not at once: training has no use for it
+
+    @property
+    def scale(self) -> float:
+        """The norm of the magnitudes; an error relative to it stays sensible where terms cancel."""
+        return float(np.linalg.norm(self.magnitudes()))
 
 
 Gradients = dict[str, Gradient]
@@ -183,8 +187,8 @@ class Layers(Backend):
             return table
 
         def vjp(dy: Floats) -> tuple[None, Gradients]:
-            scale = float(np.linalg.norm(scattered(np.abs(dy))))
-            return None, {"weight": Gradient(scattered(dy), scale)}
+            gradient = Gradient(scattered(dy), lambda: scattered(np.abs(dy)))
+            return None, {"weight": gradient}
 
         return weight[x], vjp
 
@@ -301,8 +305,10 @@ class Layers(Backend):
 
 
 def _gradient(subscripts: str, *factors: Floats) -> Gradient:
-    magnitudes = _einsum(subscripts, *(np.abs(factor) for factor in factors))
-    return Gradient(_einsum(subscripts, *factors), float(np.linalg.norm(magnitudes)))
+    def magnitudes() -> Floats:
+        return _einsum(subscripts, *(np.abs(factor) for factor in factors))
+
+    return Gradient(_einsum(subscripts, *factors), magnitudes)
 
 
 def _below(name: str, gradients: Gradients) -> Gradients:
