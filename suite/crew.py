@@ -73,12 +73,21 @@ class Crew:
         return self.members[lane]
 
     def build(self, lane: Lane, material: Material, parameters: str) -> dict[str, Any]:
-        """Have the lane's worker build the task, with its data; what ``build`` answered."""
-        worker = self.member(lane).worker
-        answer: dict[str, Any] = worker.call("build", task=material.spec, parameters=parameters)
-        worker.call("load", task=material.task.name, path=material.data)
-        self.members[lane].built[material.task.name] = answer
-        return answer
+        """Have the lane's worker build the task, with its data, in place of another; if it has the
+        task already, set it back to these parameters. What ``build`` answered.
+        """
+        member, name = self.member(lane), material.task.name
+        if name in member.built:
+            member.worker.call("reset", task=name, parameters=parameters)
+        else:
+            while member.built:
+                member.worker.call("drop", task=member.built.popitem()[0])
+            member.built[name] = member.worker.call(
+                "build", task=material.spec, parameters=parameters
+            )
+        member.worker.call("load", task=name, path=material.data)
+        found: dict[str, Any] = member.built[name]
+        return found
 
     def lose(self, lane: Lane) -> None:
         """Give up the lane's worker, which may be broken; the next use starts another."""

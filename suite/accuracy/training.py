@@ -73,7 +73,6 @@ def _train(crew: Crew, lane: Lane, material: Material) -> Training:
         seen = _evaluate(worker, task.name, "validation", len(losses))
         validation.append(seen["correct"] / seen["samples"])
     tested = _evaluate(worker, task.name, "test", len(losses))
-    worker.call("drop", task=task.name)
     return Training(
         task=task.name,
         backend=lane.arm.name,

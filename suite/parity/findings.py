@@ -48,7 +48,6 @@ def examine(
     worker.call("reset", task=name, parameters=material.initial)
     worker.call("train", task=name, first=0, last=STEPS)
     worker.call("parameters", task=name, path=f"{start}-trained.npz")
-    worker.call("drop", task=name)
     return Findings(
         loss=answer["loss"],
         capture=read(file),

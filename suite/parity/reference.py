@@ -63,7 +63,6 @@ class Reference:
             off = replace(found, loss=answer["loss"], capture=read(file))
             for part, error in worst(errors(off, found, PARTS)).items():
                 spread[part] = max(spread.get(part, 0.0), error)
-        worker.call("drop", task=name)
         Path(file).unlink()
         return spread
 
