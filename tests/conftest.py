@@ -74,6 +74,16 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
+@pytest.fixture(scope="session")
+def torch_checkout(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with PyTorch's environment alone."""
+    copy = tmp_path_factory.mktemp("torch") / "checkout"
+    shutil.copytree(checkout, copy)
+    (copy / ".nox").mkdir()
+    (copy / ".nox" / "torch").symlink_to(ROOT / ".nox" / "torch")
+    return copy
+
+
 def write_script(folder: Path, script: dict | None) -> Path | None:
     """What the scripted adapters are told."""
     if script is None:

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import ROOT
+
 PLUGINS = ("faulty",)
+
+
+@pytest.fixture(scope="module")
+def tribench(tribench, torch_checkout):
+    return partial(tribench, root=torch_checkout)
+
+
 QUICKLY = ("--execution", "eager", "--precision", "float64", "--quiet")
 
 # What fails, by check; all others pass.
@@ -96,7 +106,8 @@ def test_what_fails_is_a_table_with_the_reason(tribench):
 
 
 def test_an_execution_that_there_is_not_is_no_failure(tribench):
-    done = tribench("conformance", "jax", "--execution", "eager", "--json", "--quiet")
+    asked = ("conformance", "jax", "--execution", "eager", "--json", "--quiet")
+    done = tribench(*asked, root=ROOT)
     assert done.returncode == 0, done.stderr
     results = json.loads(done.stdout)["results"]
     assert {result["verdict"] for result in results} == {"not_supported"}

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -20,6 +21,11 @@ SLEEPY = {name: told | {"sleep": True} for name, told in SCRIPT.items()}
 ONLY = ("--backend", "scripted,rival", "--task", "rnn-tiny", "--output", "runs")
 RUN = ("run", *ONLY, "--launches", "3")
 PLUGINS = ("scripted",)
+
+
+@pytest.fixture(scope="module")
+def tribench(tribench, checkout):
+    return partial(tribench, root=checkout)
 
 
 def only_run(folder: Path) -> Path:
@@ -164,12 +170,12 @@ def test_a_worker_lost_in_a_block_costs_its_own_cell(script, words, tribench, tm
     assert summary["complete"]
 
 
-def interrupted(folder: Path, until: str, number: int) -> tuple[int, str]:
+def interrupted(folder: Path, root: Path, until: str, number: int) -> tuple[int, str]:
     """Start a run, send a signal when a line of progress says ``until``, wait for the end."""
     process = subprocess.Popen(
         [sys.executable, "-m", "suite", *RUN],
         cwd=folder,
-        env=command_environment(write_script(folder, SLEEPY), PLUGINS),
+        env=command_environment(write_script(folder, SLEEPY), PLUGINS, root),
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
@@ -193,8 +199,8 @@ def finished_units(run: Path) -> dict[str, str]:
     }
 
 
-def test_ctrl_c_keeps_what_is_done_and_resume_finishes_it(tribench, tmp_path):
-    code, text = interrupted(tmp_path, "timing, launch 2: rnn-tiny infer", signal.SIGINT)
+def test_ctrl_c_keeps_what_is_done_and_resume_finishes_it(tribench, checkout, tmp_path):
+    code, text = interrupted(tmp_path, checkout, "timing, launch 2: rnn-tiny infer", signal.SIGINT)
     run = only_run(tmp_path)
     assert code == 130
     assert f"tribench run --resume runs/{run.name}" in text
@@ -217,8 +223,8 @@ def test_ctrl_c_keeps_what_is_done_and_resume_finishes_it(tribench, tmp_path):
     assert all(c["status"] == "ok" and c["memory"]["process"] for c in whole["cells"])
 
 
-def test_a_killed_run_can_be_resumed(tribench, tmp_path):
-    code, _ = interrupted(tmp_path, "timing, launch 1: rnn-tiny infer", signal.SIGKILL)
+def test_a_killed_run_can_be_resumed(tribench, checkout, tmp_path):
+    code, _ = interrupted(tmp_path, checkout, "timing, launch 1: rnn-tiny infer", signal.SIGKILL)
     assert code == -signal.SIGKILL
     run = only_run(tmp_path)
     done = tribench("report", f"runs/{run.name}", folder=tmp_path)
@@ -230,8 +236,8 @@ def test_a_killed_run_can_be_resumed(tribench, tmp_path):
     assert {c["launches"] for c in summary_of(run)["cells"]} == {3}
 
 
-def test_no_worker_outlives_a_killed_run(tmp_path):
-    interrupted(tmp_path, "timing, launch 1: rnn-tiny infer", signal.SIGKILL)
+def test_no_worker_outlives_a_killed_run(checkout, tmp_path):
+    interrupted(tmp_path, checkout, "timing, launch 1: rnn-tiny infer", signal.SIGKILL)
     end = time.monotonic() + 20
     while time.monotonic() < end:
         left = [p for p in Path("/proc").iterdir() if p.name.isdigit() and _uses(p, tmp_path)]

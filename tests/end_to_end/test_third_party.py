@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import json
+from functools import partial
+
+import pytest
 
 PLUGINS = ("faulty",)
+
+
+@pytest.fixture(scope="module")
+def tribench(tribench, torch_checkout):
+    return partial(tribench, root=torch_checkout)
 
 
 def test_they_are_listed(tribench):

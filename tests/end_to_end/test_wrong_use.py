@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 import pytest
 
@@ -31,6 +32,11 @@ CASES = {
     "parity task": (["parity", "--task", "x"], "no task matches 'x'"),
     "parity precision": (["parity", "--precision", "tf32"], "no precision matches 'tf32'"),
 }
+
+
+@pytest.fixture(scope="module")
+def tribench(tribench, checkout):
+    return partial(tribench, root=checkout)
 
 
 @pytest.mark.parametrize("name", CASES)
