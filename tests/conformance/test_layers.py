@@ -23,7 +23,8 @@ LANES = [
     for backend, executions in EXECUTIONS.items()
     for execution in executions
     for precision in THRESHOLDS
-    if (backend, precision) != ("numpy", "float32")
+    # The reference has no float32; where there are two executions, one shows the rounding.
+    if precision == "float64" or (execution == executions[0] and backend != "numpy")
 ]
 
 
