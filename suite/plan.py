@@ -113,13 +113,15 @@ class Plan:
         return [lane for lane in self.lanes if lane.refused is None and not lane.twin]
 
     def training_lanes(self) -> list[Lane]:
-        """One lane of each arm and precision, in the first of the executions that were chosen: what
-        is learnt does not depend on how a step is run, which parity checks.
+        """One lane of each arm and precision, in the chosen execution that the adapter prefers:
+        what is learnt does not depend on how a step is run, which parity checks.
         """
-        first: dict[tuple[str, str], Lane] = {}
-        for lane in self.own_lanes():
-            first.setdefault((lane.arm.name, lane.precision), lane)
-        return list(first.values())
+        preferred: dict[tuple[str, str], Lane] = {}
+        for lane in sorted(
+            self.own_lanes(), key=lambda lane: lane.arm.adapter.executions.index(lane.execution)
+        ):
+            preferred.setdefault((lane.arm.name, lane.precision), lane)
+        return [lane for lane in self.own_lanes() if lane in preferred.values()]
 
 
 def choose(what: str, patterns: Sequence[str], names: Iterable[str]) -> list[str]:

@@ -11,7 +11,6 @@ from suite.measure.statistics import Estimate, estimate, ratios
 from suite.measure.verdict import verdict
 from suite.plan import arm_names, comparisons
 from suite.store.schema import (
-    TWIN,
     AccuracyRecord,
     AnyRecord,
     BlockRecord,
@@ -239,7 +238,7 @@ class _View:
 
 def doubled_by(cell: Cell) -> tuple[str, str]:
     """The arm that an A/A arm doubles; every other one's own."""
-    return (cell.backend.removesuffix(TWIN), cell.execution)
+    return (cell.doubles, cell.execution)
 
 
 def exit_code(summary: Summary) -> int:

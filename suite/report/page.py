@@ -137,7 +137,9 @@ def _sureness(run: Run) -> tuple[str, str, str]:
     return ("good", f"{launches} launches", text)
 
 
-def _parity(results: list[ParityResult]) -> tuple[str, str, str]:
+def _parity(asked: list[ParityResult]) -> tuple[str, str, str]:
+    # What cannot run has computed nothing that could differ; it stands among the gaps.
+    results = [r for r in asked if r.verdict not in ("not_supported", "not_available")]
     if not results:
         return ("caution", "Parity was not checked", "So no speed is ranked.")
     good = sum(result.verdict in PARITY_GOOD for result in results)

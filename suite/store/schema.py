@@ -51,6 +51,11 @@ class Cell(Model):
         return self.backend.endswith(TWIN)
 
     @property
+    def doubles(self) -> str:
+        """The backend that an A/A arm doubles; every other one's own."""
+        return self.backend.removesuffix(TWIN)
+
+    @property
     def arm(self) -> tuple[str, str]:
         """What tells the cells of a comparison apart."""
         return (self.backend, self.execution)

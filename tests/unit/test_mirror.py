@@ -41,6 +41,8 @@ def test_the_same_names_in_the_same_order(backend, file):
 def test_the_reference_has_the_protocols_names(file):
     protocol = {"layers.py", "losses.py", "optimizers.py", "arrays.py"}
     if file in protocol:
-        reference = [n for n in public(BACKENDS / "numpy" / file) if n != "Gradient"]
+        reference = [
+            n for n in public(BACKENDS / "numpy" / file) if n.partition(".")[0] != "Gradient"
+        ]
         wanted = [n for n in public(BACKENDS / "torch" / file) if n in reference]
         assert reference == wanted
