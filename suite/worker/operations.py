@@ -97,6 +97,7 @@ def reset(workshop: Workshop, task: str, parameters: str) -> None:
 def drop(workshop: Workshop, task: str) -> None:
     """Forget a task's program."""
     del workshop.benches[task]
+    gc.unfreeze()  # a timed block froze it, and what is frozen is never collected
     gc.collect()
 
 
@@ -130,8 +131,8 @@ def block(workshop: Workshop, task: str, phase: str, steps: int) -> dict[str, An
     bench = workshop.benches[task]
     step = bench.program.train_step if phase == "train" else bench.program.predict
     timed, wait = bench.timed, bench.program.wait
-    programs = bench.program.compilations()
     gc.collect()
+    programs = bench.program.compilations()  # once dropped programs are gone
     gc.freeze()  # not looked at again: with TensorFlow each later collection took 0.14 s
     gc.disable()
     try:
