@@ -146,6 +146,7 @@ class Program:
         )
 
     def load_state(self, state: State) -> None:
+        self.latest = None  # a step that failed would raise again at every wait
         names = self.task.optimizer.moments()
         self.parameters = {path: self.native(path, state.parameters[path]) for path in self.owners}
         self.buffers = {
