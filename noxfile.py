@@ -18,6 +18,10 @@ nox.options.sessions = ["tests"]
 FRAMEWORKS = ("torch", "jax", "tensorflow")
 PROJECT = nox.project.load_toml("pyproject.toml")["project"]
 EXTRAS = PROJECT["optional-dependencies"]
+EVERYTHING = (  # in two processes, the longest files first
+    *("-n2", "--dist=loadfile", "--no-loadscope-reorder"),
+    *("tests/conformance", "tests/end_to_end", "tests/unit"),
+)
 STOP_SECONDS = 60  # how long an interrupted run may take to write what it has
 
 
@@ -90,8 +94,7 @@ def site(session: nox.Session) -> None:
 @nox.session(venv_backend="none", requires=["develop", *FRAMEWORKS])
 def tests(session: nox.Session) -> None:
     """Unit, conformance and end-to-end tests, with the real frameworks."""
-    chosen = session.posargs or ["tests/unit", "tests/conformance", "tests/end_to_end"]
-    run(session, "develop", "pytest", "--durations=10", *chosen)
+    run(session, "develop", "pytest", "--durations=10", *(session.posargs or EVERYTHING))
 
 
 @nox.session(venv_backend="none", default=False, requires=["develop"])
