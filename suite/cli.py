@@ -320,7 +320,7 @@ def _ask(
         ):
             reference = Reference(runner.reference_lane(found), oracle, files)
             materials = [Material(task, seed, files) for task in tasks]
-            tracks = gate.tracks(asked, materials, reference, files)
+            tracks = gate.tracks(asked, materials, reference, files, thorough=True)
             stage = Stage(name="parity", at_once=2, share=2, tracks=tracks)
             runner.perform([stage], store, roster, progress)
         records, _ = directory.read_records(store.path)

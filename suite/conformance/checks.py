@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from suite.conformance.subject import Subject
+from suite.subject import Subject
 
 Arrays = Mapping[str, NDArray[Any]]
 Errors = dict[str, float]  # by array; infinite where one is missing, misshapen or not finite

@@ -6,7 +6,7 @@ import numpy as np
 
 from suite.conformance.cases import CASES, SAMPLES, Case
 from suite.conformance.checks import Errors, check, compare
-from suite.conformance.subject import Arrays, Subject, rounded
+from suite.subject import Arrays, Subject, rounded
 from tasks import spec
 from tasks.parameters import uniform
 

@@ -8,8 +8,8 @@ from backends.base import NotSupported
 from suite.conformance.cases import SAMPLES
 from suite.conformance.checks import Broken, Errors, check
 from suite.conformance.programs import PLAIN_SGD, WHOLE, Whole, linear, reals, task
-from suite.conformance.subject import Subject
 from suite.conformance.unknown import UnknownLayer, UnknownLoss, UnknownOptimizer
+from suite.subject import Subject
 from tasks.base import Task
 
 KNOWN = linear("unknown", PLAIN_SGD)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from suite.conformance.cases import SAMPLES, padded_batch, padded_task
-from suite.conformance.subject import rounded
+from suite.subject import rounded
 from tasks import spec
 from tasks.base import Batch, Task
 from tasks.codec import NamedData

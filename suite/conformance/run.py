@@ -11,11 +11,11 @@ from pathlib import Path
 from backends.base import NotSupported
 from suite.conformance import layers, manners, states, training  # noqa: F401 (register checks)
 from suite.conformance.checks import CHECKS, THRESHOLDS, Broken, Check, Errors, Result
-from suite.conformance.subject import Subject
 from suite.cost import AT_ONCE
 from suite.crew import Crew, Roster
 from suite.plan import Lane
 from suite.progress import Reporter
+from suite.subject import Subject
 from suite.work import FAILURES
 from suite.worker.host import Limits, WorkerLost
 

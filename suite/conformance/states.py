@@ -8,7 +8,7 @@ import numpy as np
 
 from suite.conformance.checks import Broken, Errors, check, compare
 from suite.conformance.programs import PLAIN_ADAMW, WHOLE, Whole, linear, reals
-from suite.conformance.subject import Arrays, Program, Subject
+from suite.subject import Arrays, Program, Subject
 
 HALF, WHOLE_WAY = 3, 6  # steps
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from suite.conformance.checks import Errors, check, compare
 from suite.conformance.programs import PLAIN_ADAMW, PLAIN_SGD, WHOLE, Whole, linear
-from suite.conformance.subject import STEPS, Arrays, Subject
+from suite.subject import STEPS, Arrays, Subject
 from tasks.parameters import uniform
 from tasks.spec import Optimizer
 

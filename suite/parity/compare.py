@@ -50,16 +50,16 @@ def worst(found: Errors) -> Errors:
     return parts
 
 
-def locate(
+def first(
     found: Mapping[str, float], model: ModelSpec, limits: Mapping[str, float]
-) -> Location | None:
-    """The first place where an error exceeds its limit: forward through the layers, each
-    followed by its buffers, then the loss, then backward through them, then the optimizer. None if
-    there is none.
+) -> tuple[str, Location] | None:
+    """The part/path where an error exceeds its limit first, and the place: forward through the
+    layers, each followed by its buffers, then the loss, then backward through them, then the
+    optimizer. None if there is none.
     """
     for key, location in _course(model):
         if key in found and found[key] > limits[key]:
-            return location
+            return key, location
     return None
 
 
@@ -70,7 +70,10 @@ def _course(model: ModelSpec) -> Iterator[tuple[str, Location]]:
         for name in place.layer.buffers():
             path = f"{place.path}.{name}"
             yield f"buffers/{path}", Location(kind="buffer", path=path)
-    yield "predictions/logits", Location(kind="layer", path=places[-1].path)
+    # Where the activations of training are right, evaluation can only differ in a layer that does
+    # something else then.
+    evaluated = next((place for place in places if place.layer.buffers()), places[-1])
+    yield "predictions/logits", Location(kind="layer", path=evaluated.path)
     yield "loss/loss", Location(kind="loss", path="loss")
     for place in reversed(places):
         for name in place.layer.parameters():

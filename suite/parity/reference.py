@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from suite.crew import Crew
 from suite.material import Material
+from suite.parity import alone, drills
 from suite.parity.compare import Errors, errors, worst
-from suite.parity.findings import Findings, examine, read
+from suite.parity.confusions.layers import Given
+from suite.parity.findings import Arrays, Findings, examine, read
 from suite.plan import Lane
+from suite.subject import Program, Subject
 from suite.work import FAILURES
+from tasks.base import Task
+from tasks.codec import NamedData, encode
+from tasks.spec import SGD, CrossEntropy, Input, ModelSpec
 
 ROUNDINGS = 8
 PARTS = ("activations", "loss", "gradients", "buffers")  # of a capture
@@ -28,6 +37,8 @@ class Reference:
         self.lane, self.crew, self.files = lane, crew, files
         self.known: dict[str, Findings] = {}
         self.spreads: dict[str, Errors] = {}
+        self.layers: dict[str, alone.Answers] = {}
+        self.drills: dict[drills.Drill, Arrays] = {}
         self.guard = threading.Lock()
 
     def findings(self, material: Material) -> Findings:
@@ -52,6 +63,50 @@ class Reference:
                 with self._worker():
                     self.spreads[name] = self._spread(material, found)
             return self.spreads[name]
+
+    def alone(self, material: Material) -> alone.Answers:
+        """What it makes of the layers alone."""
+        with self.guard:
+            name = material.task.name
+            if name not in self.layers:
+                with self._worker():
+                    found = alone.answers(self.crew, self.lane, material, self.files)
+                    self.layers[name] = found
+            return self.layers[name]
+
+    def drilled(self, asked: Mapping[str, drills.Drill]) -> drills.Answers:
+        """What it makes of these drills."""
+        with self.guard:
+            new = {name: drill for name, drill in asked.items() if drill not in self.drills}
+            with self._worker():
+                made = drills.answers(self.crew, self.lane, self.files, new)
+            self.drills |= {new[name]: arrays for name, arrays in made.items()}
+            return {name: self.drills[drill] for name, drill in asked.items()}
+
+    def supposing(self, given: Given, upstream: NDArray[np.float64]) -> Arrays:
+        """What it makes of a layer that is given something else than it should be."""
+        model = ModelSpec(
+            name="supposed",
+            input=Input(shape=given.inputs.shape[1:]),
+            layers=(("layer", given.layer),),
+        )
+        task = Task(
+            name=model.name,
+            model=model,
+            data=NamedData(name="none"),
+            loss=CrossEntropy(),
+            optimizer=SGD(learning_rate=1.0),
+            batch_size=1,
+            timed_batch_size=1,
+            epochs=1,
+        )
+        subject = Subject(self.crew, self.lane, self.files)
+        with self.guard, self._worker():
+            start = {f"layer.{name}": array for name, array in given.parameters.items()}
+            parameters = subject.write("supposed", start)
+            subject.call("build", task=encode(task), parameters=parameters)
+            program = Program(subject, task.name, parameters)
+            return program.layer("layer", given.inputs, upstream, given.valid)
 
     def _spread(self, material: Material, found: Findings) -> Errors:
         name, file = material.task.name, f"{self.files}/{material.task.name}-rounding.npz"

@@ -1,0 +1,140 @@
+"""Each layer alone: what it makes of the same inputs and upstream gradient as the reference's, so
+that the layer at fault shows itself and not the ones behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backends.base import NotSupported
+from suite.crew import Crew
+from suite.material import Material
+from suite.parity.findings import Arrays, read
+from suite.parity.situations import ORDINARY, Situation, distinct, situations
+from suite.plan import Lane
+from suite.store.schema import Location
+from tasks.spec import ModelSpec, Place
+
+LEAST_NORM = 1e-3  # below it errors are absolute: what should be 0 has no relative error
+
+# Rounding in float64 leaves 1e-10 in a nearly constant sample (one-pass variance); of the mistakes
+# in docs/atlas.md the smallest makes 1e-3 there.
+LIMIT = 1e-7
+
+Answers = dict[tuple[str, str], Arrays]  # by path and situation
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """A layer that does not do alone what the reference does. ``key`` is the first array that is
+    off, by ``error``, in samples (of a batch norm: channels) of these ``kinds``; ``ordinary`` is
+    the worst error in those that amplify nothing.
+    """
+
+    place: Place
+    situation: Situation
+    key: str
+    error: float
+    kinds: tuple[str, ...]
+    ordinary: float
+
+    @property
+    def location(self) -> Location:
+        """The layer; or its parameter, if only that one's gradient is wrong."""
+        if self.key.startswith("gradients/"):
+            path = f"{self.place.path}.{self.key.removeprefix('gradients/')}"
+            return Location(kind="parameter", path=path)
+        return Location(kind="layer", path=self.place.path)
+
+
+def asked(model: ModelSpec) -> Iterator[tuple[Place, Situation]]:
+    """Every distinct layer in every situation."""
+    first = model.places()[0].path
+    for place in distinct(model):
+        vocabulary = model.input.vocabulary if place.path == first else None
+        for situation in situations(place, vocabulary):
+            yield place, situation
+
+
+def answers(crew: Crew, lane: Lane, material: Material, files: Path) -> Answers:
+    """What one backend makes of them, at the probe's parameters; what it does not support is left
+    out. Raises what else Worker.call raises.
+    """
+    name = material.task.name
+    start = f"{files}/{name}-{lane.arm.name}-{lane.execution}-{lane.precision}"
+    given, made = f"{start}-given.npz", f"{start}-layer.npz"
+    crew.build(lane, material, material.probe)
+    worker, found = crew.member(lane).worker, Answers()
+    for place, situation in asked(material.task.model):
+        np.savez(given, **situation.arrays())  # type: ignore[arg-type]
+        with suppress(NotSupported):
+            worker.call("layer", task=name, place=place.path, given=given, path=made)
+            found[place.path, situation.name] = read(made)
+    return found
+
+
+def faults(model: ModelSpec, found: Answers, wanted: Answers) -> list[Fault]:
+    """The layers whose answers are off by more than LIMIT, in the order of computing: each in its
+    first situation.
+    """
+    seen: dict[str, Fault] = {}
+    for place, situation in asked(model):
+        if (place.path, situation.name) not in found:
+            continue
+        mine, theirs = (of[place.path, situation.name] for of in (found, wanted))
+        for key in sorted(theirs, key=_order):
+            fault = _fault(place, situation, key, mine.get(key), theirs[key])
+            if fault is not None:
+                seen.setdefault(place.path, fault)
+    return list(seen.values())
+
+
+def _order(key: str) -> int:
+    """Parameters' gradients last: they are wrong behind a wrong output too."""
+    return ("output", "input_gradients").index(key) if "/" not in key else 2
+
+
+def _fault(
+    place: Place,
+    situation: Situation,
+    key: str,
+    found: NDArray[Any] | None,
+    wanted: NDArray[Any],
+) -> Fault | None:
+    if "/" in key:  # a parameter's gradient: a sum over all samples
+        each, kinds = errors(found, wanted, None), ORDINARY[:1]
+    else:
+        each, kinds = errors(found, wanted, situation.axis), situation.kinds
+    if max(each) <= LIMIT:
+        return None
+    by_kind = list(zip(kinds, each, strict=False))
+    off = dict.fromkeys(kind for kind, error in by_kind if error > LIMIT)
+    return Fault(
+        place=place,
+        situation=situation,
+        key=key,
+        error=max(each),
+        kinds=() if set(off) == set(kinds) else tuple(off),
+        ordinary=max((error for kind, error in by_kind if kind in ORDINARY), default=0.0),
+    )
+
+
+def errors(found: NDArray[Any] | None, wanted: NDArray[Any], axis: int | None) -> list[float]:
+    """‖found - wanted‖ / ‖wanted‖ for each index along the axis, or of the whole."""
+    if found is None or found.shape != wanted.shape:
+        return [float("inf")]
+    rows, truth = (
+        a.reshape(1, -1) if axis is None else np.moveaxis(a, axis, 0).reshape(a.shape[axis], -1)
+        for a in (found, wanted)
+    )
+    off = np.linalg.norm(rows - truth, axis=1)
+    size = np.maximum(np.linalg.norm(truth, axis=1), LEAST_NORM)
+    return [float(e) if isfinite(e) else float("inf") for e in off / size]

@@ -1,0 +1,177 @@
+"""The loss and the optimizers by themselves: a model of one linear layer, hot logits, and gradients
+from vanishing to exploding under optimizers that have everything switched on.
+
+A task's own recipe may never clip, and its own logits never saturate; who ports an optimizer wants
+to know all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from math import inf, isfinite
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backends.base import NotSupported
+from suite.crew import Crew
+from suite.parity.findings import Arrays
+from suite.plan import Lane
+from suite.subject import Subject, rounded
+from tasks import spec
+from tasks.base import Batch, Task
+from tasks.codec import NamedData
+from tasks.parameters import probe, uniform
+from tasks.spec import SGD, AdamW, CrossEntropy, Input, ModelSpec, Optimizer
+
+FEATURES, CLASSES = 5, 3
+HEATS = (1.0, 1.0, 10.0, 100.0, 100.0, 1.0)  # of the samples; logits reach some 100
+SCALES = (1e-7, 1.0, 0.1, 0.0, 30.0, 1.0)  # of the gradients, step by step; clipped from 0.5 on
+
+_SGD = SGD(learning_rate=0.1, momentum=0.9, weight_decay=0.1, clip_norm=0.5, warmup_steps=3)
+_ADAMW = AdamW(
+    learning_rate=0.01,
+    beta1=0.9,
+    beta2=0.99,
+    epsilon=1e-8,
+    weight_decay=0.1,
+    clip_norm=0.5,
+    warmup_steps=3,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drill:
+    """What is looked at: an optimizer's updates, or the loss with its gradient."""
+
+    optimizer: Optimizer
+    of_loss: bool = False
+
+
+DRILLS: dict[str, Drill] = {
+    "hot logits": Drill(optimizer=_SGD, of_loss=True),
+    "SGD": Drill(optimizer=_SGD),
+    "SGD with nesterov": Drill(optimizer=replace(_SGD, nesterov=True)),
+    "AdamW": Drill(optimizer=_ADAMW),
+}
+
+LIMIT = 1e-9
+LEAST_NORM = 1e-9  # of an update: with a gradient of 0 some are
+
+Answers = dict[str, Arrays]  # by drill; arrays by capture's keys, and as "step N/PATH"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mistake:
+    """A drill that went wrong, first in the array ``key``, by ``error``."""
+
+    name: str
+    drill: Drill
+    key: str
+    error: float
+
+
+def answers(crew: Crew, lane: Lane, files: Path, drills: Mapping[str, Drill] = DRILLS) -> Answers:
+    """What one backend makes of the drills; what it does not support is left out. Raises what else
+    Worker.call raises.
+    """
+    subject, found = Subject(crew, lane, files), Answers()
+    for name, drill in drills.items():
+        with suppress(NotSupported):
+            found[name] = _drilled(subject, drill)
+    return found
+
+
+def wrong(found: Answers, wanted: Answers, asked: Mapping[str, Drill]) -> list[Mistake]:
+    """The drills that went wrong, in their order."""
+    mistakes: dict[str, Mistake] = {}
+    for name, mine in found.items():
+        for key in sorted(wanted[name], key=_order):
+            error = off(mine.get(key), wanted[name][key])
+            if error > LIMIT:
+                mistake = Mistake(name=name, drill=asked[name], key=key, error=error)
+                mistakes.setdefault(name, mistake)
+    return list(mistakes.values())
+
+
+def off(found: NDArray[Any] | None, wanted: NDArray[Any]) -> float:
+    """‖found - wanted‖ / ‖wanted‖."""
+    if found is None or found.shape != wanted.shape:
+        return inf
+    error = float(np.linalg.norm(found - wanted))
+    return error / max(float(np.linalg.norm(wanted)), LEAST_NORM) if isfinite(error) else inf
+
+
+def _order(key: str) -> int:
+    parts = ("predictions", "activations", "loss", "gradients", "input_gradients")
+    part = key.partition("/")[0]
+    return parts.index(part) if part in parts else len(parts)
+
+
+def start() -> Arrays:
+    """The parameters before the first step."""
+    return {path: rounded(array) for path, array in probe(_model(), 0).items()}
+
+
+def switched(optimizer: Optimizer) -> dict[str, Drill]:
+    """The optimizer with nothing but its rate, and with each field alone beside it, by field."""
+    off: dict[str, Any] = {"weight_decay": 0.0, "clip_norm": None, "warmup_steps": 0}
+    off |= {"momentum": 0.0, "nesterov": False} if isinstance(optimizer, SGD) else {}
+    plain = replace(optimizer, **off)
+    parts = {field: replace(plain, **{field: getattr(optimizer, field)}) for field in off}
+    if "nesterov" in parts:
+        parts["nesterov"] = replace(optimizer, **(off | {"momentum": 0.9, "nesterov": True}))
+    return {name: Drill(optimizer=o) for name, o in {"learning_rate": plain, **parts}.items()}
+
+
+def batch() -> Batch:
+    """Samples whose logits are small and hot; the targets hit and miss the greatest."""
+    inputs = rounded(uniform(0, "drill", (len(HEATS), FEATURES)) * np.array(HEATS)[:, None])
+    return Batch(inputs=inputs, targets=(np.arange(len(HEATS)) % CLASSES).astype(np.int32))
+
+
+def gradients() -> Sequence[Arrays]:
+    """A step's gradients each."""
+    return [
+        {
+            path: scale * uniform(step, f"drill {path}", parameter.shape)
+            for path, parameter in _model().parameters().items()
+        }
+        for step, scale in enumerate(SCALES)
+    ]
+
+
+def _drilled(subject: Subject, drill: Drill) -> Arrays:
+    program, found = subject.program(_task(drill.optimizer), batch()), Arrays()
+    program.reset()
+    if drill.of_loss:
+        return program.capture()
+    for step, given in enumerate(gradients(), 1):
+        found |= {f"step {step}/{path}": made for path, made in program.update(given).items()}
+    return found
+
+
+def _task(optimizer: Optimizer) -> Task:
+    return Task(
+        name=f"drill-{sha256(repr(optimizer).encode()).hexdigest()[:12]}",
+        model=_model(),
+        data=NamedData(name="none"),
+        loss=CrossEntropy(),
+        optimizer=optimizer,
+        batch_size=len(HEATS),
+        timed_batch_size=len(HEATS),
+        epochs=1,
+    )
+
+
+def _model() -> ModelSpec:
+    return ModelSpec(
+        name="drill",
+        input=Input(shape=(FEATURES,)),
+        layers=(("fc", spec.Linear(in_features=FEATURES, out_features=CLASSES)),),
+    )

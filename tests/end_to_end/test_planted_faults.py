@@ -1,0 +1,139 @@
+"""Faults that are planted in third-party adapters are found, located and named; arithmetic that is
+only different is not called a fault. Through the real command line.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+
+import pytest
+
+PLUGINS = ("planted",)
+IMAGES, WORDS, ROWS = "planted-images", "planted-words", "planted-rows"
+MEAN, VARIANCE = "norm.running_mean", "norm.running_var"
+
+# By fault: the task that it is looked for in; kind, path and field of its place; and what the
+# reason says, of the confusion or of where it shows.
+FORWARD = {
+    "norm-epsilon": (WORDS, "layer", "norm", "epsilon", "epsilon 0.001 in place of 1e-05"),
+    "norm-unbiased": (WORDS, "layer", "norm", None, "the unbiased variance"),
+    "norm-outside": (WORDS, "layer", "norm", None, ""),
+    "norm-unshifted": (WORDS, "layer", "norm", None, "bias left out"),
+    "tanh": (WORDS, "layer", "gelu", "approximate", "approximate True in place of False"),
+    "unscaled": (WORDS, "layer", "attention", None, "not divided by the root of a head's width"),
+    "uncausal": (ROWS, "layer", "attention", "causal", "causal False in place of True"),
+    "unmasked": (WORDS, "layer", "attention", None, "padding taken for steps"),
+    "gate-order": (WORDS, "layer", "lstm", None, "gates in the order i, f, o, g"),
+    "forget-bias": (WORDS, "layer", "lstm", None, "1 added to the forget gate's bias"),
+    "lstm-unpadded": (WORDS, "layer", "lstm", None, "padding taken for steps"),
+    "gru-bias": (ROWS, "layer", "gru", None, "bias_hh left out"),
+    "halves": (WORDS, "layer", "position", None, "in two halves"),
+    "from-one": (WORDS, "layer", "position", None, "counted from 1"),
+    "root-width": (WORDS, "layer", "embedding", None, "root of the width"),
+    "last-padded": (ROWS, "layer", "last", None, "padding taken for steps"),
+    "mean-padded": (WORDS, "layer", "mean", None, "padding taken for steps"),
+    "flipped": (IMAGES, "layer", "conv", None, "the kernel flipped"),
+    "same": (IMAGES, "layer", "halve", "padding", "as SAME with stride 2"),
+    "leaky": (IMAGES, "layer", "relu", None, ""),
+    "unbiased": (IMAGES, "layer", "fc", None, "bias left out"),
+    "batch-epsilon": (IMAGES, "layer", "norm", "epsilon", "epsilon 0.001 in place of 1e-05"),
+}
+GRADIENT = {
+    "kink": (IMAGES, "layer", "relu", None, "gradient is not"),
+    "sharing": (IMAGES, "layer", "pool", None, "gradient is not"),
+    "mean-detached": (WORDS, "layer", "norm", None, "gradient is not"),
+    "bias-averaged": (IMAGES, "parameter", "conv.bias", None, "gradient is not"),
+    "keys-frozen": (ROWS, "parameter", "attention.key.weight", None, "gradient is not"),
+    "bias-once": (WORDS, "parameter", "lstm.bias_hh_l1", None, "gradient is not"),
+    "last-token": (WORDS, "parameter", "embedding.weight", None, "gradient is not"),
+    "straight-through": (WORDS, "layer", "gelu", None, "gradient is not"),
+}
+STATISTICS = {
+    "momentum": (IMAGES, "buffer", MEAN, "momentum", "momentum as the weight of the old value"),
+    "biased": (IMAGES, "buffer", VARIANCE, None, "the biased variance"),
+    "frozen": (IMAGES, "buffer", MEAN, None, "never updated"),
+    "deviation": (IMAGES, "buffer", VARIANCE, None, "the deviation in place of the variance"),
+    "batch-always": (IMAGES, "layer", "norm", None, ""),
+}
+LOSS = {
+    "loss-sum": (ROWS, "loss", "loss", None, "the sum over the batch"),
+    "loss-smoothed": (ROWS, "loss", "loss", None, "label smoothing of 0.1"),
+    "loss-clipped": (ROWS, "loss", "loss", None, "clipped at 1e-7"),
+    "loss-bits": (ROWS, "loss", "loss", None, "base 2"),
+    "loss-gradient": (ROWS, "loss", "loss", None, "gradient is not"),
+}
+PLACE = "place.weight"  # the first parameter of the task
+OPTIMIZER = {
+    "adam-epsilon": (ROWS, "optimizer", PLACE, "epsilon", "epsilon 1e-07 in place of 1e-08"),
+    "adam-beta": (ROWS, "optimizer", PLACE, "beta2", "beta2 0.98 in place of 0.99"),
+    "undecayed": (ROWS, "optimizer", PLACE, "weight_decay", "weight_decay ignored"),
+    "unclipped": (ROWS, "optimizer", "optimizer", "clip_norm", "clip_norm ignored"),
+    "cold": (ROWS, "optimizer", "optimizer", "warmup_steps", "warmup_steps ignored"),
+    "plain": (IMAGES, "optimizer", "optimizer", "nesterov", "nesterov left out"),
+    "adam-coupled": (ROWS, "optimizer", PLACE, "weight_decay", "as an L2 term"),
+    "adam-uncorrected": (ROWS, "optimizer", PLACE, "beta1", "no bias correction"),
+    "clip-each": (ROWS, "optimizer", "optimizer", "clip_norm", "every array clipped"),
+    "warm-from-zero": (ROWS, "optimizer", "optimizer", "warmup_steps", "counted from 0"),
+    "sgd-decoupled": (IMAGES, "optimizer", "optimizer", "weight_decay", "decoupled"),
+    "matrices-only": (
+        ROWS,
+        "optimizer",
+        "attention.query.bias",
+        "weight_decay",
+        "of matrices only",
+    ),
+}
+FAULTS = FORWARD | GRADIENT | STATISTICS | LOSS | OPTIMIZER
+FAULTLESS = {"one-pass": WORDS, "reordered": WORDS, "queries-scaled": WORDS, "folded": ROWS}
+LESS = {"rounded": WORDS}
+PARTLY = {"maskless": WORDS}
+
+
+@pytest.fixture(scope="module")
+def answers(tribench, checkout):
+    """By backend and task."""
+    ask = partial(tribench, "parity", "--precision", "float64", "--json", "--quiet", root=checkout)
+    found = {}
+    asked = {name: expected[0] for name, expected in FAULTS.items()} | FAULTLESS | LESS | PARTLY
+    for task in (IMAGES, WORDS, ROWS):
+        names = ",".join(name for name, own in asked.items() if own == task)
+        done = ask("--task", task, "--backend", names, plugins=PLUGINS)
+        assert done.returncode == 1, done.stdout + done.stderr
+        found |= {r["backend"]: r for r in json.loads(done.stdout)["results"]}
+    return found
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_found_located_and_named(name, answers):
+    _, kind, path, field, words = FAULTS[name]
+    answer = answers[name]
+    assert answer["verdict"] == "different", answer
+    location = answer["location"]
+    assert (location["kind"], location["path"], location["field"]) == (kind, path, field), answer
+    assert words in answer["reason"], answer
+
+
+@pytest.mark.parametrize("name", FAULTLESS)
+def test_other_arithmetic_is_the_same_function(name, answers):
+    assert answers[name]["verdict"] == "same", answers[name]
+    assert answers[name]["location"] is None
+
+
+@pytest.mark.parametrize("name", LESS)
+def test_float32_in_a_float64_program_is_a_loss_of_precision(name, answers):
+    assert answers[name]["verdict"] == "precision_loss", answers[name]
+    assert answers[name]["location"]["path"] == "gelu"
+
+
+def test_what_was_not_looked_at_is_told(answers):
+    answer = answers["maskless"]
+    assert answer["verdict"] == "same", answer
+    gaps = "lstm with padding, SGD with nesterov"
+    assert answer["reason"] == f"not supported, so not looked at: {gaps}"
+
+
+def test_every_kind_of_fault_is_planted():
+    for kind in (FORWARD, GRADIENT, STATISTICS, LOSS, OPTIMIZER):
+        assert len(kind) >= 4
+    assert len(FAULTS) >= 30

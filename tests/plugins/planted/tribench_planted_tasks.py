@@ -1,0 +1,99 @@
+"""Three small tasks that have every layer, for planting faults. Workers do not import this."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tasks import spec
+from tasks.base import Batch, Splits, Task
+from tasks.parameters import uniform
+from tasks.spec import SGD, AdamW, CrossEntropy, Input, ModelSpec
+
+SAMPLES, CLASSES, STEPS, WORDS = 16, 3, 6, 9
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """Random samples, reals or ids."""
+
+    shape: tuple
+    vocabulary: int | None = None
+    name: str = "uniform"
+
+    def load(self):
+        inputs = uniform(0, "planted", (SAMPLES, *self.shape))
+        if self.vocabulary is not None:
+            inputs = ((inputs + 1) / 2 * self.vocabulary).astype(np.int32)
+        targets = (np.arange(SAMPLES) % CLASSES).astype(np.int32)
+        samples = Batch(inputs=inputs, targets=targets)
+        return Splits(train=samples, validation=samples, test=samples)
+
+
+def tasks():
+    return [
+        _task(
+            "planted-images",
+            Input(shape=(2, 6, 7)),
+            (
+                ("conv", spec.Conv2d(in_channels=2, out_channels=4, kernel_size=3, padding=1)),
+                ("relu", spec.ReLU()),
+                ("pool", spec.MaxPool(size=2, stride=1)),
+                (
+                    "halve",
+                    spec.Conv2d(
+                        in_channels=4,
+                        out_channels=7,
+                        kernel_size=3,
+                        padding=1,
+                        stride=2,
+                        bias=False,
+                    ),
+                ),
+                ("norm", spec.BatchNorm(channels=7, epsilon=1e-5, momentum=0.1)),
+                ("mean", spec.AvgPool(size=3, stride=3)),
+                ("flatten", spec.Flatten()),
+                ("fc", spec.Linear(in_features=7, out_features=CLASSES)),
+            ),
+            SGD(learning_rate=0.05, momentum=0.9),
+        ),
+        _task(
+            "planted-words",
+            Input(shape=(STEPS,), vocabulary=WORDS),
+            (
+                ("embedding", spec.Embedding(vocabulary=WORDS, width=8)),
+                ("position", spec.PositionalEncoding(width=8)),
+                ("sum", spec.Residual(layers=(("attention", spec.Attention(width=8, heads=2)),))),
+                ("norm", spec.LayerNorm(width=8, epsilon=1e-5)),
+                ("gelu", spec.GELU()),
+                ("lstm", spec.LSTM(input_size=8, hidden_size=5, num_layers=2)),
+                ("mean", spec.MeanSteps()),
+                ("fc", spec.Linear(in_features=5, out_features=CLASSES)),
+            ),
+            AdamW(learning_rate=1e-3, beta1=0.9, beta2=0.999, epsilon=1e-8),
+        ),
+        _task(
+            "planted-rows",
+            Input(shape=(STEPS, 8)),
+            (
+                ("place", spec.PositionalEmbedding(steps=STEPS, width=8)),
+                ("attention", spec.Attention(width=8, heads=2, causal=True)),
+                ("gru", spec.GRU(input_size=8, hidden_size=5, num_layers=1)),
+                ("last", spec.LastStep()),
+                ("fc", spec.Linear(in_features=5, out_features=CLASSES)),
+            ),
+            AdamW(learning_rate=1e-3, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.1),
+        ),
+    ]
+
+
+def _task(name, given, layers, optimizer):
+    return Task(
+        name=name,
+        model=ModelSpec(name=name, input=given, layers=layers),
+        data=Uniform(given.shape, given.vocabulary),
+        loss=CrossEntropy(),
+        optimizer=optimizer,
+        batch_size=8,
+        timed_batch_size=8,
+        epochs=6,
+    )
