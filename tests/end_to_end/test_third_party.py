@@ -28,26 +28,31 @@ def test_they_are_listed(tribench):
     assert backends["torch"]["available"]
 
 
-def test_a_fault_is_found_and_located(tribench):
+@pytest.mark.parametrize(
+    ("asked", "execution"),
+    [
+        (("--task", "transformer-tiny,rnn-tiny", "--backend", "faulty,careful"), "eager"),
+        (("--task", "transformer-tiny", "--backend", "faulty"), "compiled"),
+    ],
+    ids=["eager", "compiled"],
+)
+def test_a_fault_is_found_and_located(asked, execution, tribench):
     done = tribench(
-        *("parity", "--task", "transformer-tiny,rnn-tiny", "--backend", "faulty,careful"),
-        *("--json", "--quiet"),
-        plugins=PLUGINS,
+        *("parity", *asked, "--execution", execution, "--json", "--quiet"), plugins=PLUGINS
     )
     assert done.returncode == 1, done.stderr
-    answers = {
-        (r["backend"], r["task"], r["execution"], r["precision"]): r
-        for r in json.loads(done.stdout)["results"]
-    }
-    for (backend, task, _, precision), answer in answers.items():
-        if backend == "faulty" and task == "transformer-tiny":
+    answers = json.loads(done.stdout)["results"]
+    assert {answer["precision"] for answer in answers} == {"float64", "float32"}
+    for answer in answers:
+        if answer["backend"] == "faulty" and answer["task"] == "transformer-tiny":
             assert answer["verdict"] == "different", answer
             location = answer["location"]
-            assert (location["kind"], location["path"]) == ("layer", "blocks.0.norm1"), precision
+            assert (location["kind"], location["path"]) == ("layer", "blocks.0.norm1")
+            named = answer["precision"] == "float64"
+            assert location["field"] == ("epsilon" if named else None)
+            assert ("epsilon 0.001 in place of 1e-05" in answer["reason"]) == named
         else:
             assert answer["verdict"] == "same", answer
-    executions = {key[2] for key in answers}
-    assert executions == {"eager", "compiled"}
 
 
 def test_they_are_run_and_compared_but_a_different_function_gets_no_verdict(tribench):

@@ -1,5 +1,5 @@
 """The small tasks in every adapter, execution and precision, with their own optimizer and with the
-other one, through the real command line: about a quarter of an hour on two cores.
+other one, through the real command line: about 20 minutes on two cores.
 """
 
 from __future__ import annotations
