@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from suite.crew import Crew
 from suite.plan import Lane
 from tasks.base import Batch, Task
-from tasks.codec import encode, portable
+from tasks.codec import NamedData, encode, portable
 from tasks.parameters import probe, probe_buffers
+from tasks.spec import CrossEntropy, ModelSpec, Optimizer
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -23,6 +24,20 @@ STEPS = 10  # optimizer steps that the batches of a program suffice for
 def rounded(array: NDArray[np.float64]) -> NDArray[np.float64]:
     """To float32's values, so that both precisions start from the same."""
     return array.astype(np.float32).astype(np.float64)
+
+
+def bare(model: ModelSpec, optimizer: Optimizer, batch_size: int) -> Task:
+    """A task without data, for a model that is looked at and not trained to an end."""
+    return Task(
+        name=model.name,
+        model=model,
+        data=NamedData(name="none"),
+        loss=CrossEntropy(),
+        optimizer=optimizer,
+        batch_size=batch_size,
+        timed_batch_size=batch_size,
+        epochs=1,
+    )
 
 
 @dataclass(frozen=True)

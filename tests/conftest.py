@@ -27,8 +27,8 @@ Tribench = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def pytest_configure() -> None:
-    """Give each process of pytest-xdist cores of its own: a framework with a thread for every core
-    waits for the other's (PyTorch's cnn-tiny training: 6 s alone on one core, 10 to 44 s so).
+    """Give each process of pytest-xdist cores of its own: PyTorch's cnn-tiny training beside
+    another took 6 s with a core of its own, 10 and 44 s with a thread per core (single runs).
     """
     name = os.environ.get("PYTEST_XDIST_WORKER")
     if name is not None and hasattr(os, "sched_setaffinity"):

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from suite.subject import bare
 from tasks import spec
 from tasks.base import Batch, Task
-from tasks.codec import NamedData
-from tasks.spec import SGD, CrossEntropy, Input, Layer, ModelSpec
+from tasks.spec import SGD, Input, Layer, ModelSpec
 
 SAMPLES, STEPS = 4, 6
 
@@ -42,16 +42,7 @@ class Case:
             input=Input(shape=self.shape, vocabulary=self.vocabulary),
             layers=(("layer", self.layer),),
         )
-        return Task(
-            name=model.name,
-            model=model,
-            data=NamedData(name="none"),
-            loss=CrossEntropy(),
-            optimizer=SGD(learning_rate=0.1),
-            batch_size=SAMPLES,
-            timed_batch_size=SAMPLES,
-            epochs=1,
-        )
+        return bare(model, SGD(learning_rate=0.1), SAMPLES)
 
 
 def _conv(size: int, kernel: int, stride: int, padding: int, bias: bool = True) -> Case:
@@ -156,16 +147,7 @@ def padded_task(causal: bool) -> Task:
         clip_norm=0.5,
         warmup_steps=4,
     )
-    return Task(
-        name=model.name,
-        model=model,
-        data=NamedData(name="none"),
-        loss=CrossEntropy(),
-        optimizer=optimizer,
-        batch_size=SAMPLES,
-        timed_batch_size=SAMPLES,
-        epochs=1,
-    )
+    return bare(model, optimizer, SAMPLES)
 
 
 def padded_batch() -> Batch:

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from suite.conformance.cases import SAMPLES, padded_batch, padded_task
-from suite.subject import rounded
+from suite.subject import bare, rounded
 from tasks import spec
 from tasks.base import Batch, Task
-from tasks.codec import NamedData
 from tasks.parameters import uniform
-from tasks.spec import SGD, AdamW, CrossEntropy, Input, Layers, ModelSpec, Optimizer
+from tasks.spec import SGD, AdamW, Input, Layers, ModelSpec, Optimizer
 
 CLASSES = 3
 PLAIN_SGD = SGD(learning_rate=0.1)
@@ -29,16 +28,8 @@ class Whole:
 
 def task(name: str, shape: tuple[int, ...], layers: Layers, optimizer: Optimizer) -> Task:
     """A task of this model on real inputs; its name starts with ``whole-``."""
-    return Task(
-        name=f"whole-{name}",
-        model=ModelSpec(name=f"whole-{name}", input=Input(shape=shape), layers=layers),
-        data=NamedData(name="none"),
-        loss=CrossEntropy(),
-        optimizer=optimizer,
-        batch_size=SAMPLES,
-        timed_batch_size=SAMPLES,
-        epochs=1,
-    )
+    model = ModelSpec(name=f"whole-{name}", input=Input(shape=shape), layers=layers)
+    return bare(model, optimizer, SAMPLES)
 
 
 def reals(shape: tuple[int, ...]) -> Batch:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from math import isfinite
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,15 +30,15 @@ def errors(found: Findings, reference: Findings, parts: tuple[str, ...]) -> Erro
         part, _, path = key.partition("/")
         if part in parts:
             scale = reference.scales.get(path) if part == "gradients" else None
-            result[key] = _error(found.capture.get(key), wanted, scale)
+            result[key] = relative(found.capture.get(key), wanted, scale)
     if "loss" in parts:
-        result["loss/loss"] = _error(np.asarray(found.loss), np.asarray(reference.loss))
+        result["loss/loss"] = relative(np.asarray(found.loss), np.asarray(reference.loss))
     for part, mine, theirs in (
         ("update", found.update, reference.update),
         ("trained", found.trained, reference.trained),
     ):
         if part in parts:
-            result |= {f"{part}/{p}": _error(mine.get(p), a) for p, a in theirs.items()}
+            result |= {f"{part}/{p}": relative(mine.get(p), a) for p, a in theirs.items()}
     return result
 
 
@@ -87,12 +88,18 @@ def _course(model: ModelSpec) -> Iterator[tuple[str, Location]]:
         yield f"trained/{path}", Location(kind="buffer", path=path)
 
 
-def _error(
-    value: NDArray[np.float64] | None, wanted: NDArray[np.float64], scale: float | None = None
+def relative(
+    value: NDArray[Any] | None,
+    wanted: NDArray[Any],
+    scale: float | None = None,
+    least: float = 0.0,
 ) -> float:
+    """‖value - wanted‖ / ‖wanted‖, or / ``scale``; below ``least`` it is absolute, and infinite if
+    the value is missing, misshapen or not finite.
+    """
     if value is None or value.shape != wanted.shape:
         return float("inf")
-    size = float(np.linalg.norm(wanted)) if scale is None else scale
+    size = max(float(np.linalg.norm(wanted)) if scale is None else scale, least)
     error = float(np.linalg.norm(value - wanted))
     if not isfinite(error):
         return float("inf")

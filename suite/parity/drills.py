@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +19,14 @@ from numpy.typing import NDArray
 
 from backends.base import NotSupported
 from suite.crew import Crew
+from suite.parity.compare import relative
 from suite.parity.findings import Arrays
 from suite.plan import Lane
-from suite.subject import Subject, rounded
+from suite.subject import Subject, bare, rounded
 from tasks import spec
 from tasks.base import Batch, Task
-from tasks.codec import NamedData
 from tasks.parameters import probe, uniform
-from tasks.spec import SGD, AdamW, CrossEntropy, Input, ModelSpec, Optimizer
+from tasks.spec import SGD, AdamW, Input, ModelSpec, Optimizer
 
 FEATURES, CLASSES = 5, 3
 HEATS = (1.0, 1.0, 10.0, 100.0, 100.0, 1.0)  # of the samples; logits reach some 100
@@ -101,10 +100,7 @@ def wrong(found: Answers, wanted: Answers, asked: Mapping[str, Drill]) -> list[M
 
 def off(found: NDArray[Any] | None, wanted: NDArray[Any]) -> float:
     """‖found - wanted‖ / ‖wanted‖."""
-    if found is None or found.shape != wanted.shape:
-        return inf
-    error = float(np.linalg.norm(found - wanted))
-    return error / max(float(np.linalg.norm(wanted)), LEAST_NORM) if isfinite(error) else inf
+    return relative(found, wanted, least=LEAST_NORM)
 
 
 def _order(key: str) -> int:
@@ -148,7 +144,6 @@ def gradients() -> Sequence[Arrays]:
 
 def _drilled(subject: Subject, drill: Drill) -> Arrays:
     program, found = subject.program(_task(drill.optimizer), batch()), Arrays()
-    program.reset()
     if drill.of_loss:
         return program.capture()
     for step, given in enumerate(gradients(), 1):
@@ -157,16 +152,8 @@ def _drilled(subject: Subject, drill: Drill) -> Arrays:
 
 
 def _task(optimizer: Optimizer) -> Task:
-    return Task(
-        name=f"drill-{sha256(repr(optimizer).encode()).hexdigest()[:12]}",
-        model=_model(),
-        data=NamedData(name="none"),
-        loss=CrossEntropy(),
-        optimizer=optimizer,
-        batch_size=len(HEATS),
-        timed_batch_size=len(HEATS),
-        epochs=1,
-    )
+    name = f"drill-{sha256(repr(optimizer).encode()).hexdigest()[:12]}"
+    return bare(replace(_model(), name=name), optimizer, len(HEATS))
 
 
 def _model() -> ModelSpec:

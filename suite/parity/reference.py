@@ -18,11 +18,10 @@ from suite.parity.compare import Errors, errors, worst
 from suite.parity.confusions.layers import Given
 from suite.parity.findings import Arrays, Findings, examine, read
 from suite.plan import Lane
-from suite.subject import Program, Subject
+from suite.subject import Program, Subject, bare
 from suite.work import FAILURES
-from tasks.base import Task
-from tasks.codec import NamedData, encode
-from tasks.spec import SGD, CrossEntropy, Input, ModelSpec
+from tasks.codec import encode
+from tasks.spec import SGD, Input, ModelSpec
 
 ROUNDINGS = 8
 PARTS = ("activations", "loss", "gradients", "buffers")  # of a capture
@@ -90,16 +89,7 @@ class Reference:
             input=Input(shape=given.inputs.shape[1:]),
             layers=(("layer", given.layer),),
         )
-        task = Task(
-            name=model.name,
-            model=model,
-            data=NamedData(name="none"),
-            loss=CrossEntropy(),
-            optimizer=SGD(learning_rate=1.0),
-            batch_size=1,
-            timed_batch_size=1,
-            epochs=1,
-        )
+        task = bare(model, SGD(learning_rate=1.0), 1)
         subject = Subject(self.crew, self.lane, self.files)
         with self.guard, self._worker():
             start = {f"layer.{name}": array for name, array in given.parameters.items()}

@@ -1,7 +1,7 @@
 """What a layer is given when it is looked at alone: samples that make silent faults visible.
 
 Random values hide much: an epsilon that is ten times too great changes a variance of 1/3 in the
-fifth digit, ties never happen, and without padding a mask is never read.
+fourth digit, ties never happen, and without padding a mask is never read.
 """
 
 from __future__ import annotations

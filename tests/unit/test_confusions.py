@@ -12,11 +12,10 @@ from suite.parity import alone, drills, situations
 from suite.parity.confusions import layers, losses
 from suite.parity.confusions import optimizers as confused
 from suite.parity.situations import Situation
+from suite.subject import bare
 from tasks import spec
-from tasks.base import Task
-from tasks.codec import NamedData
 from tasks.parameters import probe
-from tasks.spec import SGD, CrossEntropy, Input, Layer, ModelSpec, Place
+from tasks.spec import SGD, Input, Layer, ModelSpec, Place
 
 # Layers with the shape of a sample, and the vocabulary where it is of ids.
 LAYERS: list[tuple[Layer, tuple[int, ...], int | None]] = [
@@ -57,18 +56,8 @@ def model_of(layer: Layer, shape: tuple[int, ...]) -> ModelSpec:
 def output(given: layers.Given, situation: Situation) -> np.ndarray:
     """What the reference makes of it."""
     model = model_of(given.layer, given.inputs.shape[1:])
-    task = Task(
-        name="one",
-        model=model,
-        data=NamedData(name="none"),
-        loss=CrossEntropy(),
-        optimizer=SGD(learning_rate=1.0),
-        batch_size=1,
-        timed_batch_size=1,
-        epochs=1,
-    )
     parameters = {f"layer.{name}": array for name, array in given.parameters.items()}
-    program = Backend().build(task, parameters)
+    program = Backend().build(bare(model, SGD(learning_rate=1.0), 1), parameters)
     upstream = situation.upstream
     return program.layer_vjp("layer", given.inputs, upstream, given.valid).output
 
