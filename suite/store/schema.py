@@ -133,8 +133,23 @@ class Location(Model):
     guess: str | None = None
 
 
+class Trajectory(Model):
+    """How far training went from the float64 reference's: after each of ``steps`` steps, the
+    distance ‖θ - θ₆₄‖ / ‖θ₆₄ - θ₀‖ of the parameters, and the greatest in the null ensemble. From
+    ``horizon`` steps on, if it is known, rounding alone has grown to something else (chaos).
+    """
+
+    steps: list[int]
+    distances: list[float | None]  # None: not finite
+    null: list[float]
+    horizon: int | None = None
+
+
 class ParityResult(Model):
-    """One question asked of one backend; ``error`` is the worst found, in ``threshold``'s unit."""
+    """One question asked of one backend. ``error`` is the worst found, in ``threshold``'s unit: of
+    the function, relative to the values; of precision and training, in units of what correct
+    arithmetic of that precision makes of the same values.
+    """
 
     task: str
     backend: str
@@ -148,6 +163,9 @@ class ParityResult(Model):
     threshold: float | None = None
     location: Location | None = None
     errors: dict[str, float] = {}  # the worst of: activations, loss, gradients, update, ...
+    seed: int = 0  # of parameters and samples
+    digits: dict[str, float] = {}  # decimal digits kept, by activations/LAYER, gradients/PARAMETER
+    trajectory: Trajectory | None = None
 
 
 class ParityRecord(Record):
