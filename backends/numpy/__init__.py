@@ -1,4 +1,4 @@
-"""The float64 reference, which arbitrates between the frameworks and is never timed."""
+"""The reference, which arbitrates between the frameworks and is never timed."""
 
 from backends.numpy.backend import Backend
 

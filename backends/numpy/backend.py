@@ -1,4 +1,4 @@
-"""The reference's Backend: one device, one precision, one execution."""
+"""The reference's Backend: one device, one execution."""
 
 from __future__ import annotations
 
@@ -14,31 +14,32 @@ from backends.numpy.program import Program
 from tasks.base import Task
 from tasks.spec import CrossEntropy, Optimizer
 
-Floats = NDArray[np.float64]
+Floats = NDArray[Any]
 
 
 class Backend(Layers):
-    """NumPy in float64 on the CPU, step by step as the specs' docstrings say.
+    """NumPy on the CPU, step by step as the specs' docstrings say. In float64 it is the truth; in
+    float32 it shows how far correct arithmetic of that precision strays from it.
 
     An override of a lowering or of ``loss`` returns its derivative too; see ``layers``.
     """
 
     name = "numpy"
     framework = "numpy"
-    precisions = ("float64",)
     executions = ("eager",)
 
     def __init__(
         self, *, device: str = "cpu", precision: str = "float64", execution: str | None = None
     ) -> None:
         super().__init__(device=device, precision=precision, execution=execution)
+        self.dtype = np.dtype(precision)
         if device != "cpu":
             raise NotSupported(f"{self.name} has no {device} device, only cpu")
 
     def build(self, task: Task, parameters: Arrays) -> Program:
         """A program of the task at these parameters, which are copied."""
         self.check(task)
-        return Program(self, task, parameters)
+        return Program(self, task, parameters, self.dtype)
 
     @formulas(losses.loss)
     def loss(

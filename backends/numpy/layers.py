@@ -13,17 +13,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from math import erf, pi, sqrt
+from math import pi, sqrt
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+from scipy.special import erf
 
 from backends.base import Backend, Context, lowers
 from tasks import spec
 
-Floats = NDArray[np.float64]
+Floats = NDArray[Any]  # all in the program's precision
 Bools = NDArray[np.bool_]
 
 
@@ -156,7 +157,7 @@ class Layers(Backend):
             below = (1 + inner) / 2
             slope = (1 - inner**2) / 2 * sqrt(2 / pi) * (1 + 3 * 0.044715 * x**2)
         else:
-            below = (1 + _erf(x / sqrt(2))) / 2
+            below = (1 + erf(x / sqrt(2))) / 2
             slope = np.exp(-(x**2) / 2) / sqrt(2 * pi)
         return x * below, lambda dy: (dy * (below + x * slope), {})
 
@@ -197,7 +198,7 @@ class Layers(Backend):
         self, layer: spec.PositionalEncoding, parameters: Parameters, x: Floats, context: Context
     ) -> Lowered:
         """x is (batch, steps, features)."""
-        return x + layer.table(x.shape[1]), lambda dy: (dy, {})
+        return x + layer.table(x.shape[1]).astype(x.dtype), lambda dy: (dy, {})
 
     @lowers(spec.PositionalEmbedding)
     def positional_embedding(
@@ -238,7 +239,7 @@ class Layers(Backend):
         """x is (batch, steps, features)."""
         samples, steps, width = x.shape
         split = (samples, steps, layer.heads, width // layer.heads)
-        temperature = np.sqrt(width / layer.heads)
+        temperature = sqrt(width / layer.heads)
         projections = {
             name: _affine(spec.local(parameters, name), x) for name in ("query", "key", "value")
         }
@@ -293,7 +294,7 @@ class Layers(Backend):
         """x is (batch, steps, features)."""
         valid = _valid(context, x)
         from_here = np.cumsum(valid[:, ::-1], axis=1)[:, ::-1]  # how many valid steps are left
-        return _weighted_steps((valid & (from_here == 1)).astype(np.float64), x)
+        return _weighted_steps(valid & (from_here == 1), x)
 
     @lowers(spec.MeanSteps)
     def mean_steps(
@@ -330,7 +331,7 @@ def _windows(x: Floats, size: int, stride: int) -> Floats:
 
 def _windows_transposed(windows: Floats, shape: tuple[int, ...], stride: int) -> Floats:
     """Images to which every window added its values where it lay."""
-    x = np.zeros(shape)
+    x = np.zeros(shape, windows.dtype)
     height, width, size, _ = windows.shape[2:]
     for u, v in np.ndindex(size, size):
         rows = slice(u, u + height * stride, stride)
@@ -353,8 +354,9 @@ def _affine(parameters: Parameters, x: Floats) -> Lowered:
     return y, vjp
 
 
-def _weighted_steps(weights: Floats, x: Floats) -> Lowered:
+def _weighted_steps(weights: NDArray[Any], x: Floats) -> Lowered:
     """The sum over steps of weights (batch, steps) times x (batch, steps, features)."""
+    weights = weights.astype(x.dtype)
     return _einsum("nt,ntf->nf", weights, x), lambda dy: (weights[..., None] * dy[:, None], {})
 
 
@@ -389,8 +391,10 @@ def _lstm_level(parameters: Parameters, x: Floats, valid: Bools) -> Lowered:
     weight_ih, weight_hh = parameters["weight_ih"], parameters["weight_hh"]
     hidden = weight_hh.shape[1]
     given = x @ weight_ih.T + parameters["bias_ih"] + parameters["bias_hh"]
-    y, before = np.zeros((2, samples, steps, hidden))  # outputs, and the states that steps began at
-    h = c = np.zeros((samples, hidden))
+    y, before = np.zeros(
+        (2, samples, steps, hidden), x.dtype
+    )  # outputs, and the states that steps began at
+    h = c = np.zeros((samples, hidden), x.dtype)
     kept = []
     for t in range(steps):
         on = valid[:, t, None]
@@ -405,7 +409,7 @@ def _lstm_level(parameters: Parameters, x: Floats, valid: Bools) -> Lowered:
 
     def vjp(dy: Floats) -> tuple[Floats, Gradients]:
         dgates = np.zeros_like(given)
-        dh = dc = np.zeros((samples, hidden))
+        dh = dc = np.zeros((samples, hidden), x.dtype)
         for t in reversed(range(steps)):
             on, i, f, g, o, c, squashed = kept[t]
             # Of a step that is not valid nothing is made: the state's gradient passes it by.
@@ -437,8 +441,10 @@ def _gru_level(parameters: Parameters, x: Floats, valid: Bools) -> Lowered:
     weight_ih, weight_hh = parameters["weight_ih"], parameters["weight_hh"]
     hidden = weight_hh.shape[1]
     given = x @ weight_ih.T + parameters["bias_ih"]
-    y, before = np.zeros((2, samples, steps, hidden))  # outputs, and the states that steps began at
-    h = np.zeros((samples, hidden))
+    y, before = np.zeros(
+        (2, samples, steps, hidden), x.dtype
+    )  # outputs, and the states that steps began at
+    h = np.zeros((samples, hidden), x.dtype)
     kept = []
     for t in range(steps):
         on = valid[:, t, None]
@@ -452,8 +458,8 @@ def _gru_level(parameters: Parameters, x: Floats, valid: Bools) -> Lowered:
         y[:, t] = np.where(on, h, 0)
 
     def vjp(dy: Floats) -> tuple[Floats, Gradients]:
-        dgiven, dstate = np.zeros((2, *given.shape))
-        dh = np.zeros((samples, hidden))
+        dgiven, dstate = np.zeros((2, *given.shape), x.dtype)
+        dh = np.zeros((samples, hidden), x.dtype)
         for t in reversed(range(steps)):
             on, r, z, n, h, projected = kept[t]
             # Of a step that is not valid nothing is made: the state's gradient passes it by.
@@ -472,10 +478,6 @@ def _gru_level(parameters: Parameters, x: Floats, valid: Bools) -> Lowered:
         }
 
     return y, vjp
-
-
-def _erf(x: Floats) -> Floats:
-    return np.fromiter(map(erf, x.ravel().tolist()), np.float64, x.size).reshape(x.shape)
 
 
 def _sigmoid(x: Floats) -> Floats:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import singledispatch
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from backends.base import NotSupported
 from tasks.spec import SGD, AdamW, Optimizer
 
-Floats = NDArray[np.float64]
+Floats = NDArray[Any]
 Tree = Mapping[str, Floats]
 Moments = Mapping[str, Tree]
 Updated = tuple[dict[str, Floats], dict[str, dict[str, Floats]]]

@@ -18,19 +18,19 @@ from backends.numpy.arrays import (
 )
 from backends.numpy.layers import Gradients, Lowered, Vjp
 from tasks.base import Batch, Task
-from tasks.parameters import initial_buffers, uniform
+from tasks.parameters import initial_buffers
 from tasks.spec import Layer, local, walk
 
-Floats = NDArray[np.float64]
-
-FLOAT32_SPACING = 2.0**-23  # relative, of neighbouring numbers
+Floats = NDArray[Any]
 
 
 class Program:
     """A task built by the reference (see ``backends.base.Program``)."""
 
-    def __init__(self, backend: Backend, task: Task, parameters: Arrays) -> None:
-        self._backend, self._task = backend, task
+    def __init__(
+        self, backend: Backend, task: Task, parameters: Arrays, dtype: np.dtype[Any]
+    ) -> None:
+        self._backend, self._task, self._dtype = backend, task, dtype
         self._layers = {place.path: place.layer for place in task.model.places()}
         self._owners = {
             f"{path}.{name}": (layer, name)
@@ -40,8 +40,8 @@ class Program:
         self.load_state(State(parameters=parameters))
 
     def put(self, batch: Batch) -> Batch:
-        """The batch with its reals in float64."""
-        inputs = activation_to_native(batch.inputs)
+        """The batch with its reals in the program's precision."""
+        inputs = self._real(activation_to_native(batch.inputs))
         return Batch(inputs=inputs, targets=batch.targets, valid=batch.valid)
 
     def predict(self, batch: Batch) -> Floats:
@@ -61,25 +61,23 @@ class Program:
         """Nothing is compiled."""
 
     def numpy(self, array: Any) -> Floats:
-        """The same values."""
-        return np.asarray(array, dtype=np.float64)
+        """The same values in float64."""
+        return np.array(array, dtype=np.float64)
 
-    def capture(self, batch: Batch, rounding: int | None = None) -> Capture:
-        """Inner values of a training step; ``scales`` are the reference's alone. With the seed
-        ``rounding`` every layer's output is off by up to a float32's rounding, at random.
-        """
+    def capture(self, batch: Batch) -> Capture:
+        """Inner values of a training step; ``scales`` are the reference's alone."""
         activations: dict[str, Floats] = {}
 
         def observe(path: str, node: _Node) -> None:
-            activations[path] = activation_to_canonical(node.value)
+            activations[path] = self._activation(node.value)
 
-        loss, gradients, input_gradients, buffers = self._differentiate(batch, observe, rounding)
+        loss, gradients, input_gradients, buffers = self._differentiate(batch, observe)
         return Capture(
             activations=activations,
             loss=float(loss),
             gradients=self._canonical({path: g.value for path, g in gradients.items()}),
-            input_gradients=input_gradients,
-            buffers=buffers,
+            input_gradients={path: self._activation(g) for path, g in input_gradients.items()},
+            buffers={path: self.numpy(buffer) for path, buffer in buffers.items()},
             scales={path: g.scale for path, g in gradients.items()},
         )
 
@@ -93,13 +91,14 @@ class Program:
         """Run the layer at ``path`` alone; its gradients have local names."""
         layer = self._layers[path]
         context = Context(path=path, training=True, valid=valid, buffers=self._buffers)
-        output, vjp = self._lower(path, layer, activation_to_native(inputs), context)
-        dx, gradients = vjp(activation_to_native(upstream))
+        given, up = (self._real(activation_to_native(array)) for array in (inputs, upstream))
+        output, vjp = self._lower(path, layer, given, context)
+        dx, gradients = vjp(up)
         return LayerVjp(
-            output=activation_to_canonical(output),
-            input_gradients=None if dx is None else activation_to_canonical(dx),
+            output=self._activation(output),
+            input_gradients=None if dx is None else self._activation(dx),
             gradients={
-                name: to_canonical(layer, name, gradient.value)
+                name: to_canonical(layer, name, self.numpy(gradient.value))
                 for name, gradient in gradients.items()
             },
         )
@@ -113,27 +112,31 @@ class Program:
     def state(self) -> State:
         """A copy of everything that training changes."""
         moments = {
-            path: {name: to_canonical(*self._owners[path], array) for name, array in named.items()}
+            path: {
+                name: to_canonical(*self._owners[path], self.numpy(array))
+                for name, array in named.items()
+            }
             for path, named in self._moments.items()
         }
-        parameters = self._canonical(self._parameters)
         return State(
-            parameters=parameters, buffers=dict(self._buffers), moments=moments, step=self._step
+            parameters=self._canonical(self._parameters),
+            buffers={path: self.numpy(buffer) for path, buffer in self._buffers.items()},
+            moments=moments,
+            step=self._step,
         )
 
     def load_state(self, state: State) -> None:
         """Continue from a copy of this state; moments that it lacks are 0."""
         self._parameters = self._native(state.parameters)
-        self._buffers = initial_buffers(self._task.model) | {
-            path: np.array(value, np.float64) for path, value in state.buffers.items()
-        }
+        buffers = initial_buffers(self._task.model) | dict(state.buffers)
+        self._buffers = {path: np.array(value, self._dtype) for path, value in buffers.items()}
         self._moments = {
             path: {name: np.zeros_like(array) for name in self._task.optimizer.moments()}
             for path, array in self._parameters.items()
         }
         for path, moments in state.moments.items():
             for name, array in moments.items():
-                self._moments[path][name] = to_native(*self._owners[path], array)
+                self._moments[path][name] = self._parameter(path, array)
         self._step = state.step
 
     def memory(self) -> Memory:
@@ -159,15 +162,12 @@ class Program:
         batch: Batch,
         training: bool,
         observe: Callable[[str, _Node], None] = lambda path, node: None,
-        rounding: int | None = None,
     ) -> tuple[_Node, dict[str, Floats]]:
         """The logits and the new buffers."""
         context = Context(path="", training=training, valid=batch.valid, buffers=self._buffers)
 
         def apply(path: str, layer: Layer, x: _Node) -> _Node:
             value, vjp = self._lower(path, layer, x.value, context)
-            if rounding is not None:
-                value = value * (1 + FLOAT32_SPACING * uniform(rounding, path, value.shape))
             return _Node(value=value, tape=x.tape, parents=(x,), vjp=vjp, path=path)
 
         start = _Node(value=batch.inputs, tape=[])
@@ -178,12 +178,11 @@ class Program:
         self,
         batch: Batch,
         observe: Callable[[str, _Node], None] = lambda path, node: None,
-        rounding: int | None = None,
     ) -> tuple[Floats, Gradients, dict[str, Floats], dict[str, Floats]]:
         """The loss, and by path the gradients of parameters and of plain layers' inputs, and the
         new buffers.
         """
-        logits, buffers = self._forward(batch, True, observe, rounding)
+        logits, buffers = self._forward(batch, True, observe)
         loss, dlogits = self._backend.loss(
             self._task.loss, logits.value, batch.targets, batch.valid
         )
@@ -196,10 +195,24 @@ class Program:
         )
 
     def _native(self, arrays: Arrays) -> dict[str, Floats]:
-        return {path: to_native(*self._owners[path], array) for path, array in arrays.items()}
+        return {path: self._parameter(path, array) for path, array in arrays.items()}
 
     def _canonical(self, arrays: Arrays) -> dict[str, Floats]:
-        return {path: to_canonical(*self._owners[path], array) for path, array in arrays.items()}
+        return {
+            path: to_canonical(*self._owners[path], self.numpy(array))
+            for path, array in arrays.items()
+        }
+
+    def _parameter(self, path: str, array: NDArray[Any]) -> Floats:
+        """A copy, as the lowerings take it."""
+        return np.array(to_native(*self._owners[path], array), self._dtype)
+
+    def _real(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Reals in the program's precision; token ids as they are."""
+        return array if np.issubdtype(array.dtype, np.integer) else array.astype(self._dtype)
+
+    def _activation(self, value: Floats) -> Floats:
+        return activation_to_canonical(self.numpy(value))
 
 
 def _unchanged(dy: Floats) -> tuple[Floats, Gradients]:
@@ -236,7 +249,7 @@ def _backward(end: _Node, dy: Floats) -> tuple[Gradients, dict[str, Floats]]:
         if dx is None:
             continue
         if node.path:
-            input_gradients[node.path] = activation_to_canonical(dx)
+            input_gradients[node.path] = dx
         for parent in node.parents:
             upstream[parent] = upstream[parent] + dx if parent in upstream else dx
     return gradients, input_gradients
