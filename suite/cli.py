@@ -158,10 +158,11 @@ def parity(
     device: Device = "cpu",
     python: Pythons = None,
     seed: Annotated[int, typer.Option(help="Of parameters and samples.")] = 0,
+    seeds: Annotated[int, typer.Option(min=1, help="How many, from that one on.")] = 1,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Is it the same function in every backend and execution?"""
+    """Is it the same function, precision and training in every backend and execution?"""
     choice = Choice(
         tasks=_split(task),
         backends=_split(backend),
@@ -172,17 +173,17 @@ def parity(
     )
     known = catalogue.tasks()
     check(choice, known)
-    precisions = choose("precision", choice.precisions or ("*",), gate.QUESTIONS)
+    precisions = choose("precision", choice.precisions or ("*",), gate.PRECISIONS)
     found = arms(_pythons(python))
     asked = [lane for p in precisions for lane in lanes(choice, found, p, every=True)]
-    results = _ask(pick_tasks(choice.tasks, ("*",), known), asked, found, seed, quiet)
+    tasks = pick_tasks(choice.tasks, ("*",), known)
+    results = _ask(tasks, asked, found, range(seed, seed + seeds), quiet)
     if as_json:
         data = [result.model_dump(mode="json") for result in results]
         print(json.dumps({"schema": PARITY_SCHEMA, "results": data}))
     else:
         show_parity(results, _console())
-    wrong = any(result.verdict in ("different", "failed") for result in results)
-    raise typer.Exit(FAILED if wrong else 0)
+    raise typer.Exit(FAILED if any(result.wrong for result in results) else 0)
 
 
 @app.command()
@@ -308,7 +309,11 @@ def _measure(
 
 
 def _ask(
-    tasks: Sequence[Task], asked: Sequence[Lane], found: Sequence[Arm], seed: int, quiet: bool
+    tasks: Sequence[Task],
+    asked: Sequence[Lane],
+    found: Sequence[Arm],
+    seeds: Sequence[int],
+    quiet: bool,
 ) -> list[ParityResult]:
     """Parity's answers; the logs are kept only if a worker failed."""
     roster = Roster()
@@ -319,7 +324,7 @@ def _ask(
             Crew(roster, store.path / "logs", "reference") as oracle,
         ):
             reference = Reference(runner.reference_lane(found), oracle, files)
-            materials = [Material(task, seed, files) for task in tasks]
+            materials = [Material(task, seed, files) for task in tasks for seed in seeds]
             tracks = gate.tracks(asked, materials, reference, files, thorough=True)
             stage = Stage(name="parity", at_once=2, share=2, tracks=tracks)
             runner.perform([stage], store, roster, progress)
@@ -327,7 +332,12 @@ def _ask(
         results = [record.result for record in records if isinstance(record, ParityRecord)]
         if any(result.verdict == "failed" for result in results):
             _keep(store.path / "logs")
-    return sorted(results, key=lambda r: (r.task, r.backend, r.execution, r.precision))
+    return sorted(results, key=_place)
+
+
+def _place(result: ParityResult) -> tuple[str, ...]:
+    """Where it stands in the table; function, precision, training follow by the alphabet."""
+    return (result.task, result.backend, result.execution, result.question, f"{result.seed:9}")
 
 
 def _conform(asked: Sequence[Lane], reference: Lane, quiet: bool) -> list[Result]:

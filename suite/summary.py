@@ -174,9 +174,10 @@ class _View:
         twin: Estimate | None,
     ) -> tuple[str | None, str | None]:
         for cell in (base, new):
-            parity = self._parity(cell)
-            if parity not in ("same", "precision_loss"):
-                return None, f"no verdict: parity of {cell.backend} is {parity or 'not known'}"
+            answers = self._answers(cell)
+            if not answers or not all(answer.passed for answer in answers):
+                parity = self._parity(cell) or "not known"
+                return None, f"no verdict: parity of {cell.backend} is {parity}"
         if launches == 1:
             return "INCONCLUSIVE", "one launch does not tell how another would be"
         judged = verdict(ratio, delta, twin)
@@ -226,14 +227,17 @@ class _View:
 
     def _parity(self, cell: Cell) -> ParityVerdict | None:
         """The worst answer to the questions about the cell's program."""
+        answers = {answer.verdict for answer in self._answers(cell)}
+        return next((v for v in WORST_FIRST if v in answers), None)
+
+    def _answers(self, cell: Cell) -> list[ParityResult]:
         wanted = (cell.task, *doubled_by(cell))
-        answers = {
-            r.verdict
+        return [
+            r
             for r in self.parity
             if (r.task, r.backend, r.execution) == wanted
             and r.precision in ("float64", cell.precision)
-        }
-        return next((v for v in WORST_FIRST if v in answers), None)
+        ]
 
 
 def doubled_by(cell: Cell) -> tuple[str, str]:
@@ -244,7 +248,7 @@ def doubled_by(cell: Cell) -> tuple[str, str]:
 def exit_code(summary: Summary) -> int:
     """1 if a cell failed or parity differs, else 0."""
     failed = any(cell.status == "failed" for cell in summary.cells)
-    apart = any(result.verdict in ("different", "failed") for result in summary.parity)
+    apart = any(result.wrong for result in summary.parity)
     return 1 if failed or apart else 0
 
 

@@ -61,8 +61,10 @@ class Program:
         """Nothing is compiled."""
 
     def numpy(self, array: Any) -> Floats:
-        """The same values in float64."""
-        return np.array(array, dtype=np.float64)
+        """A copy in float64, in C's order: PyTorch's fused optimizers take a gradient in Fortran's
+        for its transpose.
+        """
+        return np.array(array, dtype=np.float64, order="C")
 
     def capture(self, batch: Batch) -> Capture:
         """Inner values of a training step; ``scales`` are the reference's alone."""

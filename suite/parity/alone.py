@@ -19,15 +19,13 @@ from suite.material import Material
 from suite.parity.compare import relative
 from suite.parity.findings import Arrays, read
 from suite.parity.situations import ORDINARY, Situation, distinct, situations
+from suite.parity.thresholds import ALONE
 from suite.plan import Lane
 from suite.store.schema import Location
 from tasks.spec import ModelSpec, Place
 
 LEAST_NORM = 1e-3  # below it errors are absolute: what should be 0 has no relative error
 
-# Measured: a one-pass variance leaves 2e-10 of a nearly constant sample; of the known confusions
-# the smallest, GELU's tanh, changes a sample by 2e-4, all others by 8e-2 and more.
-LIMIT = 1e-7
 
 Answers = dict[tuple[str, str], Arrays]  # by path and situation
 
@@ -82,7 +80,7 @@ def answers(crew: Crew, lane: Lane, material: Material, files: Path) -> Answers:
 
 
 def faults(model: ModelSpec, found: Answers, wanted: Answers) -> list[Fault]:
-    """The layers whose answers are off by more than LIMIT, in the order of computing: each in its
+    """The layers whose answers are off by more than ALONE, in the order of computing: each in its
     first situation.
     """
     seen: dict[str, Fault] = {}
@@ -113,10 +111,10 @@ def _fault(
         each, kinds = errors(found, wanted, None), ORDINARY[:1]
     else:
         each, kinds = errors(found, wanted, situation.axis), situation.kinds
-    if max(each) <= LIMIT:
+    if max(each) <= ALONE:
         return None
     by_kind = list(zip(kinds, each, strict=False))
-    off = dict.fromkeys(kind for kind, error in by_kind if error > LIMIT)
+    off = dict.fromkeys(kind for kind, error in by_kind if error > ALONE)
     return Fault(
         place=place,
         situation=situation,

@@ -10,17 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.base import NotSupported
 from suite.material import Material
 from suite.parity import alone, drills
 from suite.parity.alone import Fault
 from suite.parity.confusions import layers, losses, optimizers, statistics
 from suite.parity.drills import Mistake
 from suite.parity.findings import Findings, read
-from suite.parity.reference import Reference
+from suite.parity.reference import Reference, ReferenceFailed
 from suite.parity.situations import ORDINARY
 from suite.store.schema import Location
-from suite.worker.host import WorkerError
 from tasks.spec import BatchNorm, Layer, local
 
 CLOSE = 1e-7  # a confusion that makes what the backend made
@@ -59,7 +57,7 @@ class Diagnosis:
 
 
 def diagnose(evidence: Evidence, reference: Reference) -> Diagnosis | None:
-    """What is wrong; None if nothing is. Raises what Worker.call raises if the reference fails."""
+    """What is wrong; None if nothing is. Raises ReferenceFailed."""
     model = evidence.material.task.model
     faults = alone.faults(model, evidence.layers, reference.alone(evidence.material))
     wanted = reference.drilled(drills.DRILLS)
@@ -142,7 +140,7 @@ def _of_layer(
     for confusion in layers.confusions(given):
         try:
             misled = reference.supposing(confusion.given, situation.upstream)
-        except (WorkerError, NotSupported):  # it cannot be computed, so that nobody did
+        except ReferenceFailed:  # it cannot be computed, so that nobody did
             continue
         if max(alone.errors(made.get("output"), misled["output"], situation.axis)) <= CLOSE:
             location = _with(location, confusion.field, confusion.words)

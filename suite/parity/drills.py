@@ -21,6 +21,7 @@ from backends.base import NotSupported
 from suite.crew import Crew
 from suite.parity.compare import relative
 from suite.parity.findings import Arrays
+from suite.parity.thresholds import DRILLS as LIMIT
 from suite.plan import Lane
 from suite.subject import Subject, bare, rounded
 from tasks import spec
@@ -59,7 +60,6 @@ DRILLS: dict[str, Drill] = {
     "AdamW": Drill(optimizer=_ADAMW),
 }
 
-LIMIT = 1e-9
 LEAST_NORM = 1e-9  # of an update: with a gradient of 0 some are
 
 Answers = dict[str, Arrays]  # by drill; arrays by capture's keys, and as "step N/PATH"

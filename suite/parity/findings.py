@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +21,17 @@ Arrays = dict[str, NDArray[Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
-    """Inner values for the probe batch, one update, and the parameters and buffers after STEPS
-    steps of the task's own recipe. ``capture`` maps part/path to arrays; ``file`` is where it lies.
+    """Inner values for the probe batch; where the function is asked for, also one update, and the
+    parameters and buffers after STEPS steps of the task's own recipe. ``capture`` maps part/path to
+    arrays; ``file`` is where it lies.
     """
 
     loss: float
     capture: Arrays
-    update: Arrays
-    trained: Arrays
     scales: dict[str, float]
     file: str
+    update: Arrays = field(default_factory=dict)
+    trained: Arrays = field(default_factory=dict)
 
 
 def examine(
@@ -38,24 +40,53 @@ def examine(
     """Have one backend do everything that parity looks at. The update is made of the gradients in
     the file ``gradients``, or of its own. Raises what Worker.call raises.
     """
-    files.mkdir(parents=True, exist_ok=True)
-    start = f"{files}/{material.task.name}-{lane.arm.name}-{lane.execution}-{lane.precision}"
-    name, file = material.task.name, f"{start}-capture.npz"
-    crew.build(lane, material, material.probe)
-    worker = crew.member(lane).worker
-    answer = worker.call("capture", task=name, split="probe", path=file)
-    worker.call("update", task=name, gradients=gradients or file, path=f"{start}-update.npz")
-    worker.call("reset", task=name, parameters=material.initial)
-    worker.call("train", task=name, first=0, last=STEPS)
-    worker.call("parameters", task=name, path=f"{start}-trained.npz")
+    found = look_inside(crew, lane, material, files)
+    name, worker = material.task.name, crew.member(lane).worker
+    path = beginning(lane, material, files) + "-update.npz"
+    worker.call("update", task=name, gradients=gradients or found.file, path=path)
+    update = read(path)
+    (trained,) = train(crew, lane, material, material.initial, files, [STEPS])
     return Findings(
-        loss=answer["loss"],
-        capture=read(file),
-        update=read(f"{start}-update.npz"),
-        trained=read(f"{start}-trained.npz"),
-        scales=answer["scales"],
-        file=file,
+        loss=found.loss,
+        capture=found.capture,
+        scales=found.scales,
+        file=found.file,
+        update=update,
+        trained=trained,
     )
+
+
+def look_inside(
+    crew: Crew, lane: Lane, material: Material, files: Path, parameters: str | None = None
+) -> Findings:
+    """Inner values for the probe batch, at the probe's parameters or those of another file."""
+    files.mkdir(parents=True, exist_ok=True)
+    file = beginning(lane, material, files) + "-capture.npz"
+    crew.build(lane, material, parameters or material.probe)
+    worker = crew.member(lane).worker
+    answer = worker.call("capture", task=material.task.name, split="probe", path=file)
+    return Findings(loss=answer["loss"], capture=read(file), scales=answer["scales"], file=file)
+
+
+def train(
+    crew: Crew, lane: Lane, material: Material, start: str, files: Path, steps: Sequence[int]
+) -> list[Arrays]:
+    """The parameters and buffers after each of so many steps from those of the file ``start``."""
+    files.mkdir(parents=True, exist_ok=True)
+    path = beginning(lane, material, files) + "-trained.npz"
+    crew.build(lane, material, start)
+    worker, found = crew.member(lane).worker, []
+    for first, last in zip([0, *steps], steps, strict=False):
+        worker.call("train", task=material.task.name, first=first, last=last)
+        worker.call("parameters", task=material.task.name, path=path)
+        found.append(read(path))
+    return found
+
+
+def beginning(lane: Lane, material: Material, files: Path) -> str:
+    """How the names of a lane's files for a task and seed begin."""
+    name = f"{material.task.name}-{material.seed}"
+    return f"{files}/{name}-{lane.arm.name}-{lane.execution}-{lane.precision}"
 
 
 def read(file: str) -> Arrays:

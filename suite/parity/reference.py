@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,64 +15,74 @@ from numpy.typing import NDArray
 from suite.crew import Crew
 from suite.material import Material
 from suite.parity import alone, drills
-from suite.parity.compare import Errors, errors, worst
+from suite.parity.compare import errors
 from suite.parity.confusions.layers import Given
-from suite.parity.findings import Arrays, Findings, examine, read
+from suite.parity.ensemble import MEMBERS, Null, moved
+from suite.parity.findings import Arrays, Findings, examine, look_inside, read, train
+from suite.parity.kinks import without_flips
+from suite.parity.trajectory import MEMBERS as TRAININGS
+from suite.parity.trajectory import NullCourse, checkpoints, moving, null_course
 from suite.plan import Lane
 from suite.subject import Program, Subject, bare
 from suite.work import FAILURES
 from tasks.codec import encode
 from tasks.spec import SGD, Input, ModelSpec
 
-ROUNDINGS = 8
-PARTS = ("activations", "loss", "gradients", "buffers")  # of a capture
+PARTS = ("activations", "predictions", "loss", "gradients", "buffers")  # of a capture
+
+Key = tuple[str, int]  # task and seed
+T = TypeVar("T")
+
+
+class ReferenceFailed(Exception):
+    """The reference has no answer; no fault of the backend."""
 
 
 class Reference:
-    """The truth about each task; the first to ask has it found, others wait. All raise what
-    Worker.call raises.
+    """The truth about each task and seed; the first to ask has it found, others wait. All raise
+    ReferenceFailed.
     """
 
     def __init__(self, lane: Lane, crew: Crew, files: Path) -> None:
         self.lane, self.crew, self.files = lane, crew, files
-        self.known: dict[str, Findings] = {}
-        self.spreads: dict[str, Errors] = {}
-        self.layers: dict[str, alone.Answers] = {}
+        self.coarse = replace(lane, precision="float32")
+        self.known: dict[Key, Findings] = {}
+        self.nulls: dict[Key, Null] = {}
+        self.trainings: dict[Key, list[Arrays]] = {}
+        self.courses: dict[Key, NullCourse] = {}
+        self.layers: dict[Key, alone.Answers] = {}
         self.drills: dict[drills.Drill, Arrays] = {}
-        self.guard = threading.Lock()
+        self.guard = threading.RLock()
 
     def findings(self, material: Material) -> Findings:
         """What the reference finds."""
-        with self.guard:
-            name = material.task.name
-            if name not in self.known:
-                with self._worker():
-                    self.known[name] = examine(self.crew, self.lane, material, self.files, None)
-            return self.known[name]
+        return self._once(
+            self.known,
+            material,
+            lambda: examine(self.crew, self.lane, material, self.files, None),
+        )
 
-    def rounding(self, material: Material) -> Errors:
-        """How far float32's rounding takes each part from what was found: the worst error in
-        ROUNDINGS captures with every layer's output off by up to a rounding, at random (Monte Carlo
-        arithmetic, doi 10.1109/5992.814657). A ReLU that flips within rounding shows in it, and a
-        sum that cancels before a normalisation.
-        """
-        found = self.findings(material)
-        with self.guard:
-            name = material.task.name
-            if name not in self.spreads:
-                with self._worker():
-                    self.spreads[name] = self._spread(material, found)
-            return self.spreads[name]
+    def null(self, material: Material) -> Null:
+        """How far float32 strays from it; gradients that a flip at a kink reaches do not count."""
+        return self._once(self.nulls, material, lambda: self._null(material))
+
+    def training(self, material: Material) -> list[Arrays]:
+        """The parameters at the checkpoints of the task's training."""
+        return self._once(
+            self.trainings, material, lambda: self._train(self.lane, material, material.initial)
+        )
+
+    def course(self, material: Material) -> NullCourse:
+        """How far trainings in float32 stray from it."""
+        return self._once(self.courses, material, lambda: self._course(material))
 
     def alone(self, material: Material) -> alone.Answers:
         """What it makes of the layers alone."""
-        with self.guard:
-            name = material.task.name
-            if name not in self.layers:
-                with self._worker():
-                    found = alone.answers(self.crew, self.lane, material, self.files)
-                    self.layers[name] = found
-            return self.layers[name]
+        return self._once(
+            self.layers,
+            material,
+            lambda: alone.answers(self.crew, self.lane, material, self.files),
+        )
 
     def drilled(self, asked: Mapping[str, drills.Drill]) -> drills.Answers:
         """What it makes of these drills."""
@@ -98,24 +109,45 @@ class Reference:
             program = Program(subject, task.name, parameters)
             return program.layer("layer", given.inputs, upstream, given.valid)
 
-    def _spread(self, material: Material, found: Findings) -> Errors:
-        name, file = material.task.name, f"{self.files}/{material.task.name}-rounding.npz"
-        self.crew.build(self.lane, material, material.probe)
-        worker = self.crew.member(self.lane).worker
-        spread: Errors = {}
-        for seed in range(ROUNDINGS):
-            answer = worker.call("capture", task=name, split="probe", path=file, rounding=seed)
-            off = replace(found, loss=answer["loss"], capture=read(file))
-            for part, error in worst(errors(off, found, PARTS)).items():
-                spread[part] = max(spread.get(part, 0.0), error)
-        Path(file).unlink()
-        return spread
+    def _null(self, material: Material) -> Null:
+        wanted, null, model = self.findings(material), Null(), material.task.model
+        for member in range(MEMBERS):
+            parameters = moved(material.probe, member)
+            found = look_inside(self.crew, self.coarse, material, self.files, parameters)
+            null.add(without_flips(errors(found, wanted, PARTS), model, found, wanted)[0])
+        return null
+
+    def _train(self, lane: Lane, material: Material, start: str) -> list[Arrays]:
+        steps = checkpoints(material.task)
+        return train(self.crew, lane, material, start, self.files, steps)
+
+    def _course(self, material: Material) -> NullCourse:
+        members = [
+            self._train(self.coarse, material, moved(material.initial, member))
+            for member in range(TRAININGS)
+        ]
+        return null_course(
+            members,
+            self.training(material),
+            read(material.initial),
+            moving(material.task, self.findings(material)),
+            checkpoints(material.task),
+        )
+
+    def _once(self, known: dict[Key, T], material: Material, find: Callable[[], T]) -> T:
+        with self.guard:
+            key = (material.task.name, material.seed)
+            if key not in known:
+                with self._worker():
+                    known[key] = find()
+            return known[key]
 
     @contextmanager
     def _worker(self) -> Iterator[None]:
         """After a failure the next task gets a fresh one."""
         try:
             yield
-        except FAILURES:
+        except FAILURES as error:
             self.crew.lose(self.lane)
-            raise
+            self.crew.lose(self.coarse)
+            raise ReferenceFailed(str(error)) from error

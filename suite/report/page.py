@@ -24,7 +24,6 @@ from suite.store.schema import ComparisonSummary, ParityResult, Summary
 
 HERE = Path(__file__).parent
 NARROWEST_SPAN, WIDEST_SPAN = math.log(1.25), math.log(8)  # of the axis that ratios stand on
-PARITY_GOOD = ("same", "precision_loss")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,11 +141,11 @@ def _parity(asked: list[ParityResult]) -> tuple[str, str, str]:
     results = [r for r in asked if r.verdict not in ("not_supported", "not_available")]
     if not results:
         return ("caution", "Parity was not checked", "So no speed is ranked.")
-    good = sum(result.verdict in PARITY_GOOD for result in results)
+    good = sum(result.passed for result in results)
     wrong = dict.fromkeys(
         f"{result.task} in {result.backend} ({words.spaced(result.verdict)})"
         for result in results
-        if result.verdict not in PARITY_GOOD
+        if not result.passed
     )
     title = f"Parity: {good} of {len(results)} checks passed"
     if not wrong:

@@ -16,7 +16,9 @@ COLOURS = {"same": "green", "different": "bold red", "failed": "bold red"}
 def show_parity(results: Sequence[ParityResult], console: Console) -> None:
     """A row per task, backend, execution and question."""
     table = Table()
-    for heading in ("task", "backend", "precision", "verdict", "worst error"):
+    several = len({r.seed for r in results}) > 1
+    headings = ["task", "backend", "question", "verdict", "worst error"]
+    for heading in [*headings, "seed"] if several else headings:
         table.add_column(heading, no_wrap=True)
     if any(r.reason for r in results):
         table.add_column("where, why")
@@ -25,9 +27,19 @@ def show_parity(results: Sequence[ParityResult], console: Console) -> None:
         table.add_row(
             escape(r.task),
             escape(f"{r.backend} {r.execution}"),
-            r.precision,
+            r.question if r.question == "function" else f"{r.question} {r.precision}",
             f"[{colour}]{r.verdict}[/]",
-            "n/a" if r.error is None else f"{r.error:.1e} of {r.threshold:.0e}",
+            _error(r),
+            *([str(r.seed)] if several else []),
             *([escape(r.reason or "")] if any(r.reason for r in results) else []),
         )
     console.print(table)
+
+
+def _error(result: ParityResult) -> str:
+    """Relative in float64; else in units of what correct arithmetic of that precision makes."""
+    if result.error is None or result.threshold is None:
+        return "n/a"
+    if result.question == "function":
+        return f"{result.error:.1e} of {result.threshold:.1e}"
+    return f"{result.error:.1f}× of {result.threshold:.0f}×"

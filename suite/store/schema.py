@@ -18,6 +18,7 @@ TWIN = "@aa"  # ends the name of an A/A arm
 Status = Literal["ok", "failed", "not_supported", "not_available", "not_stationary"]
 Phase = Literal["train", "infer"]
 Verdict = Literal["EQUIVALENT", "FASTER", "SLOWER", "INCONCLUSIVE"]
+Question = Literal["function", "precision", "training"]
 ParityVerdict = Literal[
     "same", "different", "precision_loss", "not_supported", "not_available", "failed"
 ]
@@ -156,7 +157,7 @@ class ParityResult(Model):
     execution: str
     device: str
     precision: str
-    question: Literal["function", "precision", "training"]
+    question: Question
     verdict: ParityVerdict
     reason: str | None = None
     error: float | None = None
@@ -166,6 +167,17 @@ class ParityResult(Model):
     seed: int = 0  # of parameters and samples
     digits: dict[str, float] = {}  # decimal digits kept, by activations/LAYER, gradients/PARAMETER
     trajectory: Trajectory | None = None
+
+    @property
+    def passed(self) -> bool:
+        """The same, or less precise only in float64, which is never timed."""
+        loss_is_harmless = self.verdict == "precision_loss" and self.precision == "float64"
+        return self.verdict == "same" or loss_is_harmless
+
+    @property
+    def wrong(self) -> bool:
+        """Asked, and not passed."""
+        return not self.passed and self.verdict not in ("not_supported", "not_available")
 
 
 class ParityRecord(Record):

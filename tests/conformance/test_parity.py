@@ -7,7 +7,7 @@ import json
 import pytest
 
 from suite import catalogue
-from suite.parity.gate import QUESTIONS
+from suite.parity.gate import PRECISIONS
 
 TINY = [name for name in catalogue.tasks() if name.endswith("-tiny")]
 
@@ -23,7 +23,7 @@ def answers(tribench):
     }
 
 
-@pytest.mark.parametrize("precision", QUESTIONS)
+@pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize(
     ("backend", "execution"),
     [

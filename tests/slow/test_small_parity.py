@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from suite.parity.gate import QUESTIONS
+from suite.parity.gate import PRECISIONS
 
 SMALL = ("cnn-small", "rnn-small", "gru-small", "transformer-small")
 PROGRAMS = [
@@ -30,7 +30,7 @@ def answers(tribench):
     }
 
 
-@pytest.mark.parametrize("precision", QUESTIONS)
+@pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize(("backend", "execution"), PROGRAMS)
 @pytest.mark.parametrize("optimizer", ["own", "swapped"])
 @pytest.mark.parametrize("task", SMALL)

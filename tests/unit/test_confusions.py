@@ -12,6 +12,7 @@ from suite.parity import alone, drills, situations
 from suite.parity.confusions import layers, losses
 from suite.parity.confusions import optimizers as confused
 from suite.parity.situations import Situation
+from suite.parity.thresholds import ALONE
 from suite.subject import bare
 from tasks import spec
 from tasks.parameters import probe
@@ -90,7 +91,7 @@ def test_every_confusion_about_a_layer_shows_in_a_situation(layer):
                 shown[confusion.words] = max(error, shown.get(confusion.words, 0.0))
     assert shown
     for words, error in shown.items():
-        assert error > alone.LIMIT, words
+        assert error > ALONE, words
 
 
 def test_situations_always_leave_something_to_attend_to():

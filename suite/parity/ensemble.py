@@ -1,0 +1,60 @@
+"""The null ensemble: what correct arithmetic of a precision makes of the same values.
+
+The reference computes in that precision from parameters moved by a unit in the last place, up or
+down at random, several times. How far its members stray from the float64 truth is the unit in which
+a backend's error in that precision is told. A fixed tolerance would have to know the model: errors
+of correct float32 gradients differ by orders of magnitude between layers. Moving the values and
+computing in float64 would not do either: the roundings on the way are most of the error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from suite.parity.compare import Errors
+from suite.parity.findings import read
+from tasks.parameters import uniform
+
+MEMBERS = 8
+UNIT = 2.0**-24  # the relative error of one rounding in float32
+
+
+@dataclass
+class Null:
+    """The greatest error of the members, by part/path."""
+
+    errors: Errors = field(default_factory=dict)
+
+    def add(self, errors: Errors) -> None:
+        """Take in another member's."""
+        for key, error in errors.items():
+            self.errors[key] = max(self.errors.get(key, 0.0), error)
+
+    def ratios(self, errors: Errors) -> Errors:
+        """These errors in units of the ensemble's, at least of one rounding; what no member tells
+        is left out.
+        """
+        return {
+            key: error / max(self.errors[key], UNIT)
+            for key, error in errors.items()
+            if key in self.errors
+        }
+
+
+def moved(file: str, member: int) -> str:
+    """Write the arrays of an .npz file, every value moved to a float32 neighbour, beside it; the
+    new file's path.
+    """
+    path = file.replace(".npz", f"-moved-{member}.npz")
+    arrays = {name: _neighbour(name, array, member) for name, array in read(file).items()}
+    np.savez(path, **arrays)  # type: ignore[arg-type]
+    return path
+
+
+def _neighbour(name: str, array: NDArray[np.float64], member: int) -> NDArray[np.float64]:
+    towards = np.where(uniform(member, f"moved {name}", array.shape) > 0, np.inf, -np.inf)
+    values = np.nextafter(array.astype(np.float32), towards.astype(np.float32))
+    return values.astype(np.float64)

@@ -1,0 +1,103 @@
+"""Is it the same function? Asked in float64, where correct arithmetic stays orders of magnitude
+below the smallest realistic mistake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import isfinite
+
+from suite.parity import alone, drills
+from suite.parity.compare import Errors, errors, first, worst
+from suite.parity.diagnosis import Diagnosis, Evidence, diagnose
+from suite.parity.findings import Findings, examine
+from suite.parity.inquiry import Inquiry, all_finite, finite, named, told
+from suite.parity.thresholds import FUNCTION
+from suite.store.schema import ParityResult
+
+PARTS = (
+    *("activations", "predictions", "loss", "gradients", "buffers"),
+    *("input_gradients", "update", "trained"),
+)
+
+
+def ask(inquiry: Inquiry, drilled: Callable[[], drills.Answers] | None) -> ParityResult:
+    """The whole; and if ``drilled`` gives what the backend makes of the drills, every layer alone
+    too, with a diagnosis. Raises what Worker.call raises, and ReferenceFailed.
+    """
+    material = inquiry.material
+    wanted = inquiry.reference.findings(material)
+    found = examine(inquiry.crew, inquiry.lane, material, inquiry.files, wanted.file)
+    every = errors(found, wanted, PARTS)
+    judged = _judged(inquiry, every)
+    if drilled is None:
+        return judged
+    evidence = _evidence(inquiry, found, wanted, every, drilled())
+    return _diagnosed(_gaps(judged, evidence), diagnose(evidence, inquiry.reference))
+
+
+def _evidence(
+    inquiry: Inquiry, found: Findings, wanted: Findings, every: Errors, drilled: drills.Answers
+) -> Evidence:
+    crew, lane, files, material = inquiry.crew, inquiry.lane, inquiry.files, inquiry.material
+    at = first(every, material.task.model, dict.fromkeys(every, FUNCTION))
+    return Evidence(
+        material=material,
+        found=found,
+        wanted=wanted,
+        key=at and at[0],
+        location=at and at[1],
+        error=every[at[0]] if at else 0.0,
+        layers=alone.answers(crew, lane, material, files),
+        drilled=drilled,
+        drill=lambda asked: drills.answers(crew, lane, files, asked),
+    )
+
+
+def _judged(inquiry: Inquiry, every: Errors) -> ParityResult:
+    """The verdict on the whole."""
+    at = first(every, inquiry.material.task.model, dict.fromkeys(every, FUNCTION))
+    key = max(every, key=lambda name: every[name])
+    same = inquiry.result(
+        "function",
+        error=finite(every[key]),
+        errors=all_finite(worst(every)),
+        threshold=FUNCTION,
+    )
+    if at is None:
+        return same
+    what = f"{every[key]:.1e}" if isfinite(every[key]) else "not finite"
+    reason = f"{named(at[1])}; the worst error, of {key}, is {what}"
+    return same.model_copy(update={"verdict": "different", "location": at[1], "reason": reason})
+
+
+def _gaps(judged: ParityResult, evidence: Evidence) -> ParityResult:
+    """The same, with what the backend does not support among the layers alone and the drills."""
+    gaps = [
+        f"{place.path} with {situation.name}"
+        for place, situation in alone.asked(evidence.material.task.model)
+        if (place.path, situation.name) not in evidence.layers
+    ]
+    gaps += [name for name in drills.DRILLS if name not in evidence.drilled]
+    if not gaps or judged.reason is not None:
+        return judged
+    reason = f"not supported, so not looked at: {', '.join(gaps)}"
+    return judged.model_copy(update={"reason": reason})
+
+
+def _diagnosed(judged: ParityResult, diagnosis: Diagnosis | None) -> ParityResult:
+    """The same with what else was found out."""
+    if diagnosis is None:
+        return judged
+    location = diagnosis.location
+    words = [named(location), f"off by {told(diagnosis.error)}", diagnosis.words]
+    words += [location.guess or ""]
+    error = max(judged.error or 0.0, diagnosis.error)
+    return judged.model_copy(
+        update={
+            "verdict": "precision_loss" if diagnosis.rounding else "different",
+            "location": location,
+            "error": finite(error),
+            "reason": ", ".join(word for word in words if word),
+        }
+    )

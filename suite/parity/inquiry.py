@@ -1,0 +1,61 @@
+"""Who is asked about what, and the words for what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from suite.crew import Crew
+from suite.material import Material
+from suite.parity.reference import Reference
+from suite.plan import Lane
+from suite.store.schema import Location, ParityResult, Question
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inquiry:
+    """One backend in one precision, and one task. Arrays travel through ``files``."""
+
+    crew: Crew
+    lane: Lane
+    material: Material
+    reference: Reference
+    files: Path
+
+    def result(self, question: Question, **found: Any) -> ParityResult:
+        """An answer; ``same`` unless something else was found."""
+        answer = ParityResult(
+            task=self.material.task.name,
+            backend=self.lane.arm.name,
+            execution=self.lane.execution,
+            device=self.lane.device,
+            precision=self.lane.precision,
+            question=question,
+            verdict="same",
+            seed=self.material.seed,
+        )
+        return answer.model_copy(update=found)
+
+
+def named(location: Location) -> str:
+    """``layer conv1``, ``loss``, ``optimizer fc.weight, field epsilon``."""
+    name = location.kind if location.kind == location.path else f"{location.kind} {location.path}"
+    return name if location.field is None else f"{name}, field {location.field}"
+
+
+def told(error: float) -> str:
+    """An error in words."""
+    return f"{error:.1e}" if isfinite(error) else "more than can be told"
+
+
+def finite(error: float) -> float | None:
+    """None where it cannot be told."""
+    return error if isfinite(error) else None
+
+
+def all_finite(errors: Mapping[str, float]) -> dict[str, float]:
+    """Those that can be told."""
+    return {name: value for name, value in errors.items() if isfinite(value)}
