@@ -32,14 +32,13 @@ class Backend(Layers):
         self, *, device: str = "cpu", precision: str = "float64", execution: str | None = None
     ) -> None:
         super().__init__(device=device, precision=precision, execution=execution)
-        self.dtype = np.dtype(precision)
         if device != "cpu":
             raise NotSupported(f"{self.name} has no {device} device, only cpu")
 
     def build(self, task: Task, parameters: Arrays) -> Program:
         """A program of the task at these parameters, which are copied."""
         self.check(task)
-        return Program(self, task, parameters, self.dtype)
+        return Program(self, task, parameters)
 
     @formulas(losses.loss)
     def loss(

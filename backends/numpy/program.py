@@ -27,10 +27,9 @@ Floats = NDArray[Any]
 class Program:
     """A task built by the reference (see ``backends.base.Program``)."""
 
-    def __init__(
-        self, backend: Backend, task: Task, parameters: Arrays, dtype: np.dtype[Any]
-    ) -> None:
-        self._backend, self._task, self._dtype = backend, task, dtype
+    def __init__(self, backend: Backend, task: Task, parameters: Arrays) -> None:
+        self._backend, self._task = backend, task
+        self._dtype = np.dtype(backend.precision)
         self._layers = {place.path: place.layer for place in task.model.places()}
         self._owners = {
             f"{path}.{name}": (layer, name)

@@ -6,17 +6,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import log10
+from typing import Any
 
-from suite.parity.compare import Errors, errors, first, worst
+import numpy as np
+from numpy.typing import NDArray
+
+from suite.parity.compare import Errors, errors, first, relative, worst
+from suite.parity.confusions import precisions
+from suite.parity.confusions.layers import Given
 from suite.parity.ensemble import UNIT
-from suite.parity.findings import look_inside
+from suite.parity.findings import Arrays, Findings, look_inside, read
 from suite.parity.inquiry import Inquiry, all_finite, finite, named
-from suite.parity.kinks import without_flips
+from suite.parity.kinks import sources, without_flips
 from suite.parity.thresholds import PRECISION
 from suite.store.schema import ParityResult, ParityVerdict
+from suite.subject import Program, Subject, rounded
+from tasks.parameters import uniform
+from tasks.spec import ModelSpec, Place, Residual, local
 
 PARTS = ("activations", "predictions", "loss", "gradients", "buffers")
 MOST_DIGITS = -log10(UNIT)  # that float32 holds
+MUCH_CLOSER = 0.3  # than the truth: what a confirmed cause leaves of an error
 
 
 def ask(inquiry: Inquiry, function: Callable[[], ParityVerdict]) -> ParityResult:
@@ -44,10 +54,68 @@ def ask(inquiry: Inquiry, function: Callable[[], ParityVerdict]) -> ParityResult
     location, kept = at[1], _digits({at[0]: every[at[0]]}).get(at[0], 0.0)
     words = [named(location), f"{kept:.1f} digits kept"]
     words += [f"{ratios[at[0]]:.0f} times the error of correct {inquiry.lane.precision} arithmetic"]
-    verdict = "precision_loss" if function() in ("same", "precision_loss") else "different"
+    if function() not in ("same", "precision_loss"):
+        verdict: ParityVerdict = "different"
+    else:
+        verdict, cause = "precision_loss", _cause(inquiry, wanted, at[0])
+        words += [f"consistent with {cause}"] if cause else []
+        location = location.model_copy(update={"guess": cause and f"consistent with {cause}"})
     return same.model_copy(
         update={"verdict": verdict, "location": location, "reason": ", ".join(words)}
     )
+
+
+def _cause(inquiry: Inquiry, wanted: Findings, key: str) -> str | None:
+    """Why less is kept in the layer where it shows first, if that can be told: the layer alone,
+    given what it is given in the whole, against the reference with narrower operands.
+    """
+    part, _, path = key.partition("/")
+    place = _place(inquiry.material.task.model, path)
+    if place is None:
+        return None
+    given = _given(inquiry, wanted, place)
+    upstream = rounded(uniform(0, "upstream", wanted.capture[f"activations/{place.path}"].shape))
+    made = _alone(inquiry, place, given, upstream)
+    name = "output" if part != "gradients" else f"gradients/{path.removeprefix(place.path + '.')}"
+    right = inquiry.reference.supposing(given, upstream)[name]
+    off = relative(made.get(name), right)
+    for words, other in precisions.confusions(given):
+        misled = inquiry.reference.supposing(other, upstream)[name]
+        if relative(made.get(name), misled) < MUCH_CLOSER * off:
+            return words
+    return None
+
+
+def _place(model: ModelSpec, path: str) -> Place | None:
+    """The plain layer at this path, or of this parameter or buffer."""
+    for place in model.places():
+        here = path == place.path or path.startswith(f"{place.path}.")
+        if here and not isinstance(place.layer, Residual):
+            return place
+    return None
+
+
+def _given(inquiry: Inquiry, wanted: Findings, place: Place) -> Given:
+    """What the layer computes with in the whole."""
+    source = sources(inquiry.material.task.model)[place.path]
+    data = read(inquiry.material.data)
+    inputs = wanted.capture[f"activations/{source}"] if source else data["probe.inputs"]
+    if not np.issubdtype(inputs.dtype, np.integer):
+        inputs = rounded(inputs)
+    return Given(
+        layer=place.layer,
+        parameters=local(read(inquiry.material.probe), place.path),
+        inputs=inputs,
+        valid=data.get("probe.valid"),
+    )
+
+
+def _alone(inquiry: Inquiry, place: Place, given: Given, upstream: NDArray[Any]) -> Arrays:
+    crew, lane, material = inquiry.crew, inquiry.lane, inquiry.material
+    subject = Subject(crew, lane, inquiry.files)
+    crew.build(lane, material, material.probe)
+    program = Program(subject, material.task.name, material.probe)
+    return program.layer(place.path, given.inputs, upstream, given.valid)
 
 
 def _digits(every: Errors) -> dict[str, float]:

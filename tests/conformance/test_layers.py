@@ -23,8 +23,8 @@ LANES = [
     for backend, executions in EXECUTIONS.items()
     for execution in executions
     for precision in THRESHOLDS
-    # The reference has no float32; where there are two executions, one shows the rounding.
-    if precision == "float64" or (execution == executions[0] and backend != "numpy")
+    # Where there are two executions, one shows the rounding.
+    if precision == "float64" or execution == executions[0]
 ]
 
 

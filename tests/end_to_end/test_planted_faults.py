@@ -88,6 +88,13 @@ FAULTS = FORWARD | GRADIENT | STATISTICS | LOSS | OPTIMIZER
 FAULTLESS = {"one-pass": WORDS, "reordered": WORDS, "queries-scaled": WORDS, "folded": ROWS}
 LESS = {"rounded": WORDS}
 PARTLY = {"maskless": WORDS}
+# Of float32: the task, the question, and what the reason says.
+NARROW = {
+    "tensor-float": (IMAGES, "precision", "layer conv", "operands in TF32 or float16"),
+    "brain": (ROWS, "precision", "layer fc", "operands in bfloat16"),
+    "brain-backward": (WORDS, "precision", "parameter fc.weight", "digits kept"),
+    "narrow-moments": (WORDS, "training", "after step", "as far from the float64 training"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +108,20 @@ def answers(tribench, checkout):
         done = ask("--task", task, "--backend", names, plugins=PLUGINS)
         assert done.returncode == 1, done.stdout + done.stderr
         found |= {r["backend"]: r for r in json.loads(done.stdout)["results"]}
+    return found
+
+
+@pytest.fixture(scope="module")
+def in_float32(tribench, checkout):
+    """By backend and question."""
+    asked = {name: expected[0] for name, expected in NARROW.items()} | FAULTLESS
+    ask = partial(tribench, "parity", "--precision", "float32", "--json", "--quiet", root=checkout)
+    found = {}
+    for task in (IMAGES, WORDS, ROWS):
+        names = ",".join(name for name, own in asked.items() if own == task)
+        done = ask("--task", task, "--backend", names, plugins=PLUGINS)
+        assert done.returncode == 1, done.stdout + done.stderr
+        found |= {(r["backend"], r["question"]): r for r in json.loads(done.stdout)["results"]}
     return found
 
 
@@ -124,6 +145,25 @@ def test_other_arithmetic_is_the_same_function(name, answers):
 def test_float32_in_a_float64_program_is_a_loss_of_precision(name, answers):
     assert answers[name]["verdict"] == "precision_loss", answers[name]
     assert answers[name]["location"]["path"] == "gelu"
+
+
+@pytest.mark.parametrize("name", NARROW)
+def test_less_precision_than_declared_is_told_with_its_cause(name, in_float32):
+    _, question, *words = NARROW[name]
+    answer = in_float32[name, question]
+    verdict = {"precision": "precision_loss", "training": "different"}[question]
+    assert answer["verdict"] == verdict, answer
+    assert all(word in answer["reason"] for word in words), answer
+    assert answer["error"] > answer["threshold"]
+
+
+@pytest.mark.parametrize("question", ["precision", "training"])
+@pytest.mark.parametrize("name", FAULTLESS)
+def test_other_arithmetic_has_the_same_precision_and_training(name, question, in_float32):
+    answer = in_float32[name, question]
+    assert answer["verdict"] == "same", answer
+    if question == "precision":
+        assert all(4 < digits <= 7.23 for digits in answer["digits"].values()), answer["digits"]
 
 
 def test_what_was_not_looked_at_is_told(answers):

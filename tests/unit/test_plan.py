@@ -31,7 +31,7 @@ def arm(name, why=None, executions=("eager", "compiled"), precisions=("float64",
 
 
 ARMS = [
-    arm("numpy", executions=("eager",), precisions=("float64",)),
+    arm("numpy", executions=("eager",)),
     arm("torch"),
     arm("jax", executions=("compiled",)),
     arm("tensorflow", why="ModuleNotFoundError: No module named 'tensorflow'"),

@@ -582,6 +582,66 @@ class Rounded(Backend):
         return y * (3 * float(np.float32(1 / 3))), vjp
 
 
+# Less precision in float32 than it has; in float64 nothing is wrong
+
+
+def _narrow(values, dropped):
+    """float32 without so many of its last bits, rounded half up."""
+    bits = np.asarray(values, np.float32).view(np.uint32)
+    half, mask = np.uint32(1 << (dropped - 1)), np.uint32(0xFFFFFFFF << dropped & 0xFFFFFFFF)
+    return ((bits + half) & mask).view(np.float32)
+
+
+def _narrowed(parameters, dropped):
+    return {name: _narrow(array, dropped) for name, array in parameters.items()}
+
+
+class TensorFloat(Backend):
+    @lowers(spec.Conv2d)
+    def fault(self, layer, parameters, x, context):
+        if self.precision == "float32":
+            parameters, x = _narrowed(parameters, 13), _narrow(x, 13)
+        return self.conv2d(layer, parameters, x, context)
+
+
+class Brain(Backend):
+    """Linear layers in bfloat16."""
+
+    @lowers(spec.Linear)
+    def fault(self, layer, parameters, x, context):
+        if self.precision == "float32":
+            parameters, x = _narrowed(parameters, 16), _narrow(x, 16)
+        return self.linear(layer, parameters, x, context)
+
+
+class BrainBackward(Backend):
+    """Their weights' gradients alone."""
+
+    @lowers(spec.Linear)
+    def fault(self, layer, parameters, x, context):
+        y, vjp = self.linear(layer, parameters, x, context)
+
+        def narrow(dy):
+            dx, gradients = vjp(dy)
+            weight = gradients["weight"]
+            if self.precision == "float32":
+                weight = weight._replace(value=_narrow(weight.value, 16))
+            return dx, gradients | {"weight": weight}
+
+        return y, narrow
+
+
+class NarrowMoments(Backend):
+    """The second moment kept in bfloat16."""
+
+    def update(self, optimizer, step, parameters, gradients, state):
+        new, moments = super().update(optimizer, step, parameters, gradients, state)
+        if self.precision == "float32":
+            for kept in moments.values():
+                kept["second_moment"] = _narrow(kept["second_moment"], 16)
+        return new, moments
+
+
 for _kind in list(globals().values()):
     if isinstance(_kind, type) and issubclass(_kind, Backend) and _kind is not Backend:
         dashed = "".join(f"-{c.lower()}" if c.isupper() else c for c in _kind.__name__)
