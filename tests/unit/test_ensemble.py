@@ -18,7 +18,7 @@ from suite.parity.kinks import sources, without_flips
 from suite.parity.trajectory import checkpoints, distances, moving, null_course
 from tasks import cnn, rnn, spec, transformer
 from tasks.base import probe_batch
-from tasks.parameters import probe, probe_buffers
+from tasks.parameters import probe
 from tests.unit.reference_cases import CASES, lower, own_parameters, smooth, task_of
 
 TASKS = [cnn.tiny(), rnn.tiny(), transformer.tiny()]
@@ -26,8 +26,7 @@ PARTS = ("activations", "loss", "gradients", "buffers")
 
 
 def findings(task, precision) -> Findings:
-    start = probe(task.model, 0) | probe_buffers(task.model, 0)
-    start = {path: array.astype(np.float32) for path, array in start.items()}
+    start = {path: a.astype(np.float32) for path, a in probe(task.model, 0).items()}
     program = Backend(precision=precision).build(task, start)
     batch = probe_batch(task, task.batch_size, 0)
     if batch.inputs.dtype == np.float64:
