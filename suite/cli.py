@@ -9,7 +9,8 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -26,19 +27,21 @@ from suite.conformance.table import show_conformance
 from suite.crew import Crew, Roster
 from suite.listing import listing, show_listing
 from suite.material import Material, MaterialError
-from suite.parity import gate
-from suite.parity.reference import Reference
+from suite.parity import calibration, gate
+from suite.parity.calibration import NotCorrect
+from suite.parity.reference import Reference, ReferenceFailed
+from suite.parity.thresholds import RECORD
 from suite.plan import Choice, Lane, Plan, UsageError, check, choose, lanes, make, pick_tasks
 from suite.progress import reporter
 from suite.report import tables
-from suite.report.parity_table import show_parity
+from suite.report.parity_table import show_limits, show_parity
 from suite.report.site import build_site
 from suite.store import directory
 from suite.store.directory import RunDirectory, StoreError
 from suite.store.lock import Lock
 from suite.store.run import Run
 from suite.store.schema import PARITY_SCHEMA, ParityRecord, ParityResult
-from suite.store.writing import WriteError, scratch
+from suite.store.writing import WriteError, scratch, write_whole
 from suite.summary import exit_code
 from suite.work import Stage
 from suite.worker.discovery import Arm, InterpreterError, arms
@@ -177,13 +180,48 @@ def parity(
     found = arms(_pythons(python))
     asked = [lane for p in precisions for lane in lanes(choice, found, p, every=True)]
     tasks = pick_tasks(choice.tasks, ("*",), known)
-    results = _ask(tasks, asked, found, range(seed, seed + seeds), quiet)
+    wanted = [(one, number) for one in tasks for number in range(seed, seed + seeds)]
+    with _reference(found) as (reference, roster, files):
+        results = _ask(wanted, asked, reference, roster, files, quiet)
     if as_json:
         data = [result.model_dump(mode="json") for result in results]
         print(json.dumps({"schema": PARITY_SCHEMA, "results": data}))
     else:
         show_parity(results, _console())
     raise typer.Exit(FAILED if any(result.wrong for result in results) else 0)
+
+
+@app.command()
+def calibrate(
+    task: Many = None,
+    backend: Many = None,
+    python: Pythons = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Per task; 50 of tiny ones, 5 of others.")
+    ] = None,
+    output: Annotated[Path, typer.Option(help="The record that is written.")] = RECORD,
+    quiet: Quiet = False,
+) -> None:
+    """Derive parity's thresholds anew, from correct programs and known mistakes. For developers."""
+    choice, known = Choice(tasks=_split(task), backends=_split(backend)), catalogue.tasks()
+    check(choice, known)
+    directory.check(output.absolute().parent)
+    found = arms(_pythons(python))
+    asked = [lane for p in gate.PRECISIONS for lane in lanes(choice, found, p, every=True)]
+    counts = {
+        one: seeds or (50 if one.name.endswith("-tiny") else 5)
+        for one in pick_tasks(choice.tasks, ("*",), known)
+    }
+    wanted = [(one, seed) for one, count in counts.items() for seed in range(count)]
+    with _reference(found) as (reference, roster, files):
+        firsts = [Material(one, 0, files) for one in counts]
+        mistakes = calibration.mistakes(reference, firsts)
+        results = _ask(wanted, asked, reference, roster, files, quiet)
+    limits = calibration.derive(
+        results, mistakes, {one.name: count for one, count in counts.items()}
+    )
+    write_whole(output, limits.model_dump_json(indent=1) + "\n")
+    show_limits(limits, _console())
 
 
 @app.command()
@@ -272,7 +310,7 @@ def main() -> NoReturn:
         code = app(standalone_mode=False)
     except (UsageError, StoreError, InterpreterError, CatalogueError, MaterialError) as error:
         _leave(str(error), USAGE)
-    except WriteError as error:
+    except (WriteError, NotCorrect, ReferenceFailed) as error:
         _leave(str(error), FAILED)
     except KeyboardInterrupt:
         _leave("interrupted", INTERRUPTED)
@@ -308,30 +346,33 @@ def _measure(
         _leave(f"{error}; {go_on}", FAILED)
 
 
+@contextmanager
+def _reference(found: Sequence[Arm]) -> Iterator[tuple[Reference, Roster, Path]]:
+    """The reference, the roster of all workers, and where their files go."""
+    roster = Roster()
+    with scratch() as files, Crew(roster, files / "oracle", "reference") as oracle:
+        (files / "oracle").mkdir()
+        yield Reference(runner.reference_lane(found), oracle, files), roster, files
+
+
 def _ask(
-    tasks: Sequence[Task],
+    wanted: Sequence[tuple[Task, int]],
     asked: Sequence[Lane],
-    found: Sequence[Arm],
-    seeds: Sequence[int],
+    reference: Reference,
+    roster: Roster,
+    files: Path,
     quiet: bool,
 ) -> list[ParityResult]:
-    """Parity's answers; the logs are kept only if a worker failed."""
-    roster = Roster()
-    with scratch() as files:
-        with (
-            reporter(quiet) as progress,
-            directory.create(files, "parity") as store,
-            Crew(roster, store.path / "logs", "reference") as oracle,
-        ):
-            reference = Reference(runner.reference_lane(found), oracle, files)
-            materials = [Material(task, seed, files) for task in tasks for seed in seeds]
-            tracks = gate.tracks(asked, materials, reference, files, thorough=True)
-            stage = Stage(name="parity", at_once=2, share=2, tracks=tracks)
-            runner.perform([stage], store, roster, progress)
-        records, _ = directory.read_records(store.path)
-        results = [record.result for record in records if isinstance(record, ParityRecord)]
-        if any(result.verdict == "failed" for result in results):
-            _keep(store.path / "logs")
+    """Parity's answers for these tasks and seeds; the logs are kept only if a worker failed."""
+    materials = [Material(task, seed, files) for task, seed in wanted]
+    with reporter(quiet) as progress, directory.create(files, "parity") as store:
+        tracks = gate.tracks(asked, materials, reference, files, thorough=True)
+        stage = Stage(name="parity", at_once=2, share=2, tracks=tracks)
+        runner.perform([stage], store, roster, progress)
+    records, _ = directory.read_records(store.path)
+    results = [record.result for record in records if isinstance(record, ParityRecord)]
+    if any(result.verdict == "failed" for result in results):
+        _keep(store.path / "logs")
     return sorted(results, key=_place)
 
 

@@ -95,6 +95,26 @@ def faults(model: ModelSpec, found: Answers, wanted: Answers) -> list[Fault]:
     return list(seen.values())
 
 
+def worst(model: ModelSpec, found: Answers, wanted: Answers) -> float:
+    """The worst error of all."""
+    return max(
+        (
+            max(_each(situation, key, found[at].get(key), wanted[at][key]))
+            for place, situation in asked(model)
+            if (at := (place.path, situation.name)) in found
+            for key in wanted[at]
+        ),
+        default=0.0,
+    )
+
+
+def _each(
+    situation: Situation, key: str, found: NDArray[Any] | None, wanted: NDArray[Any]
+) -> list[float]:
+    """The errors of an array; a parameter's gradient is a sum over all samples."""
+    return errors(found, wanted, None if "/" in key else situation.axis)
+
+
 def _order(key: str) -> int:
     """Parameters' gradients last: they are wrong behind a wrong output too."""
     return ("output", "input_gradients").index(key) if "/" not in key else 2
@@ -107,10 +127,8 @@ def _fault(
     found: NDArray[Any] | None,
     wanted: NDArray[Any],
 ) -> Fault | None:
-    if "/" in key:  # a parameter's gradient: a sum over all samples
-        each, kinds = errors(found, wanted, None), ORDINARY[:1]
-    else:
-        each, kinds = errors(found, wanted, situation.axis), situation.kinds
+    each = _each(situation, key, found, wanted)
+    kinds = ORDINARY[:1] if "/" in key else situation.kinds
     if max(each) <= ALONE:
         return None
     by_kind = list(zip(kinds, each, strict=False))

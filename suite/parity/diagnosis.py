@@ -169,12 +169,8 @@ def _of_update(
     """
     made, words = evidence.drilled[mistake.name], f"in {mistake.name}, {mistake.key}"
     for confusion in optimizers.confusions(mistake.drill.optimizer):
-        updates = confusion.rule(drills.start(), drills.gradients())
-        errors = (
-            drills.off(made.get(f"step {step}/{path}"), array)
-            for step, update in enumerate(updates, 1)
-            for path, array in update.items()
-        )
+        updates = drills.named(confusion.rule(drills.start(), drills.gradients()))
+        errors = (drills.off(made.get(key), array) for key, array in updates.items())
         if max(errors) <= CLOSE:
             location = _with(location, confusion.field, confusion.words)
             return Diagnosis(location=location, error=mistake.error, words=words)

@@ -109,6 +109,27 @@ def _order(key: str) -> int:
     return parts.index(part) if part in parts else len(parts)
 
 
+def worst(found: Answers, wanted: Answers) -> float:
+    """The worst error of all."""
+    return max(
+        (
+            off(mine.get(key), wanted[name][key])
+            for name, mine in found.items()
+            for key in wanted[name]
+        ),
+        default=0.0,
+    )
+
+
+def named(updates: Sequence[Mapping[str, NDArray[Any]]]) -> Arrays:
+    """Updates step by step, as the answers name them."""
+    return {
+        f"step {step}/{path}": update
+        for step, made in enumerate(updates, 1)
+        for path, update in made.items()
+    }
+
+
 def start() -> Arrays:
     """The parameters before the first step."""
     return {path: rounded(array) for path, array in probe(_model(), 0).items()}
@@ -143,12 +164,10 @@ def gradients() -> Sequence[Arrays]:
 
 
 def _drilled(subject: Subject, drill: Drill) -> Arrays:
-    program, found = subject.program(_task(drill.optimizer), batch()), Arrays()
+    program = subject.program(_task(drill.optimizer), batch())
     if drill.of_loss:
         return program.capture()
-    for step, given in enumerate(gradients(), 1):
-        found |= {f"step {step}/{path}": made for path, made in program.update(given).items()}
-    return found
+    return named([program.update(given) for given in gradients()])
 
 
 def _task(optimizer: Optimizer) -> Task:

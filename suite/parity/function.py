@@ -33,7 +33,13 @@ def ask(inquiry: Inquiry, drilled: Callable[[], drills.Answers] | None) -> Parit
     if drilled is None:
         return judged
     evidence = _evidence(inquiry, found, wanted, every, drilled())
-    return _diagnosed(_gaps(judged, evidence), diagnose(evidence, inquiry.reference))
+    reference, model = inquiry.reference, material.task.model
+    looks = {
+        "alone": alone.worst(model, evidence.layers, reference.alone(material)),
+        "drills": drills.worst(evidence.drilled, reference.drilled(drills.DRILLS)),
+    }
+    judged = judged.model_copy(update={"errors": judged.errors | all_finite(looks)})
+    return _diagnosed(_gaps(judged, evidence), diagnose(evidence, reference))
 
 
 def _evidence(

@@ -25,7 +25,7 @@ from suite.parity.trajectory import NullCourse, checkpoints, moving, null_course
 from suite.plan import Lane
 from suite.subject import Program, Subject, bare
 from suite.work import FAILURES
-from tasks.codec import encode
+from tasks.codec import encode, portable
 from tasks.spec import SGD, Input, ModelSpec
 
 PARTS = ("activations", "predictions", "loss", "gradients", "buffers")  # of a capture
@@ -108,6 +108,24 @@ class Reference:
             subject.call("build", task=encode(task), parameters=parameters)
             program = Program(subject, task.name, parameters)
             return program.layer("layer", given.inputs, upstream, given.valid)
+
+    def confused(self, material: Material, path: str, given: Given) -> Findings:
+        """What it makes of the task with another layer, or other parameters, at this path."""
+        changed = read(material.probe)
+        changed |= {f"{path}.{name}": array for name, array in given.parameters.items()}
+        task = material.task
+        model = task.model.with_layer(path, given.layer)
+        task = replace(task, name=f"{task.name}-confused", model=model)
+        subject = Subject(self.crew, self.lane, self.files)
+        with self.guard, self._worker():
+            parameters = subject.write("confused", changed)
+            subject.call("build", task=encode(portable(task)), parameters=parameters)
+            subject.call("load", task=task.name, path=material.data)
+            file = subject.path("confused-capture")
+            answer = subject.call("capture", task=task.name, split="probe", path=file)
+            return Findings(
+                loss=answer["loss"], capture=read(file), scales=answer["scales"], file=file
+            )
 
     def _null(self, material: Material) -> Null:
         wanted, null, model = self.findings(material), Null(), material.task.model

@@ -2,15 +2,46 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+
+from suite.store.schema import Model
 
 RECORD = Path(__file__).with_name("thresholds.json")
 
-_FOUND: dict[str, float] = json.loads(RECORD.read_text("utf-8"))
 
-FUNCTION = _FOUND["function"]  # of every value of the whole, relative
-ALONE = _FOUND["alone"]  # of a layer alone
-DRILLS = _FOUND["drills"]  # of the loss and of updates
-PRECISION = _FOUND["precision"]  # in units of the null ensemble
-TRAINING = _FOUND["training"]
+class Extreme(Model):
+    """The worst of correct programs, or the smallest of mistakes, and where it was seen."""
+
+    value: float
+    where: str
+
+
+class Limit(Model):
+    """``mistake`` is known of what is asked in float64."""
+
+    threshold: float
+    correct: Extreme
+    mistake: Extreme | None = None
+
+
+class Limits(Model):
+    """Of every value of the whole, of a layer alone and of the drills, relative; of precision and
+    training in units of the null ensemble. ``seeds`` is how many of each task were looked at.
+    """
+
+    programs: list[str]
+    seeds: dict[str, int]
+    function: Limit
+    alone: Limit
+    drills: Limit
+    precision: Limit
+    training: Limit
+
+
+LIMITS = Limits.model_validate_json(RECORD.read_text("utf-8"))
+
+FUNCTION = LIMITS.function.threshold
+ALONE = LIMITS.alone.threshold
+DRILLS = LIMITS.drills.threshold
+PRECISION = LIMITS.precision.threshold
+TRAINING = LIMITS.training.threshold

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from suite.parity.thresholds import Limit, Limits
 from suite.store.schema import ParityResult
 
 COLOURS = {"same": "green", "different": "bold red", "failed": "bold red"}
@@ -33,6 +34,18 @@ def show_parity(results: Sequence[ParityResult], console: Console) -> None:
             *([str(r.seed)] if several else []),
             *([escape(r.reason or "")] if any(r.reason for r in results) else []),
         )
+    console.print(table)
+
+
+def show_limits(limits: Limits, console: Console) -> None:
+    """A row per limit, with what it was derived from."""
+    table = Table()
+    for heading in ("of", "threshold", "correct programs", "smallest mistake"):
+        table.add_column(heading)
+    for name in ("function", "alone", "drills", "precision", "training"):
+        limit: Limit = getattr(limits, name)
+        each = [f"{e.value:.1e} ({e.where})" if e else "" for e in (limit.correct, limit.mistake)]
+        table.add_row(name, f"{limit.threshold:.2g}", *map(escape, each))
     console.print(table)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tasks.spec.layer import Layer, Parameter, Shape, SpecError
@@ -81,6 +81,10 @@ class ModelSpec:
             for name, buffer in place.layer.buffers().items()
         }
 
+    def with_layer(self, path: str, layer: Layer) -> ModelSpec:
+        """The same with another plain layer at this path; SpecError if it does not fit."""
+        return replace(self, layers=_with_layer(self.layers, path, layer, ""))
+
     def output_shape(self) -> Shape:
         """The shape of one sample's result."""
         return self.places()[-1].output_shape
@@ -88,6 +92,22 @@ class ModelSpec:
     def flops(self) -> int:
         """Operations of one sample's forward pass (see Layer.flops)."""
         return sum(place.layer.flops(place.input_shape) for place in self.places())
+
+
+def _with_layer(layers: Layers, path: str, new: Layer, prefix: str) -> Layers:
+    def changed(name: str, layer: Layer) -> Layer:
+        match layer:
+            case Sequential():
+                return replace(
+                    layer, layers=_with_layer(layer.layers, path, new, f"{prefix}{name}.")
+                )
+            case Residual():
+                branches = (layer.layers, layer.shortcut)
+                inner, shortcut = (_with_layer(each, path, new, prefix) for each in branches)
+                return replace(layer, layers=inner, shortcut=shortcut)
+        return new if prefix + name == path else layer
+
+    return tuple((name, changed(name, layer)) for name, layer in layers)
 
 
 def _places(model: str, layers: Layers, shape: Shape, prefix: str) -> Iterator[Place]:

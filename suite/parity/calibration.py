@@ -1,0 +1,162 @@
+"""Where the thresholds come from: what correct programs reach, and what known mistakes make.
+
+In float64 a threshold is the geometric mean of the worst error of a correct program and the
+smallest effect of a known mistake: as many orders of magnitude from the one as from the other.
+In a program's own precision, where errors are told in units of the null ensemble, it is HEADROOM
+times the worst that a correct program reaches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from math import ceil, floor, log10, sqrt
+
+from suite.material import Material
+from suite.parity import alone, drills
+from suite.parity.compare import errors, worst
+from suite.parity.confusions import layers, optimizers
+from suite.parity.confusions.layers import Given
+from suite.parity.findings import read
+from suite.parity.reference import PARTS, Reference, ReferenceFailed
+from suite.parity.situations import distinct
+from suite.parity.thresholds import Extreme, Limit, Limits
+from suite.store.schema import ParityResult
+from tasks.spec import local
+from tasks.spec.layer import SpecError
+
+HEADROOM = 4.0  # two bits
+LOOKS = ("alone", "drills")  # beside the whole, among a function's errors
+
+
+class NotCorrect(ValueError):
+    """What should be correct programs is not, or a known mistake would pass."""
+
+
+def derive(
+    results: Sequence[ParityResult], mistakes: dict[str, Extreme], seeds: dict[str, int]
+) -> Limits:
+    """The limits from the answers of correct programs; NotCorrect if one computes another
+    function, or if a mistake is no greater than what they do.
+    """
+    for result in results:
+        if result.question == "function" and result.wrong:
+            raise NotCorrect(f"{_where(result)} is {result.verdict}: {result.reason}")
+    of_function = [r for r in results if r.question == "function" and r.errors]
+    functions = {
+        "function": [(_whole(r), r) for r in of_function],
+        **{look: [(r.errors[look], r) for r in of_function] for look in LOOKS},
+    }
+    ratios = {
+        question: [(r.error, r) for r in results if r.question == question and r.error is not None]
+        for question in ("precision", "training")
+    }
+    for name, found in (functions | ratios).items():
+        if not found:
+            raise NotCorrect(f"no program answered, so that nothing is known of {name}")
+    return Limits(
+        programs=sorted({f"{r.backend} {r.execution}" for r in of_function}),
+        seeds=seeds,
+        **{
+            name: _between(name, _greatest(found), mistakes[name])
+            for name, found in functions.items()
+        },
+        **{name: _above(_greatest(found)) for name, found in ratios.items()},
+    )
+
+
+def mistakes(reference: Reference, materials: Sequence[Material]) -> dict[str, Extreme]:
+    """The smallest effect of a known mistake on the whole, on a layer alone, and in the drills.
+    Raises ReferenceFailed.
+    """
+    return {
+        "function": _smallest(one for m in materials for one in _of_whole(reference, m)),
+        "alone": _smallest(one for m in materials for one in _of_layers(reference, m)),
+        "drills": _smallest(_of_updates(reference)),
+    }
+
+
+def _of_whole(reference: Reference, material: Material) -> Iterator[Extreme]:
+    wanted, parameters = reference.findings(material), read(material.probe)
+    for place in distinct(material.task.model):
+        own = Given(
+            layer=place.layer,
+            parameters=local(parameters, place.path),
+            inputs=wanted.capture[f"activations/{place.path}"],  # not looked at here
+        )
+        for confusion in layers.confusions(own):
+            try:
+                found = reference.confused(material, place.path, confusion.given)
+            except (ReferenceFailed, SpecError):  # it cannot be computed, so that nobody did
+                continue
+            error = max(worst(errors(found, wanted, PARTS)).values())
+            yield Extreme(
+                value=error, where=f"{material.task.name} {place.path}: {confusion.words}"
+            )
+
+
+def _of_layers(reference: Reference, material: Material) -> Iterator[Extreme]:
+    """Each confusion where it shows most: no situation shows all."""
+    shown: dict[str, float] = {}
+    parameters, right = read(material.probe), reference.alone(material)
+    for place, situation in alone.asked(material.task.model):
+        own = Given(
+            layer=place.layer,
+            parameters=local(parameters, place.path),
+            inputs=situation.inputs,
+            valid=situation.valid,
+        )
+        wanted = right[place.path, situation.name]["output"]
+        for confusion in layers.confusions(own):
+            try:
+                found = reference.supposing(confusion.given, situation.upstream)["output"]
+            except ReferenceFailed:
+                continue
+            where = f"{material.task.name} {place.path}: {confusion.words}"
+            error = max(alone.errors(found, wanted, situation.axis))
+            shown[where] = max(error, shown.get(where, 0.0))
+    yield from (Extreme(value=value, where=where) for where, value in shown.items())
+
+
+def _of_updates(reference: Reference) -> Iterator[Extreme]:
+    for name, right in reference.drilled(drills.DRILLS).items():
+        if drills.DRILLS[name].of_loss:
+            continue
+        for confusion in optimizers.confusions(drills.DRILLS[name].optimizer):
+            made = drills.named(confusion.rule(drills.start(), drills.gradients()))
+            error = max(drills.off(made[key], right[key]) for key in right)
+            yield Extreme(value=error, where=f"{name}: {confusion.words}")
+
+
+def _whole(result: ParityResult) -> float:
+    return max(value for part, value in result.errors.items() if part not in LOOKS)
+
+
+def _where(result: ParityResult) -> str:
+    return f"{result.task}, {result.backend} {result.execution}, seed {result.seed}"
+
+
+def _greatest(found: Sequence[tuple[float, ParityResult]]) -> Extreme:
+    value, result = max(found, key=lambda pair: pair[0])
+    return Extreme(value=value, where=_where(result))
+
+
+def _smallest(found: Iterable[Extreme]) -> Extreme:
+    return min((one for one in found if one.value > 0), key=lambda one: one.value)
+
+
+def _between(name: str, correct: Extreme, mistake: Extreme) -> Limit:
+    if mistake.value <= correct.value:
+        what = f"{mistake.where} makes {mistake.value:.1e} of {name}"
+        raise NotCorrect(f"{what}, no more than the correct {correct.where}: {correct.value:.1e}")
+    value = sqrt(correct.value * mistake.value)
+    return Limit(threshold=_rounded_up(value), correct=correct, mistake=mistake)
+
+
+def _above(correct: Extreme) -> Limit:
+    return Limit(threshold=_rounded_up(HEADROOM * correct.value), correct=correct)
+
+
+def _rounded_up(value: float) -> float:
+    """To two digits."""
+    scale = 10.0 ** (floor(log10(value)) - 1)
+    return float(f"{ceil(value / scale) * scale:.2g}")
