@@ -100,7 +100,7 @@ class Program:
         inner, seen = self.run_inner(taps, self.parameters, self.buffers, batch)
         loss, gradients, buffers = self.run_gradients(self.parameters, self.buffers, batch)
         return Capture(
-            activations={path: self.activation(seen[path]) for path in self.layers},
+            activations={path: self.activation(seen[path]) for path in self.layers if path in seen},
             loss=float(self.numpy(loss)),
             gradients={path: self.canonical(path, gradients[path]) for path in self.owners},
             input_gradients={path: self.activation(inner[path]) for path in taps},

@@ -91,7 +91,7 @@ class Program:
             self.task, self.parameters, batch.inputs, context, enter, seen.__setitem__
         )
         total = self.backend.loss(self.task.loss, logits, batch.targets, batch.valid)
-        inner = torch.autograd.grad(total, list(entered.values()))
+        inner = torch.autograd.grad(total, list(entered.values())) if entered else ()
         loss, gradients, buffers = self.gradients(batch)
         return Capture(
             activations={path: self.activation(value) for path, value in seen.items()},

@@ -23,12 +23,13 @@ Errors = dict[str, float]  # by part/path
 
 def errors(found: Findings, reference: Findings, parts: tuple[str, ...]) -> Errors:
     """The error of every array in the named parts; infinite where one is missing, misshapen or not
-    finite.
+    finite. What a whole-model port does not show of its inner values is left out; see ``unseen``.
     """
     result: Errors = {}
+    left_out = set(unseen(found, reference))
     for key, wanted in reference.capture.items():
         part, _, path = key.partition("/")
-        if part in parts:
+        if part in parts and key not in left_out:
             scale = reference.scales.get(path) if part == "gradients" else None
             result[key] = relative(found.capture.get(key), wanted, scale)
     if "loss" in parts:
@@ -40,6 +41,15 @@ def errors(found: Findings, reference: Findings, parts: tuple[str, ...]) -> Erro
         if part in parts:
             result |= {f"{part}/{p}": relative(mine.get(p), a) for p, a in theirs.items()}
     return result
+
+
+def unseen(found: Findings, reference: Findings) -> list[str]:
+    """The activations and gradients of inputs that the backend does not show."""
+    return [
+        key
+        for key in reference.capture
+        if key.startswith(("activations/", "input_gradients/")) and key not in found.capture
+    ]
 
 
 def worst(found: Errors) -> Errors:

@@ -16,10 +16,18 @@ from numpy.typing import NDArray
 
 from suite.parity.compare import Errors
 from suite.parity.findings import read
+from tasks.base import Task
 from tasks.parameters import uniform
 
-MEMBERS = 8
+MEMBERS = {False: 8, True: 4}  # of small and of large models
+TRAININGS = {False: 5, True: 3}  # of them that train
+LARGE = 2e9  # operations of a training step; the reference does 1e10 a second and core
 UNIT = 2.0**-24  # the relative error of one rounding in float32
+
+
+def is_large(task: Task) -> bool:
+    """Does the reference take so long that fewer members and steps must do?"""
+    return 3 * task.model.flops() * task.batch_size > LARGE
 
 
 @dataclass

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from math import isfinite
 
 from suite.parity import alone, drills
-from suite.parity.compare import Errors, errors, first, worst
+from suite.parity.compare import Errors, errors, first, unseen, worst
 from suite.parity.diagnosis import Diagnosis, Evidence, diagnose
 from suite.parity.findings import Findings, examine
 from suite.parity.inquiry import Inquiry, all_finite, finite, named, told
@@ -78,8 +78,16 @@ def _judged(inquiry: Inquiry, every: Errors) -> ParityResult:
 
 
 def _gaps(judged: ParityResult, evidence: Evidence) -> ParityResult:
-    """The same, with what the backend does not support among the layers alone and the drills."""
-    gaps = [
+    """The same, with what could not be looked at: what the backend does not support among the
+    layers alone and the drills, and what it does not show of its inner values.
+    """
+    hidden = [
+        key.removeprefix("activations/")
+        for key in unseen(evidence.found, evidence.wanted)
+        if key.startswith("activations/")
+    ]
+    gaps = [f"the activations of {', '.join(hidden)}"] if hidden else []
+    gaps += [
         f"{place.path} with {situation.name}"
         for place, situation in alone.asked(evidence.material.task.model)
         if (place.path, situation.name) not in evidence.layers
@@ -87,7 +95,7 @@ def _gaps(judged: ParityResult, evidence: Evidence) -> ParityResult:
     gaps += [name for name in drills.DRILLS if name not in evidence.drilled]
     if not gaps or judged.reason is not None:
         return judged
-    reason = f"not supported, so not looked at: {', '.join(gaps)}"
+    reason = f"not shown or not supported, so not looked at: {', '.join(gaps)}"
     return judged.model_copy(update={"reason": reason})
 
 

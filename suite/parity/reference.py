@@ -17,10 +17,9 @@ from suite.material import Material
 from suite.parity import alone, drills
 from suite.parity.compare import errors
 from suite.parity.confusions.layers import Given
-from suite.parity.ensemble import MEMBERS, Null, moved
+from suite.parity.ensemble import MEMBERS, TRAININGS, Null, is_large, moved
 from suite.parity.findings import Arrays, Findings, examine, look_inside, read, train
 from suite.parity.kinks import without_flips
-from suite.parity.trajectory import MEMBERS as TRAININGS
 from suite.parity.trajectory import NullCourse, checkpoints, moving, null_course
 from suite.plan import Lane
 from suite.subject import Program, Subject, bare
@@ -129,7 +128,7 @@ class Reference:
 
     def _null(self, material: Material) -> Null:
         wanted, null, model = self.findings(material), Null(), material.task.model
-        for member in range(MEMBERS):
+        for member in range(MEMBERS[is_large(material.task)]):
             parameters = moved(material.probe, member)
             found = look_inside(self.crew, self.coarse, material, self.files, parameters)
             null.add(without_flips(errors(found, wanted, PARTS), model, found, wanted)[0])
@@ -142,7 +141,7 @@ class Reference:
     def _course(self, material: Material) -> NullCourse:
         members = [
             self._train(self.coarse, material, moved(material.initial, member))
-            for member in range(TRAININGS)
+            for member in range(TRAININGS[is_large(material.task)])
         ]
         return null_course(
             members,

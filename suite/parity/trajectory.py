@@ -14,12 +14,11 @@ from statistics import median
 
 import numpy as np
 
+from suite.parity.ensemble import is_large
 from suite.parity.findings import Arrays, Findings
 from tasks.base import Task
 
-CHECKPOINTS = (1, 2, 5, 10, 20, 50)
-OPERATIONS = 2e9  # of a training step, beyond which the reference takes too long for 50 of them
-MEMBERS = 5  # of the ensemble that trains
+CHECKPOINTS = {False: (1, 2, 5, 10, 20, 50), True: (1, 2, 5)}  # of small and of large models
 CHAOS = 1e-2  # the distance between members from which rounding has made other trainings
 STILL = 1e-9  # a gradient's norm over that of the same sum of absolute values, when it should be 0
 
@@ -35,9 +34,8 @@ class NullCourse:
 
 
 def checkpoints(task: Task) -> list[int]:
-    """The steps after which parameters are compared: up to 50, or 10 of large models."""
-    large = 3 * task.model.flops() * task.batch_size > OPERATIONS
-    return [step for step in CHECKPOINTS if step <= (10 if large else 50)]
+    """The steps after which parameters are compared."""
+    return list(CHECKPOINTS[is_large(task)])
 
 
 def moving(task: Task, wanted: Findings) -> list[str]:

@@ -170,7 +170,7 @@ def test_what_was_not_looked_at_is_told(answers):
     answer = answers["maskless"]
     assert answer["verdict"] == "same", answer
     gaps = "lstm with padding, SGD with nesterov"
-    assert answer["reason"] == f"not supported, so not looked at: {gaps}"
+    assert answer["reason"] == f"not shown or not supported, so not looked at: {gaps}"
 
 
 def test_every_kind_of_fault_is_planted():

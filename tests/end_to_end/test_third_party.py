@@ -81,3 +81,19 @@ def test_their_tasks_are_run(tribench):
     assert done.returncode == 0, done.stderr
     cells = json.loads(done.stdout)["cells"]
     assert {cell["task"] for cell in cells} == {"odd-tiny"}
+
+
+def test_a_whole_module_of_ones_own_is_checked(tribench):
+    done = tribench(
+        *("parity", "--task", "rnn-tiny", "--backend", "ported,misported"),
+        *("--execution", "eager", "--json", "--quiet"),
+        plugins=("ported",),
+    )
+    assert done.returncode == 1, done.stderr
+    answers = {(r["backend"], r["question"]): r for r in json.loads(done.stdout)["results"]}
+    for question in ("function", "precision", "training"):
+        assert answers["ported", question]["verdict"] == "same", answers["ported", question]
+        assert answers["misported", question]["verdict"] == "different"
+    hidden = "not shown or not supported, so not looked at: the activations of lstm, last"
+    assert answers["ported", "function"]["reason"] == hidden
+    assert answers["misported", "function"]["location"]["path"] == "fc"
