@@ -30,10 +30,11 @@ from suite.material import Material, MaterialError
 from suite.parity import calibration, gate
 from suite.parity.calibration import NotCorrect
 from suite.parity.reference import Reference, ReferenceFailed
-from suite.parity.thresholds import RECORD
+from suite.parity.thresholds import LIMITS, RECORD
 from suite.plan import Choice, Lane, Plan, UsageError, check, choose, lanes, make, pick_tasks
 from suite.progress import reporter
 from suite.report import tables
+from suite.report.parity_page import render_parity
 from suite.report.parity_table import show_limits, show_parity
 from suite.report.site import build_site
 from suite.store import directory
@@ -162,6 +163,7 @@ def parity(
     python: Pythons = None,
     seed: Annotated[int, typer.Option(help="Of parameters and samples.")] = 0,
     seeds: Annotated[int, typer.Option(min=1, help="How many, from that one on.")] = 1,
+    page: Annotated[Path | None, typer.Option(help="Write the answers as a page.")] = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -176,6 +178,8 @@ def parity(
     )
     known = catalogue.tasks()
     check(choice, known)
+    if page is not None:
+        directory.check(page.absolute().parent)
     precisions = choose("precision", choice.precisions or ("*",), gate.PRECISIONS)
     found = arms(_pythons(python))
     asked = [lane for p in precisions for lane in lanes(choice, found, p, every=True)]
@@ -183,6 +187,11 @@ def parity(
     wanted = [(one, number) for one in tasks for number in range(seed, seed + seeds)]
     with _reference(found) as (reference, roster, files):
         results = _ask(wanted, asked, reference, roster, files, quiet)
+    if page is not None:
+        versions = {arm.name: dict(arm.adapter.versions) for arm in found if arm.why is None}
+        write_whole(page, render_parity(results, LIMITS, versions))
+        if not quiet:
+            print(f"Page: {page}", file=sys.stderr)
     if as_json:
         data = [result.model_dump(mode="json") for result in results]
         print(json.dumps({"schema": PARITY_SCHEMA, "results": data}))

@@ -9,13 +9,14 @@ times the worst that a correct program reaches.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from math import ceil, floor, log10, sqrt
+from math import ceil, floor, inf, log10, sqrt
 
 from suite.material import Material
 from suite.parity import alone, drills
 from suite.parity.compare import errors, worst
 from suite.parity.confusions import layers, optimizers
 from suite.parity.confusions.layers import Given
+from suite.parity.ensemble import is_large
 from suite.parity.findings import read
 from suite.parity.reference import PARTS, Reference, ReferenceFailed
 from suite.parity.situations import distinct
@@ -65,17 +66,18 @@ def derive(
 
 
 def mistakes(reference: Reference, materials: Sequence[Material]) -> dict[str, Extreme]:
-    """The smallest effect of a known mistake on the whole, on a layer alone, and in the drills.
-    Raises ReferenceFailed.
+    """The smallest effect of a known mistake on the whole of models that are not large, on a layer
+    alone, and in the drills. Raises ReferenceFailed.
     """
+    whole = [m for m in materials if not is_large(m.task)] or materials[:1]
     return {
-        "function": _smallest(one for m in materials for one in _of_whole(reference, m)),
-        "alone": _smallest(one for m in materials for one in _of_layers(reference, m)),
+        "function": _smallest(pair for m in whole for pair in _of_whole(reference, m)),
+        "alone": _smallest(pair for m in materials for pair in _of_layers(reference, m)),
         "drills": _smallest(_of_updates(reference)),
     }
 
 
-def _of_whole(reference: Reference, material: Material) -> Iterator[Extreme]:
+def _of_whole(reference: Reference, material: Material) -> Iterator[tuple[float, str]]:
     wanted, parameters = reference.findings(material), read(material.probe)
     for place in distinct(material.task.model):
         own = Given(
@@ -94,7 +96,7 @@ def _of_whole(reference: Reference, material: Material) -> Iterator[Extreme]:
             )
 
 
-def _of_layers(reference: Reference, material: Material) -> Iterator[Extreme]:
+def _of_layers(reference: Reference, material: Material) -> Iterator[tuple[float, str]]:
     """Each confusion where it shows most: no situation shows all."""
     shown: dict[str, float] = {}
     parameters, right = read(material.probe), reference.alone(material)
@@ -114,17 +116,17 @@ def _of_layers(reference: Reference, material: Material) -> Iterator[Extreme]:
             where = f"{material.task.name} {place.path}: {confusion.words}"
             error = max(alone.errors(found, wanted, situation.axis))
             shown[where] = max(error, shown.get(where, 0.0))
-    yield from (Extreme(value=value, where=where) for where, value in shown.items())
+    yield from ((value, where) for where, value in shown.items())
 
 
-def _of_updates(reference: Reference) -> Iterator[Extreme]:
+def _of_updates(reference: Reference) -> Iterator[tuple[float, str]]:
     for name, right in reference.drilled(drills.DRILLS).items():
         if drills.DRILLS[name].of_loss:
             continue
         for confusion in optimizers.confusions(drills.DRILLS[name].optimizer):
             made = drills.named(confusion.rule(drills.start(), drills.gradients()))
             error = max(drills.off(made[key], right[key]) for key in right)
-            yield Extreme(value=error, where=f"{name}: {confusion.words}")
+            yield error, f"{name}: {confusion.words}"
 
 
 def _whole(result: ParityResult) -> float:
@@ -140,8 +142,10 @@ def _greatest(found: Sequence[tuple[float, ParityResult]]) -> Extreme:
     return Extreme(value=value, where=_where(result))
 
 
-def _smallest(found: Iterable[Extreme]) -> Extreme:
-    return min((one for one in found if one.value > 0), key=lambda one: one.value)
+def _smallest(found: Iterable[tuple[float, str]]) -> Extreme:
+    """Of those that change anything, and to something that can be told."""
+    value, where = min((pair for pair in found if 0 < pair[0] < inf), key=lambda pair: pair[0])
+    return Extreme(value=value, where=where)
 
 
 def _between(name: str, correct: Extreme, mistake: Extreme) -> Limit:

@@ -40,7 +40,6 @@ class RatioBar:
 def render(run: Run) -> str:
     """The page as HTML."""
     summary = run.summary
-    script, plotly = (HERE / "page.js").read_text("utf-8"), get_plotlyjs()
     found = groups(summary)
     cells = [arm.cell for group in found for arm in group.arms]
     settings = {(cell.precision, cell.device) for cell in cells}
@@ -64,12 +63,20 @@ def render(run: Run) -> str:
             findings=_findings(run),
             missing_memory=_missing_memory(summary),
             notes=summary.notes,
-            style=Markup((HERE / "page.css").read_text("utf-8")),
-            plotly=Markup(plotly),
-            script=Markup(script),
-            script_sources=" ".join(_source(text) for text in (plotly, script)),
+            **frame(),
         )
     )
+
+
+def frame() -> dict[str, Any]:
+    """What every page's frame is filled with: its style, its scripts, and leave for these alone."""
+    script, plotly = (HERE / "page.js").read_text("utf-8"), get_plotlyjs()
+    return {
+        "style": Markup((HERE / "page.css").read_text("utf-8")),
+        "plotly": Markup(plotly),
+        "script": Markup(script),
+        "script_sources": " ".join(_source(text) for text in (plotly, script)),
+    }
 
 
 @cache

@@ -1,0 +1,154 @@
+"""The figures of parity's page: digits kept by layer and program, and how training goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import log10
+
+import plotly.graph_objects as go
+
+from suite.parity.ensemble import UNIT
+from suite.report import words
+from suite.report.drawing import Figure, frame, label, marker
+from suite.report.styles import Style, styles
+from suite.store.schema import ParityResult
+
+ROW_PIXELS, FRAME_PIXELS = 24, 110
+MOST_DIGITS = -log10(UNIT)  # that float32 holds
+
+Program = tuple[str, str]  # backend, execution
+Digits = dict[str, dict[Program, float]]  # by layer
+
+
+def figures(results: Sequence[ParityResult]) -> dict[str, list[Figure]]:
+    """The figures by section: digits and training."""
+    looks = styles(list(by_program(results)))
+    tasks = list(dict.fromkeys(result.task for result in results))
+    found: dict[str, list[Figure]] = {"digits": [], "training": []}
+    for number, task in enumerate(tasks):
+        ours = [result for result in results if result.task == task]
+        for part, what in (("activations", "outputs"), ("gradients", "parameters' gradients")):
+            if digits := _digits(ours, part):
+                found["digits"].append(_heat_map(f"{part}-{number}", task, what, digits))
+        if any(result.trajectory for result in ours):
+            found["training"].append(_course(f"training-{number}", task, ours, looks))
+    return found
+
+
+def by_program(results: Sequence[ParityResult]) -> dict[Program, list[ParityResult]]:
+    """The answers of each backend in each execution, in their order."""
+    found: dict[Program, list[ParityResult]] = {}
+    for result in results:
+        found.setdefault((result.backend, result.execution), []).append(result)
+    return found
+
+
+def _digits(results: Sequence[ParityResult], part: str) -> Digits:
+    """The fewest digits kept in each layer, over its parameters and over seeds."""
+    found: Digits = {}
+    for result in results:
+        layers = [
+            key.removeprefix("activations/")
+            for key in result.digits
+            if key.startswith("activations/")
+        ]
+        for key, digits in result.digits.items():
+            kind, _, path = key.partition("/")
+            if kind == part:
+                owner = _owner(path, layers)
+                kept = found.setdefault(owner, {})
+                program = (result.backend, result.execution)
+                kept[program] = min(digits, kept.get(program, digits))
+    return found
+
+
+def _owner(path: str, layers: Sequence[str]) -> str:
+    """The layer itself, or that of a parameter; a port may not show it."""
+    owners = [layer for layer in layers if path == layer or path.startswith(f"{layer}.")]
+    return max(owners, key=len, default=path)
+
+
+def _heat_map(name: str, task: str, what: str, digits: Digits) -> Figure:
+    programs = list(dict.fromkeys(program for kept in digits.values() for program in kept))
+    values = [[kept.get(program) for program in programs] for kept in digits.values()]
+    plot = frame("", height=FRAME_PIXELS + ROW_PIXELS * len(digits))
+    plot.add_trace(
+        go.Heatmap(
+            z=values,
+            x=[
+                f"{label(backend, 14)}<br>{label(execution, 14)}" for backend, execution in programs
+            ],
+            y=[label(layer) for layer in digits],
+            text=[["" if v is None else f"{v:.1f}" for v in row] for row in values],
+            texttemplate="%{text}",
+            hovertemplate="%{y}<br>%{x}<br>%{z:.2f} digits<extra></extra>",
+            zmin=0,
+            zmax=MOST_DIGITS,
+            colorscale="Cividis",
+            showscale=False,
+            xgap=2,
+            ygap=2,
+        )
+    )
+    plot.update_xaxes(side="top", showgrid=False, fixedrange=True, tickangle=0)
+    plot.update_yaxes(autorange="reversed", showgrid=False, fixedrange=True)
+    return Figure(
+        name=name,
+        title=f"{task}: {what}",
+        caption=f"Of {MOST_DIGITS:.1f} decimal digits, those that agree with float64; the fewest.",
+        plot=plot,
+        heads=["layer", *(f"{backend} {execution}" for backend, execution in programs)],
+        rows=[
+            [layer, *(words.NOT_AVAILABLE if v is None else f"{v:.2f}" for v in row)]
+            for layer, row in zip(digits, values, strict=True)
+        ],
+    )
+
+
+def _course(
+    name: str, task: str, results: Sequence[ParityResult], looks: Mapping[Program, Style]
+) -> Figure:
+    plot, rows = frame("step", "distance from the float64 training"), []
+    plot.update_yaxes(type="log", exponentformat="power")
+    plot.update_xaxes(type="log", tickvals=[1, 2, 5, 10, 20, 50])
+    drawn: set[int] = set()
+    for result in results:
+        course = result.trajectory
+        if course is None:
+            continue
+        if result.seed not in drawn:
+            drawn.add(result.seed)
+            plot.add_scatter(
+                x=course.steps,
+                y=course.null,
+                mode="lines",
+                line={"color": "#888888", "width": 5},
+                opacity=0.5,
+                hovertemplate="null ensemble: %{y:.1e}<extra></extra>",
+            )
+            if course.horizon is not None:
+                plot.add_vline(x=course.horizon, line_dash="dot", line_color="#888888")
+        style = looks[result.backend, result.execution]
+        plot.add_scatter(
+            x=course.steps,
+            y=course.distances,
+            mode="lines+markers",
+            line={"color": style.colour, "dash": style.dash, "width": 1},
+            marker=marker(style, 7),
+            hovertemplate=f"{label(result.backend)} {label(result.execution)}: "
+            "%{y:.1e}<extra></extra>",
+        )
+        arm = f"{result.backend} {result.execution}"
+        rows += [
+            [arm, str(result.seed), str(step), words.error(far), words.error(null)]
+            for step, far, null in zip(course.steps, course.distances, course.null, strict=True)
+        ]
+    return Figure(
+        name=name,
+        title=task,
+        caption="Thick and grey: the greatest of the null ensemble. Above it by much is another "
+        "training. A dotted line: from there on rounding alone has made other trainings.",
+        plot=plot,
+        heads=["program", "seed", "step", "distance", "ensemble's"],
+        rows=rows,
+    )

@@ -1,0 +1,127 @@
+"""The answers of ``tribench parity`` as a page: what differs, where, how many digits are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from suite.parity.thresholds import Limit, Limits
+from suite.report import words
+from suite.report.page import frame, templates
+from suite.report.parity_figures import by_program, figures
+from suite.report.styles import styles
+from suite.store.schema import ParityResult, Question
+
+QUESTIONS: Mapping[Question, str] = {
+    "function": "Is it the same function?",
+    "precision": "Is it the same precision?",
+    "training": "Is it the same training?",
+}
+WORST_FIRST = ("different", "precision_loss", "failed", "not_supported", "not_available", "same")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """A limit, what it rests on, and the worst of these answers against it."""
+
+    name: str
+    unit: str
+    limit: Limit
+    worst: float | None
+
+
+def render_parity(
+    results: Sequence[ParityResult], limits: Limits, versions: Mapping[str, Mapping[str, str]]
+) -> str:
+    """The page as HTML; ``versions`` are those of the backends, by name."""
+    programs, asked = list(by_program(results)), [q for q in QUESTIONS if _of(q, results)]
+    tasks = list(dict.fromkeys(result.task for result in results))
+    return (
+        templates()
+        .get_template("parity.html")
+        .render(
+            findings=[_finding(question, results) for question in asked],
+            tasks=tasks,
+            programs=programs,
+            questions=asked,
+            cells={
+                (task, program, question): _worst(
+                    r
+                    for r in _of(question, results)
+                    if (r.task, r.backend, r.execution) == (task, *program)
+                )
+                for task in tasks
+                for program in programs
+                for question in asked
+            },
+            apart=[result for result in results if not result.passed or result.reason],
+            held=_held(results, limits),
+            limits=limits,
+            seeds=sorted({result.seed for result in results}),
+            devices=sorted({result.device for result in results}),
+            versions=versions,
+            sections=figures(results),
+            styles=styles(programs),
+            measured=programs,
+            **frame(),
+        )
+    )
+
+
+def _of(question: Question, results: Sequence[ParityResult]) -> list[ParityResult]:
+    return [result for result in results if result.question == question]
+
+
+def _finding(question: Question, results: Sequence[ParityResult]) -> tuple[str, str, str]:
+    """(kind, title, sentence) about one question."""
+    asked = [
+        r for r in _of(question, results) if r.verdict not in ("not_supported", "not_available")
+    ]
+    good = sum(result.passed for result in asked)
+    wrong = dict.fromkeys(
+        f"{result.task} in {result.backend} {result.execution} ({words.spaced(result.verdict)})"
+        for result in asked
+        if result.wrong
+    )
+    title = f"{QUESTIONS[question]} {good} of {len(asked)}"
+    if not asked:
+        return ("caution", title, "Nothing could be asked; each says why.")
+    if wrong:
+        return ("bad", title, f"Not: {words.listed(list(wrong))}.")
+    return ("good", title, "All that could be asked.")
+
+
+def _worst(results: Iterable[ParityResult]) -> ParityResult | None:
+    """The worst verdict, and of equals the greatest error."""
+    return max(
+        results,
+        key=lambda r: (-WORST_FIRST.index(r.verdict), r.error or 0.0),
+        default=None,
+    )
+
+
+def _held(results: Sequence[ParityResult], limits: Limits) -> list[Held]:
+    def greatest(values: Sequence[float | None]) -> float | None:
+        return max((value for value in values if value is not None), default=None)
+
+    functions = _of("function", results)
+    looks = {
+        look: greatest([r.errors.get(look) for r in functions]) for look in ("alone", "drills")
+    }
+    whole = [value for r in functions for part, value in r.errors.items() if part not in looks]
+    worst = looks | {
+        "function": greatest(whole),
+        "precision": greatest([r.error for r in _of("precision", results)]),
+        "training": greatest([r.error for r in _of("training", results)]),
+    }
+    names = {
+        "function": ("function, the whole", "relative"),
+        "alone": ("function, every layer alone", "relative"),
+        "drills": ("function, loss and optimizers", "relative"),
+        "precision": ("precision", "× the null ensemble's error"),
+        "training": ("training", "× the null ensemble's distance"),
+    }
+    return [
+        Held(name=name, unit=unit, limit=getattr(limits, key), worst=worst[key])
+        for key, (name, unit) in names.items()
+    ]
