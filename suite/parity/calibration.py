@@ -91,9 +91,7 @@ def _of_whole(reference: Reference, material: Material) -> Iterator[tuple[float,
             except (ReferenceFailed, SpecError):  # it cannot be computed, so that nobody did
                 continue
             error = max(worst(errors(found, wanted, PARTS)).values())
-            yield Extreme(
-                value=error, where=f"{material.task.name} {place.path}: {confusion.words}"
-            )
+            yield error, f"{material.task.name} {place.path}: {confusion.words}"
 
 
 def _of_layers(reference: Reference, material: Material) -> Iterator[tuple[float, str]]:
