@@ -16,6 +16,9 @@ from suite.store.schema import ParityResult
 ROW_PIXELS, FRAME_PIXELS = 24, 110
 MOST_DIGITS = -log10(UNIT)  # that float32 holds
 
+# From few digits to many: apart for any colour vision, and light enough for dark numbers on them.
+LIGHT = [(0.0, "#e66101"), (0.5, "#fdd0a2"), (0.75, "#f7f7f7"), (1.0, "#92c5de")]
+
 Program = tuple[str, str]  # backend, execution
 Digits = dict[str, dict[Program, float]]  # by layer
 
@@ -84,13 +87,14 @@ def _heat_map(name: str, task: str, what: str, digits: Digits) -> Figure:
             hovertemplate="%{y}<br>%{x}<br>%{z:.2f} digits<extra></extra>",
             zmin=0,
             zmax=MOST_DIGITS,
-            colorscale="Cividis",
+            colorscale=LIGHT,
+            textfont={"color": "#1a1f27"},
             showscale=False,
             xgap=2,
             ygap=2,
         )
     )
-    plot.update_xaxes(side="top", showgrid=False, fixedrange=True, tickangle=0)
+    plot.update_xaxes(side="top", showgrid=False, fixedrange=True)
     plot.update_yaxes(autorange="reversed", showgrid=False, fixedrange=True)
     return Figure(
         name=name,
@@ -108,7 +112,7 @@ def _heat_map(name: str, task: str, what: str, digits: Digits) -> Figure:
 def _course(
     name: str, task: str, results: Sequence[ParityResult], looks: Mapping[Program, Style]
 ) -> Figure:
-    plot, rows = frame("step", "distance from the float64 training"), []
+    plot, rows = frame("step", "distance"), []
     plot.update_yaxes(type="log", exponentformat="power")
     plot.update_xaxes(type="log", tickvals=[1, 2, 5, 10, 20, 50])
     drawn: set[int] = set()

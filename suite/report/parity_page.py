@@ -17,6 +17,7 @@ QUESTIONS: Mapping[Question, str] = {
     "precision": "Is it the same precision?",
     "training": "Is it the same training?",
 }
+RELATIVE = "relative"  # the unit of errors in float64
 WORST_FIRST = ("different", "precision_loss", "failed", "not_supported", "not_available", "same")
 
 
@@ -28,6 +29,10 @@ class Held:
     unit: str
     limit: Limit
     worst: float | None
+
+    def told(self, value: float | None) -> str:
+        """A value in the limit's unit."""
+        return words.error(value) if self.unit == RELATIVE else words.number(value)
 
 
 def render_parity(
@@ -115,9 +120,9 @@ def _held(results: Sequence[ParityResult], limits: Limits) -> list[Held]:
         "training": greatest([r.error for r in _of("training", results)]),
     }
     names = {
-        "function": ("function, the whole", "relative"),
-        "alone": ("function, every layer alone", "relative"),
-        "drills": ("function, loss and optimizers", "relative"),
+        "function": ("function, the whole", RELATIVE),
+        "alone": ("function, every layer alone", RELATIVE),
+        "drills": ("function, loss and optimizers", RELATIVE),
         "precision": ("precision", "× the null ensemble's error"),
         "training": ("training", "× the null ensemble's distance"),
     }

@@ -42,12 +42,14 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def opened(browser: Browser, tmp_path: Path) -> Iterator[Open]:
-    """``opened(run, width=, scheme=)`` writes the run's page and opens it from disk."""
+    """``opened(run, width=, scheme=)`` writes the run's page, or one that is rendered already, and
+    opens it from disk.
+    """
     contexts: list[BrowserContext] = []
 
-    def open_page(run: Run, width: int = 1400, scheme: str = "light") -> Opened:
+    def open_page(run: Run | str, width: int = 1400, scheme: str = "light") -> Opened:
         file = tmp_path / "page.html"
-        file.write_text(render(run), "utf-8")
+        file.write_text(run if isinstance(run, str) else render(run), "utf-8")
         context = browser.new_context(
             viewport={"width": width, "height": 900},
             color_scheme=scheme,  # type: ignore[arg-type]
