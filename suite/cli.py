@@ -19,7 +19,7 @@ import typer
 from rich.console import Console
 
 from backends.base import EXECUTIONS
-from suite import budget, catalogue, runner, session
+from suite import budget, catalogue, cost, runner, session
 from suite.catalogue import CatalogueError
 from suite.conformance.checks import CONFORMANCE_SCHEMA, THRESHOLDS, Result
 from suite.conformance.run import conform
@@ -359,7 +359,10 @@ def _measure(
 def _reference(found: Sequence[Arm]) -> Iterator[tuple[Reference, Roster, Path]]:
     """The reference, the roster of all workers, and where their files go."""
     roster = Roster()
-    with scratch() as files, Crew(roster, files / "oracle", "reference") as oracle:
+    with (
+        scratch() as files,
+        Crew(roster, files / "oracle", "reference", share=cost.AT_ONCE) as oracle,
+    ):
         (files / "oracle").mkdir()
         yield Reference(runner.reference_lane(found), oracle, files), roster, files
 
@@ -376,7 +379,7 @@ def _ask(
     materials = [Material(task, seed, files) for task, seed in wanted]
     with reporter(quiet) as progress, directory.create(files, "parity") as store:
         tracks = gate.tracks(asked, materials, reference, files, thorough=True)
-        stage = Stage(name="parity", at_once=2, share=2, tracks=tracks)
+        stage = Stage(name="parity", at_once=cost.AT_ONCE, share=cost.AT_ONCE, tracks=tracks)
         runner.perform([stage], store, roster, progress)
     records, _ = directory.read_records(store.path)
     results = [record.result for record in records if isinstance(record, ParityRecord)]

@@ -52,7 +52,8 @@ def run(plan: Plan, arms: Sequence[Arm], store: RunDirectory, reporter: Reporter
     budget = plan.budget_seconds
     deadline = Deadline(None if budget is None else time.monotonic() + budget)
     roster = Roster(plan.limits)
-    with scratch() as files, Crew(roster, store.path / "logs", "parity") as oracle:
+    logs, share = store.path / "logs", cost.AT_ONCE
+    with scratch() as files, Crew(roster, logs, "parity", share) as oracle:
         reference = Reference(reference_lane(arms), oracle, files)
         perform(stages(plan, reference, files, store), store, roster, reporter, deadline)
     return deadline.left_out
