@@ -99,14 +99,14 @@ class RunDirectory:
 
 
 def check(output: Path) -> None:
-    """Raise StoreError if no run can be written under this folder."""
+    """Raise StoreError if nothing can be written under this folder."""
     try:
         output.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=output):
             pass
     except OSError as error:
         why = error.strerror or str(error)
-        raise StoreError(f"no run can be written under {output}: {why}") from None
+        raise StoreError(f"nothing can be written under {output}: {why}") from None
 
 
 def create(output: Path, run_id: str) -> RunDirectory:

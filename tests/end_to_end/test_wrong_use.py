@@ -19,7 +19,10 @@ CASES = {
         ["run", "--batch-size", "many"],
         "'--batch-size': Input should be a valid integer",
     ),
-    "output": (["run", "--output", "/dev/null/runs"], "no run can be written under /dev/null/runs"),
+    "output": (
+        ["run", "--output", "/dev/null/runs"],
+        "nothing can be written under /dev/null/runs",
+    ),
     "interpreter": (["run", "--python", "torch=/no/python"], "--python torch=/no/python: no such"),
     "framework": (["run", "--python", f"torch={sys.executable}"], "No module named 'torch'"),
     "not python": (["run", "--python", "torch=/bin/true"], "--python torch=/bin/true"),

@@ -92,7 +92,7 @@ def test_two_at_once_are_refused(tmp_path):
 
 def test_an_output_folder_that_cannot_be_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="no run can be written under"):
+    with pytest.raises(StoreError, match="nothing can be written under"):
         directory.check(tmp_path / "file" / "runs")
 
 
