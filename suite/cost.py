@@ -31,14 +31,15 @@ def compiling(task: Task) -> float:
     return COMPILE_SECONDS * (1 + len(task.model.places()) / 20)
 
 
-def parity(task: Task, lane: Lane, thorough: bool = False) -> float:
-    """All questions about one task in one lane."""
+def parity(task: Task, lane: Lane, thorough: bool = False, built: bool = False) -> float:
+    """All questions about one task in one lane; ``built``: for another seed of it before."""
     if lane.refused is not None:
         return 0.1
     slower = 1.5 if lane.precision == "float64" else 1
     each = step(task, "train", task.batch_size, max(1, threads() // AT_ONCE))
     alone = len(task.model.places()) / 8 if thorough else 0  # layers, compiled one by one
-    return START_SECONDS / 2 + compiling(task) + alone + slower * PARITY_STEPS * each
+    start = START_SECONDS / 2 + compiling(task) + alone
+    return (1.0 if built else start) + slower * PARITY_STEPS * each
 
 
 def timing(task: Task, phase: str, size: int, arms: int) -> float:

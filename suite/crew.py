@@ -13,10 +13,12 @@ from suite.worker.host import NO_LIMITS, Limits, Worker
 
 
 class Roster:
-    """What each worker may take; and all that live now, so that an interrupted run can end them."""
+    """What each worker may take, and whether it may use what others have compiled; and all that
+    live now, so that an interrupted run can end them.
+    """
 
-    def __init__(self, limits: Limits = NO_LIMITS) -> None:
-        self.limits = limits
+    def __init__(self, limits: Limits = NO_LIMITS, cached: bool = False) -> None:
+        self.limits, self.cached = limits, cached
         self.workers: set[Worker] = set()
         self.guard = threading.Lock()
         self.stopping = threading.Event()
@@ -52,8 +54,10 @@ class Crew:
         if lane not in self.members:
             assert lane.arm.interpreter is not None
             log = self.logs / f"{lane.arm.name}-{self.suffix}.log"
-            limits = self.roster.limits
-            worker = Worker(lane.arm.interpreter, log, lane.device, self.share, limits)
+            worker = Worker(
+                *(lane.arm.interpreter, log, lane.device, self.share),
+                *(self.roster.limits, self.roster.cached),
+            )
             with self.roster.guard:
                 self.roster.workers.add(worker)
                 if self.roster.stopping.is_set():

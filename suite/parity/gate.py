@@ -64,9 +64,14 @@ class _Program:
         self.drilled: drills.Answers | None = None  # the same for all tasks
 
     def units(self, materials: Sequence[Material]) -> tuple[Unit, ...]:
-        return tuple(map(self._unit, materials))
+        """In the order of the materials, seeds of a task following each other."""
+        before = [None, *(material.task for material in materials)]
+        return tuple(
+            self._unit(material, material.task == last)
+            for material, last in zip(materials, before, strict=False)
+        )
 
-    def _unit(self, material: Material) -> Unit:
+    def _unit(self, material: Material, built: bool) -> Unit:
         task, lane = material.task, self.lanes[0]
 
         def do(crew: Crew, sink: Sink) -> None:
@@ -86,7 +91,7 @@ class _Program:
         return Unit(
             name=f"parity/{task.name}/{material.seed}/{lane.arm.name}/{lane.execution}",
             what=f"parity of {task.name}, {lane.arm.name} {lane.execution}",
-            cost_seconds=sum(cost.parity(task, each, self.thorough) for each in self.lanes),
+            cost_seconds=sum(cost.parity(task, each, self.thorough, built) for each in self.lanes),
             do=do,
         )
 

@@ -49,13 +49,28 @@ def settings(device: str, share: int = 1) -> dict[str, str]:
     return chosen
 
 
-def environment(device: str, share: int = 1) -> dict[str, str]:
-    """The whole environment: what is inherited, less what changes speed, plus ``settings``."""
+def compile_cache() -> dict[str, str]:
+    """Has JAX keep what it compiled from one process to the next, as PyTorch does by itself; not
+    where compiling is timed.
+    """
+    import pooch  # workers have none
+
+    return {
+        "JAX_COMPILATION_CACHE_DIR": str(pooch.os_cache("tribench") / "jax"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
+    }
+
+
+def environment(device: str, share: int = 1, cached: bool = False) -> dict[str, str]:
+    """The whole environment: what is inherited, less what changes speed, plus ``settings``, and
+    ``compile_cache`` if wanted.
+    """
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(DROPPED)}
     paths = [str(root()), os.environ.get("PYTHONPATH", "")]
     path = os.pathsep.join(p for p in paths if p)
     unbuffered = {"PYTHONUNBUFFERED": "1", "TF_CPP_MIN_LOG_LEVEL": "1"}
-    return inherited | unbuffered | settings(device, share) | {"PYTHONPATH": path}
+    chosen = settings(device, share) | (compile_cache() if cached else {})
+    return inherited | unbuffered | chosen | {"PYTHONPATH": path}
 
 
 @cache

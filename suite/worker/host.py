@@ -51,6 +51,7 @@ class Worker:
         device: str = "cpu",
         share: int = 1,
         limits: Limits = NO_LIMITS,
+        cached: bool = False,
     ) -> None:
         with writing(log):
             log.parent.mkdir(parents=True, exist_ok=True)
@@ -66,7 +67,7 @@ class Worker:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env=environment(device, share),
+                env=environment(device, share, cached),
                 pass_fds=(theirs_read, theirs_write),
                 start_new_session=True,
             )
