@@ -179,7 +179,7 @@ def parity(
     known = catalogue.tasks()
     check(choice, known)
     if page is not None:
-        directory.check(page.absolute().parent)
+        directory.check_file(page)
     precisions = choose("precision", choice.precisions or ("*",), gate.PRECISIONS)
     found = arms(_pythons(python))
     asked = [lane for p in precisions for lane in lanes(choice, found, p, every=True)]
@@ -214,7 +214,7 @@ def calibrate(
     """Derive parity's thresholds anew, from correct programs and known mistakes. For developers."""
     choice, known = Choice(tasks=_split(task), backends=_split(backend)), catalogue.tasks()
     check(choice, known)
-    directory.check(output.absolute().parent)
+    directory.check_file(output)
     found = arms(_pythons(python))
     asked = [lane for p in gate.PRECISIONS for lane in lanes(choice, found, p, every=True)]
     counts = {

@@ -109,6 +109,18 @@ def check(output: Path) -> None:
         raise StoreError(f"nothing can be written under {output}: {why}") from None
 
 
+def check_file(file: Path) -> None:
+    """Raise StoreError if this file cannot be written."""
+    check(file.absolute().parent)
+    try:
+        if not file.is_dir():
+            return
+        why = "it is a folder"
+    except OSError as error:
+        why = error.strerror or str(error)
+    raise StoreError(f"{file} cannot be written: {why}")
+
+
 def create(output: Path, run_id: str) -> RunDirectory:
     """Make a new run directory; StoreError if that cannot be."""
     path = output / run_id

@@ -96,6 +96,17 @@ def test_an_output_folder_that_cannot_be_is_one_line(tmp_path):
         directory.check(tmp_path / "file" / "runs")
 
 
+@pytest.mark.parametrize(
+    ("name", "why"), [("folder", "it is a folder"), ("long" * 99, "File name too long")]
+)
+def test_a_file_that_cannot_be_written_is_one_line(tmp_path, name, why):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(StoreError, match=f"cannot be written: {why}"):
+        directory.check_file(tmp_path / name)
+    directory.check_file(tmp_path / "new" / "page.html")
+    assert not list((tmp_path / "new").iterdir())
+
+
 def test_newer_schemas_are_refused(tmp_path):
     manifest = Manifest(
         id="r",
