@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import log10
+from math import floor, log10
 
 import plotly.graph_objects as go
 
@@ -32,7 +32,7 @@ def figures(results: Sequence[ParityResult]) -> dict[str, list[Figure]]:
         ours = [result for result in results if result.task == task]
         for part, what in (("activations", "outputs"), ("gradients", "parameters' gradients")):
             if digits := _digits(ours, part):
-                found["digits"].append(_heat_map(f"{part}-{number}", task, what, digits))
+                found["digits"].append(_heat_map(f"{part}-{number}", task, what, digits, looks))
         if any(result.trajectory for result in ours):
             found["training"].append(_course(f"training-{number}", task, ours, looks))
     return found
@@ -71,20 +71,29 @@ def _owner(path: str, layers: Sequence[str]) -> str:
     return max(owners, key=len, default=path)
 
 
-def _heat_map(name: str, task: str, what: str, digits: Digits) -> Figure:
+def _heat_map(
+    name: str, task: str, what: str, digits: Digits, looks: Mapping[Program, Style]
+) -> Figure:
     programs = list(dict.fromkeys(program for kept in digits.values() for program in kept))
     values = [[kept.get(program) for program in programs] for kept in digits.values()]
+    heads = [
+        f"{looks[backend, execution].glyph} {label(backend, 14)}<br>{label(execution, 14)}"
+        for backend, execution in programs
+    ]
     plot = frame("", height=FRAME_PIXELS + ROW_PIXELS * len(digits))
     plot.add_trace(
         go.Heatmap(
             z=values,
-            x=[
-                f"{label(backend, 14)}<br>{label(execution, 14)}" for backend, execution in programs
-            ],
-            y=[label(layer) for layer in digits],
             text=[["" if v is None else f"{v:.1f}" for v in row] for row in values],
             texttemplate="%{text}",
-            hovertemplate="%{y}<br>%{x}<br>%{z:.2f} digits<extra></extra>",
+            hovertext=[
+                [
+                    f"{label(layer)}<br>{label(backend)} {label(execution)}"
+                    for backend, execution in programs
+                ]
+                for layer in digits
+            ],
+            hovertemplate="%{hovertext}<br>%{z:.2f} digits<extra></extra>",
             zmin=0,
             zmax=MOST_DIGITS,
             colorscale=LIGHT,
@@ -94,8 +103,15 @@ def _heat_map(name: str, task: str, what: str, digits: Digits) -> Figure:
             ygap=2,
         )
     )
-    plot.update_xaxes(side="top", showgrid=False, fixedrange=True)
-    plot.update_yaxes(autorange="reversed", showgrid=False, fixedrange=True)
+    # Numbered, not named: names that are cut alike would share a row or a column.
+    plot.update_xaxes(side="top", tickvals=list(range(len(heads))), ticktext=heads)
+    plot.update_yaxes(
+        autorange="reversed",
+        tickvals=list(range(len(digits))),
+        ticktext=[label(layer) for layer in digits],
+    )
+    plot.update_xaxes(showgrid=False, fixedrange=True)
+    plot.update_yaxes(showgrid=False, fixedrange=True)
     return Figure(
         name=name,
         title=f"{task}: {what}",
@@ -113,7 +129,7 @@ def _course(
     name: str, task: str, results: Sequence[ParityResult], looks: Mapping[Program, Style]
 ) -> Figure:
     plot, rows = frame("step", "distance"), []
-    plot.update_yaxes(type="log", exponentformat="power")
+    plot.update_yaxes(type="log", exponentformat="power", dtick=1, range=_decades(results))
     plot.update_xaxes(type="log", tickvals=[1, 2, 5, 10, 20, 50])
     drawn: set[int] = set()
     for result in results:
@@ -156,3 +172,10 @@ def _course(
         heads=["program", "seed", "step", "distance", "ensemble's"],
         rows=rows,
     )
+
+
+def _decades(results: Sequence[ParityResult]) -> list[int] | None:
+    """The whole powers of ten around all distances; None if there is none."""
+    courses = [result.trajectory for result in results if result.trajectory]
+    distances = [far for course in courses for far in (*course.distances, *course.null) if far]
+    return [floor(log10(min(distances))), floor(log10(max(distances))) + 1] if distances else None
