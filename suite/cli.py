@@ -39,6 +39,7 @@ from suite.report.parity_table import show_limits, show_parity
 from suite.report.site import build_site
 from suite.store import directory
 from suite.store.directory import RunDirectory, StoreError
+from suite.store.fingerprint import version
 from suite.store.lock import Lock
 from suite.store.run import Run
 from suite.store.schema import PARITY_SCHEMA, ParityRecord, ParityResult
@@ -188,8 +189,9 @@ def parity(
     with _reference(found) as (reference, roster, files):
         results = _ask(wanted, asked, reference, roster, files, quiet)
     if page is not None:
-        versions = {arm.name: dict(arm.adapter.versions) for arm in found if arm.why is None}
-        write_whole(page, render_parity(results, LIMITS, versions))
+        facts = {"tribench": {"version": version()}}
+        facts |= {arm.name: dict(arm.adapter.versions) for arm in found if arm.why is None}
+        write_whole(page, render_parity(results, LIMITS, facts))
         if not quiet:
             print(f"Page: {page}", file=sys.stderr)
     if as_json:

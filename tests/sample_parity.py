@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from suite.parity.thresholds import LIMITS, Extreme, Limit
 from suite.store.schema import Location, ParityResult, Trajectory
 
 HOSTILE = "<script>alert('x')</script>"
@@ -16,7 +17,19 @@ LAYERS = {
     "cnn-tiny": ["conv1", "relu1", "pool1", "conv2", "relu2", "flatten", "fc"],
     "transformer-tiny": ["embedding", "blocks.0.attention", "blocks.0.norm1", "fc"],
 }
+DERIVED = LIMITS.model_copy(
+    update={
+        "programs": ["jax compiled", "torch eager"],
+        "seeds": {"cnn-tiny": 50, "cnn-small": 5},
+        "function": Limit(
+            threshold=1.3e-9,
+            correct=Extreme(value=3.2e-14, where="cnn-small, jax compiled, seed 3"),
+            mistake=Extreme(value=5.1e-5, where="gelu: approximate True in place of False"),
+        ),
+    }
+)
 STEPS = [1, 2, 5, 10, 20, 50]
+NULL = [2e-5 / step**0.5 for step in STEPS]
 
 
 def answer(task: str, program: tuple[str, str], question: str, **changes: object) -> ParityResult:
@@ -54,7 +67,7 @@ def every_verdict() -> list[ParityResult]:
     """The same with a port that is wrong, one that is imprecise, and others that fail."""
     mine = ("mine", "eager")
     place = Location(kind="layer", path="blocks.0.norm1", field="epsilon", guess="epsilon 0.001")
-    gone = Trajectory(steps=STEPS, distances=[1.0] * 5 + [None], null=[1e-5] * 6, horizon=20)
+    gone = Trajectory(steps=STEPS, distances=[1.0] * 5 + [None], null=NULL, horizon=20)
     return [
         *all_the_same(),
         *(
@@ -69,7 +82,9 @@ def every_verdict() -> list[ParityResult]:
             reason=f"layer blocks.0.norm1, field epsilon, off by 7.6e-01 {HOSTILE}",
         ),
         answer("transformer-tiny", mine, "precision", verdict="precision_loss", error=9e3),
-        answer("transformer-tiny", mine, "training", verdict="different", trajectory=gone),
+        answer(
+            "transformer-tiny", mine, "training", verdict="different", error=None, trajectory=gone
+        ),
         answer(HOSTILE, mine, "function", verdict="failed", error=None, reason="the worker died"),
         answer(HOSTILE, mine, "precision", verdict="not_supported", error=None, digits={}),
         answer(HOSTILE, mine, "training", verdict="not_available", error=None, trajectory=None),
@@ -83,5 +98,5 @@ def _digits(task: str, most: float) -> dict[str, float]:
 
 
 def _course(scale: float) -> Trajectory:
-    null = [2e-5 / step**0.5 for step in STEPS]
-    return Trajectory(steps=STEPS, distances=[far * scale / 8 for far in null], null=null)
+    far = [most * scale / 8 for most in NULL]
+    return Trajectory(steps=STEPS, distances=far, null=NULL, horizon=20)

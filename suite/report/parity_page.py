@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from suite.parity.thresholds import Limit, Limits
 from suite.report import words
@@ -36,15 +37,16 @@ class Held:
 
 
 def render_parity(
-    results: Sequence[ParityResult], limits: Limits, versions: Mapping[str, Mapping[str, str]]
+    results: Sequence[ParityResult], limits: Limits, facts: Mapping[str, Mapping[str, str]]
 ) -> str:
-    """The page as HTML; ``versions`` are those of the backends, by name."""
+    """The page as HTML; ``facts`` are tribench's version and the backends', by name."""
     programs, asked = list(by_program(results)), [q for q in QUESTIONS if _of(q, results)]
     tasks = list(dict.fromkeys(result.task for result in results))
     return (
         templates()
         .get_template("parity.html")
         .render(
+            headline=f"{_score(results)} the same",
             findings=[_finding(question, results) for question in asked],
             tasks=tasks,
             programs=programs,
@@ -59,12 +61,13 @@ def render_parity(
                 for program in programs
                 for question in asked
             },
-            apart=[result for result in results if not result.passed or result.reason],
+            apart=sorted((r for r in results if r.verdict != "same" or r.reason), key=_rank),
+            error=_error,
             held=_held(results, limits),
             limits=limits,
             seeds=sorted({result.seed for result in results}),
             devices=sorted({result.device for result in results}),
-            versions=versions,
+            facts=facts,
             sections=figures(results),
             styles=styles(programs),
             measured=programs,
@@ -77,18 +80,29 @@ def _of(question: Question, results: Sequence[ParityResult]) -> list[ParityResul
     return [result for result in results if result.question == question]
 
 
+def _judged(results: Sequence[ParityResult]) -> list[ParityResult]:
+    """Those that could be asked."""
+    return [result for result in results if result.passed or result.wrong]
+
+
+def _score(results: Sequence[ParityResult]) -> str:
+    judged = _judged(results)
+    return f"{sum(result.passed for result in judged)} of {len(judged)}"
+
+
+def _rank(result: ParityResult) -> int:
+    return WORST_FIRST.index(result.verdict)
+
+
 def _finding(question: Question, results: Sequence[ParityResult]) -> tuple[str, str, str]:
     """(kind, title, sentence) about one question."""
-    asked = [
-        r for r in _of(question, results) if r.verdict not in ("not_supported", "not_available")
-    ]
-    good = sum(result.passed for result in asked)
+    asked = _judged(_of(question, results))
     wrong = dict.fromkeys(
         f"{result.task} in {result.backend} {result.execution} ({words.spaced(result.verdict)})"
         for result in asked
         if result.wrong
     )
-    title = f"{QUESTIONS[question]} {good} of {len(asked)}"
+    title = f"{QUESTIONS[question]} {_score(asked)}"
     if not asked:
         return ("caution", title, "Nothing could be asked; each says why.")
     if wrong:
@@ -98,11 +112,13 @@ def _finding(question: Question, results: Sequence[ParityResult]) -> tuple[str, 
 
 def _worst(results: Iterable[ParityResult]) -> ParityResult | None:
     """The worst verdict, and of equals the greatest error."""
-    return max(
-        results,
-        key=lambda r: (-WORST_FIRST.index(r.verdict), r.error or 0.0),
-        default=None,
-    )
+    return min(results, key=lambda r: (_rank(r), -(_error(r) or 0.0)), default=None)
+
+
+def _error(result: ParityResult) -> float | None:
+    """The worst error; that of an answer that has none to tell is not finite."""
+    endless = result.error is None and result.verdict in ("different", "precision_loss")
+    return inf if endless else result.error
 
 
 def _held(results: Sequence[ParityResult], limits: Limits) -> list[Held]:
@@ -114,10 +130,11 @@ def _held(results: Sequence[ParityResult], limits: Limits) -> list[Held]:
         look: greatest([r.errors.get(look) for r in functions]) for look in ("alone", "drills")
     }
     whole = [value for r in functions for part, value in r.errors.items() if part not in looks]
+    whole += [inf for r in functions if _error(r) == inf]
     worst = looks | {
         "function": greatest(whole),
-        "precision": greatest([r.error for r in _of("precision", results)]),
-        "training": greatest([r.error for r in _of("training", results)]),
+        "precision": greatest([_error(r) for r in _of("precision", results)]),
+        "training": greatest([_error(r) for r in _of("training", results)]),
     }
     names = {
         "function": ("function, the whole", RELATIVE),

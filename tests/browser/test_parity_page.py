@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from suite.parity.thresholds import LIMITS
 from suite.report.parity_page import render_parity
 from tests.browser.conftest import Open
 from tests.browser.test_page import scrolled_through
-from tests.sample_parity import every_verdict
+from tests.sample_parity import DERIVED, every_verdict
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (390, "dark")])
 def test_every_figure_is_drawn_and_fits(opened: Open, width: int, scheme: str) -> None:
-    found = opened(render_parity(every_verdict(), LIMITS, {}), width=width, scheme=scheme)
+    found = opened(render_parity(every_verdict(), DERIVED, {}), width=width, scheme=scheme)
     scrolled_through(found.page)
     assert found.page.locator(".plot").count() == 6
     assert found.page.locator(".heatmaplayer image").count() == 4
