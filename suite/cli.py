@@ -223,11 +223,14 @@ def calibrate(
         one: seeds or (50 if one.name.endswith("-tiny") else 5)
         for one in pick_tasks(choice.tasks, ("*",), known)
     }
-    wanted = [(one, seed) for one, count in counts.items() for seed in range(count)]
+    results: list[ParityResult] = []
     with _reference(found) as (reference, roster, files):
         firsts = [Material(one, 0, files) for one in counts]
         mistakes = calibration.mistakes(reference, firsts)
-        results = _ask(wanted, asked, reference, roster, files, quiet)
+        for one, count in counts.items():
+            wanted = [(one, seed) for seed in range(count)]
+            results += _ask(wanted, asked, reference, roster, files, quiet)
+            reference.forget()  # a seed of cnn-tiny is 0.1 GB
     limits = calibration.derive(
         results, mistakes, {one.name: count for one, count in counts.items()}
     )
@@ -379,7 +382,7 @@ def _ask(
 ) -> list[ParityResult]:
     """Parity's answers for these tasks and seeds; the logs are kept only if a worker failed."""
     materials = [Material(task, seed, files) for task, seed in wanted]
-    with reporter(quiet) as progress, directory.create(files, "parity") as store:
+    with reporter(quiet) as progress, directory.create(files, directory.new_id()) as store:
         tracks = gate.tracks(asked, materials, reference, files, thorough=True)
         stage = Stage(name="parity", at_once=cost.AT_ONCE, share=cost.AT_ONCE, tracks=tracks)
         runner.perform([stage], store, roster, progress)

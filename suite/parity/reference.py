@@ -75,6 +75,11 @@ class Reference:
         """How far trainings in float32 stray from it."""
         return self._once(self.courses, material, lambda: self._course(material))
 
+    def forget(self) -> None:
+        """Make room: what was found about tasks is found anew when it is asked for again."""
+        for known in (self.known, self.nulls, self.trainings, self.courses, self.layers):
+            known.clear()
+
     def alone(self, material: Material) -> alone.Answers:
         """What it makes of the layers alone."""
         return self._once(
