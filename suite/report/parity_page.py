@@ -87,7 +87,7 @@ def _judged(results: Sequence[ParityResult]) -> list[ParityResult]:
 
 def _score(results: Sequence[ParityResult]) -> str:
     judged = _judged(results)
-    return f"{sum(result.passed for result in judged)} of {len(judged)}"
+    return f"{sum(result.verdict == 'same' for result in judged)} of {len(judged)}"
 
 
 def _rank(result: ParityResult) -> int:
