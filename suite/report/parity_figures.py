@@ -47,14 +47,19 @@ def by_program(results: Sequence[ParityResult]) -> dict[Program, list[ParityResu
 
 
 def _digits(results: Sequence[ParityResult], part: str) -> Digits:
-    """The fewest digits kept in each layer, over its parameters and over seeds."""
+    """The fewest digits kept in each layer, over its parameters and over seeds; in the model's
+    order, though gradients are told from the loss on.
+    """
     found: Digits = {}
+    order: dict[str, int] = {}
     for result in results:
         layers = [
             key.removeprefix("activations/")
             for key in result.digits
             if key.startswith("activations/")
         ]
+        for layer in layers:
+            order.setdefault(layer, len(order))
         for key, digits in result.digits.items():
             kind, _, path = key.partition("/")
             if kind == part:
@@ -62,7 +67,7 @@ def _digits(results: Sequence[ParityResult], part: str) -> Digits:
                 kept = found.setdefault(owner, {})
                 program = (result.backend, result.execution)
                 kept[program] = min(digits, kept.get(program, digits))
-    return found
+    return dict(sorted(found.items(), key=lambda kept: order.get(kept[0], len(order))))
 
 
 def _owner(path: str, layers: Sequence[str]) -> str:

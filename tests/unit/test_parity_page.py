@@ -82,9 +82,9 @@ def test_names_that_are_cut_alike_stay_apart():
     assert len(trace.z) == 2
 
 
-def test_gradients_are_shown_by_layer_the_worst_parameter_first():
+def test_gradients_are_shown_by_layer_in_the_models_order_the_worst_parameter_of_each():
     digits = {"activations/a": 6.0, "activations/a.b": 6.0}
-    digits |= {"gradients/a.weight": 5.0, "gradients/a.bias": 4.0, "gradients/a.b.weight": 3.0}
+    digits |= {"gradients/a.b.weight": 3.0, "gradients/a.weight": 5.0, "gradients/a.bias": 4.0}
     shown = figures([answer("t", PROGRAMS[0], "precision", digits=digits)])["digits"][1]
     assert shown.rows == [["a", "4.00"], ["a.b", "3.00"]]
 
