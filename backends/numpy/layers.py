@@ -71,7 +71,7 @@ class Layers(Backend):
             dpadded = _windows_transposed(dwindows, padded.shape, layer.stride)
             gradients = {"weight": _gradient("noij,ncijuv->ocuv", dy, windows)}
             if layer.bias:
-                gradients["bias"] = _gradient("noij->o", dy)
+                gradients["bias"] = _channel_gradient(dy)
             return dpadded[:, :, pad : pad + height, pad : pad + width], gradients
 
         return y, vjp
@@ -112,30 +112,33 @@ class Layers(Backend):
         self, layer: spec.BatchNorm, parameters: Parameters, x: Floats, context: Context
     ) -> Lowered:
         """x is (batch, channels, height, width)."""
-        rest = (0, 2, 3)
         weight, bias = (parameters[name][:, None, None] for name in ("weight", "bias"))
         if context.training:
-            mean, variance = x.mean(axis=rest), x.var(axis=rest)
+            mean = _channel_means(x)
+            variance = _channel_means((x - mean) ** 2)
             count = x.size // layer.channels
             for name, new in (
                 ("running_mean", mean),
                 ("running_var", variance * (count / (count - 1))),
             ):
                 old = context.buffer(name)
-                context.set_buffer(name, (1 - layer.momentum) * old + layer.momentum * new)
+                new = (1 - layer.momentum) * old + layer.momentum * new[:, 0, 0]
+                context.set_buffer(name, new)
         else:
-            mean, variance = context.buffer("running_mean"), context.buffer("running_var")
-        root = np.sqrt(variance + layer.epsilon)[:, None, None]
-        normal = (x - mean[:, None, None]) / root
+            mean, variance = (
+                context.buffer(name)[:, None, None] for name in ("running_mean", "running_var")
+            )
+        root = np.sqrt(variance + layer.epsilon)
+        normal = (x - mean) / root
 
         def vjp(dy: Floats) -> tuple[Floats, Gradients]:
             dnormal = dy * weight
             if context.training:
-                along = normal * (dnormal * normal).mean(axis=rest, keepdims=True)
-                dnormal = dnormal - dnormal.mean(axis=rest, keepdims=True) - along
+                along = normal * _channel_means(dnormal * normal)
+                dnormal = dnormal - _channel_means(dnormal) - along
             return dnormal / root, {
-                "weight": _gradient("ncij,ncij->c", dy, normal),
-                "bias": _gradient("ncij->c", dy),
+                "weight": _channel_gradient(dy * normal),
+                "bias": _channel_gradient(dy),
             }
 
         return normal * weight + bias, vjp
@@ -303,6 +306,23 @@ class Layers(Backend):
         """x is (batch, steps, features)."""
         valid = _valid(context, x)
         return _weighted_steps(valid / np.maximum(valid.sum(axis=1, keepdims=True), 1), x)
+
+
+def _channel_sums(values: Floats) -> Floats:
+    """Pixel after pixel, as the frameworks' kernels add what lies channels last; along rows NumPy
+    would add in pairs, which in float32 came 9 times closer to the truth than PyTorch, TensorFlow.
+    """
+    pixels = np.ascontiguousarray(values.transpose(0, 2, 3, 1)).reshape(-1, values.shape[1])
+    return np.asarray(pixels.sum(axis=0))
+
+
+def _channel_means(values: Floats) -> Floats:
+    """As (channels, 1, 1)."""
+    return (_channel_sums(values) / (values.size // values.shape[1]))[:, None, None]
+
+
+def _channel_gradient(terms: Floats) -> Gradient:
+    return Gradient(_channel_sums(terms), lambda: _channel_sums(np.abs(terms)))
 
 
 def _gradient(subscripts: str, *factors: Floats) -> Gradient:

@@ -216,9 +216,11 @@ class Program:
             dtype=self.backend.dtype,
             device=self.backend.target,
         )
-        if value.dim() == 4:
-            return value.contiguous(memory_format=torch.channels_last)
-        return value
+        # The fused optimizers take every array of a parameter to have the same strides.
+        four = value.dim() == 4
+        return value.contiguous(
+            memory_format=torch.channels_last if four else torch.contiguous_format
+        )
 
     def canonical(self, path: str, value: Tensor) -> np.ndarray:
         """The inverse of ``native``; a copy."""

@@ -4,9 +4,10 @@ that the layer at fault shows itself and not the ones behind it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,8 @@ def faults(model: ModelSpec, found: Answers, wanted: Answers) -> list[Fault]:
         if (place.path, situation.name) not in found:
             continue
         mine, theirs = (of[place.path, situation.name] for of in (found, wanted))
-        for key in sorted(theirs, key=_order):
+        parameters = list(place.layer.parameters())
+        for key in sorted(theirs, key=partial(_order, parameters)):
             fault = _fault(place, situation, key, mine.get(key), theirs[key])
             if fault is not None:
                 seen.setdefault(place.path, fault)
@@ -115,9 +117,11 @@ def _each(
     return errors(found, wanted, None if "/" in key else situation.axis)
 
 
-def _order(key: str) -> int:
+def _order(parameters: Sequence[str], key: str) -> int:
     """Parameters' gradients last: they are wrong behind a wrong output too."""
-    return ("output", "input_gradients").index(key) if "/" not in key else 2
+    if "/" not in key:
+        return ("output", "input_gradients").index(key)
+    return 2 + parameters.index(key.removeprefix("gradients/"))
 
 
 def _fault(

@@ -85,6 +85,8 @@ def _diagnosis(
     silent = location is None or part in ("gradients", "input_gradients")
     of_loss = [mistake for mistake in mistakes if mistake.drill.of_loss]
     of_update = [mistake for mistake in mistakes if not mistake.drill.of_loss]
+    own = type(evidence.material.task.optimizer)
+    of_update.sort(key=lambda mistake: not isinstance(mistake.drill.optimizer, own))
     if silent and faults:
         return _of_layer(evidence, faults[0].location, faults[0], reference)
     if silent and of_loss:
@@ -95,11 +97,8 @@ def _diagnosis(
     if part == "loss":
         guess = _loss_like(evidence.found.loss, _logits(evidence), _targets(evidence))
         return Diagnosis(location=_with(location, None, guess), error=evidence.error)
-    if part in ("update", "trained"):
-        own = type(evidence.material.task.optimizer)
-        of_update.sort(key=lambda mistake: not isinstance(mistake.drill.optimizer, own))
-        if of_update and location.kind == "optimizer":
-            return _of_update(evidence, location, of_update[0], reference)
+    if part in ("update", "trained") and of_update and location.kind == "optimizer":
+        return _of_update(evidence, location, of_update[0], reference)
     if part == "buffers":
         return Diagnosis(location=_of_statistics(evidence, location), error=evidence.error)
     for fault in faults:

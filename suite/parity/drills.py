@@ -30,7 +30,7 @@ from tasks.parameters import probe, uniform
 from tasks.spec import SGD, AdamW, Input, ModelSpec, Optimizer
 
 FEATURES, CLASSES = 5, 3
-HEATS = (1.0, 1.0, 10.0, 100.0, 100.0, 1.0)  # of the samples; logits reach some 100
+HEATS = (1.0, 1.0, 10.0, 100.0, 2000.0, 1.0)  # of the samples; exp overflows from 710 on
 SCALES = (1e-7, 1.0, 0.1, 0.0, 30.0, 1.0)  # of the gradients, step by step; clipped from 0.5 on
 
 _SGD = SGD(learning_rate=0.1, momentum=0.9, weight_decay=0.1, clip_norm=0.5, warmup_steps=3)
@@ -60,6 +60,14 @@ DRILLS: dict[str, Drill] = {
     "AdamW": Drill(optimizer=_ADAMW),
 }
 
+# Of a whole model's update rounding hides what is lost; at the rate 1 it does not.
+PRECISE: dict[str, Drill] = {
+    "AdamW": Drill(
+        optimizer=AdamW(learning_rate=1.0, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.0)
+    )
+}
+
+LEAST_EPSILON = 1e-30  # as good as none, and nothing is divided by 0
 LEAST_NORM = 1e-9  # of an update: with a gradient of 0 some are
 
 Answers = dict[str, Arrays]  # by drill; arrays by capture's keys, and as "step N/PATH"
@@ -138,7 +146,10 @@ def start() -> Arrays:
 def switched(optimizer: Optimizer) -> dict[str, Drill]:
     """The optimizer with nothing but its rate, and with each field alone beside it, by field."""
     off: dict[str, Any] = {"weight_decay": 0.0, "clip_norm": None, "warmup_steps": 0}
-    off |= {"momentum": 0.0, "nesterov": False} if isinstance(optimizer, SGD) else {}
+    if isinstance(optimizer, SGD):
+        off = {"momentum": 0.0, "nesterov": False, **off}
+    elif isinstance(optimizer, AdamW):
+        off = {"epsilon": LEAST_EPSILON, "beta1": 0.0, "beta2": 0.0, **off}
     plain = replace(optimizer, **off)
     parts = {field: replace(plain, **{field: getattr(optimizer, field)}) for field in off}
     if "nesterov" in parts:
@@ -153,10 +164,12 @@ def batch() -> Batch:
 
 
 def gradients() -> Sequence[Arrays]:
-    """A step's gradients each."""
+    """A step's gradients each, in Fortran order: PyTorch's fused optimizers do not look at strides,
+    and an adapter that hands such arrays on updates the wrong numbers.
+    """
     return [
         {
-            path: scale * uniform(step, f"drill {path}", parameter.shape)
+            path: np.asfortranarray(scale * uniform(step, f"drill {path}", parameter.shape))
             for path, parameter in _model().parameters().items()
         }
         for step, scale in enumerate(SCALES)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
@@ -61,7 +61,7 @@ class _Program:
         self, lanes: Sequence[Lane], reference: Reference, files: Path, thorough: bool
     ) -> None:
         self.lanes, self.reference, self.files, self.thorough = lanes, reference, files, thorough
-        self.drilled: drills.Answers | None = None  # the same for all tasks
+        self.drilled: dict[str, drills.Answers] = {}  # by precision; the same for all tasks
 
     def units(self, materials: Sequence[Material]) -> tuple[Unit, ...]:
         """In the order of the materials, seeds of a task following each other."""
@@ -108,7 +108,7 @@ class _Program:
         @cache
         def of_function() -> ParityResult:
             exact = inquiry(replace(self.lanes[0], precision=EXACT))
-            drilled = partial(self._drilled, exact) if self.thorough else None
+            drilled = partial(self._drilled, exact, drills.DRILLS) if self.thorough else None
             return _answer(exact, "function", partial(function.ask, exact, drilled))
 
         for lane in self.lanes:
@@ -116,15 +116,18 @@ class _Program:
                 yield of_function()
                 continue
             own = inquiry(lane)
-            ask = partial(precision.ask, own, lambda: of_function().verdict)
+            drilled = partial(self._drilled, own, drills.PRECISE) if self.thorough else None
+            ask = partial(precision.ask, own, lambda: of_function().verdict, drilled)
             yield _answer(own, "precision", ask)
             if self.thorough:
                 yield _answer(own, "training", partial(training.ask, own))
 
-    def _drilled(self, exact: Inquiry) -> drills.Answers:
-        if self.drilled is None:
-            self.drilled = drills.answers(exact.crew, exact.lane, exact.files)
-        return self.drilled
+    def _drilled(self, inquiry: Inquiry, asked: Mapping[str, drills.Drill]) -> drills.Answers:
+        lane = inquiry.lane
+        if lane.precision not in self.drilled:
+            made = drills.answers(inquiry.crew, lane, inquiry.files, asked)
+            self.drilled[lane.precision] = made
+        return self.drilled[lane.precision]
 
 
 def _answer(inquiry: Inquiry, question: Question, ask: Callable[[], ParityResult]) -> ParityResult:

@@ -11,28 +11,41 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from suite.parity import drills
 from suite.parity.compare import Errors, errors, first, relative, worst
-from suite.parity.confusions import precisions
+from suite.parity.confusions import optimizers, precisions
 from suite.parity.confusions.layers import Given
 from suite.parity.ensemble import UNIT
 from suite.parity.findings import Arrays, Findings, look_inside, read
 from suite.parity.inquiry import Inquiry, all_finite, finite, named
 from suite.parity.kinks import sources, without_flips
 from suite.parity.thresholds import PRECISION
-from suite.store.schema import ParityResult, ParityVerdict
+from suite.store.schema import Location, ParityResult, ParityVerdict
 from suite.subject import Program, Subject, rounded
 from tasks.parameters import uniform
-from tasks.spec import ModelSpec, Place, Residual, local
+from tasks.spec import ModelSpec, Optimizer, Place, Residual, local
 
 PARTS = ("activations", "predictions", "loss", "gradients", "buffers")
 MOST_DIGITS = -log10(UNIT)  # that float32 holds
 MUCH_CLOSER = 0.3  # than the truth: what a confirmed cause leaves of an error
 
 
-def ask(inquiry: Inquiry, function: Callable[[], ParityVerdict]) -> ParityResult:
+def ask(
+    inquiry: Inquiry,
+    function: Callable[[], ParityVerdict],
+    drilled: Callable[[], drills.Answers] | None = None,
+) -> ParityResult:
     """The verdict; ``function`` is asked whether it is the same function where less is kept than
-    the precision allows. Raises what Worker.call raises, and ReferenceFailed.
+    the precision allows, ``drilled`` for what the backend makes of drills.PRECISE. Raises what
+    Worker.call raises, and ReferenceFailed.
     """
+    whole = _of_whole(inquiry, function)
+    if drilled is None or whole.verdict != "same":
+        return whole
+    return _with_drills(inquiry, whole, drilled(), function)
+
+
+def _of_whole(inquiry: Inquiry, function: Callable[[], ParityVerdict]) -> ParityResult:
     material, model = inquiry.material, inquiry.material.task.model
     wanted, null = inquiry.reference.findings(material), inquiry.reference.null(material)
     found = look_inside(inquiry.crew, inquiry.lane, material, inquiry.files)
@@ -63,6 +76,69 @@ def ask(inquiry: Inquiry, function: Callable[[], ParityVerdict]) -> ParityResult
     return same.model_copy(
         update={"verdict": verdict, "location": location, "reason": ", ".join(words)}
     )
+
+
+def _with_drills(
+    inquiry: Inquiry,
+    whole: ParityResult,
+    found: drills.Answers,
+    function: Callable[[], ParityVerdict],
+) -> ParityResult:
+    """The same with how much the optimizers keep, in units of what the reference keeps of them. An
+    update's error depends on how large the parameter is beside it, so that the greatest is taken.
+    """
+    wanted = inquiry.reference.drilled(drills.PRECISE)
+    coarse = inquiry.reference.drilled(drills.PRECISE, coarsely=True)
+    off = {
+        name: drills.worst({name: mine}, wanted)
+        / max(drills.worst({name: coarse[name]}, wanted), UNIT)
+        for name, mine in found.items()
+    }
+    if not off:
+        return whole
+    name = max(off, key=lambda name: off[name])
+    error = max(whole.error or 0.0, off[name])
+    whole = whole.model_copy(
+        update={
+            "error": finite(error),
+            "errors": whole.errors | all_finite({"drills": off[name]}),
+        }
+    )
+    if off[name] <= PRECISION:
+        return whole
+    words = [f"optimizer, {off[name]:.0f} times the error of correct arithmetic in {name}"]
+    field, cause = _cause_of_update(found[name], drills.PRECISE[name].optimizer, wanted[name])
+    words += [f"consistent with {cause}"] if cause else []
+    location = Location(
+        kind="optimizer",
+        path="optimizer",
+        field=field,
+        guess=cause and f"consistent with {cause}",
+    )
+    lost = function() in ("same", "precision_loss")
+    verdict: ParityVerdict = "precision_loss" if lost else "different"
+    return whole.model_copy(
+        update={"verdict": verdict, "location": location, "reason": ", ".join(words)}
+    )
+
+
+def _cause_of_update(
+    made: Arrays, optimizer: Optimizer, right: Arrays
+) -> tuple[str | None, str | None]:
+    """The field and the words. Told by the first step: later ones round in ways that cannot be
+    told in advance.
+    """
+    first = [key for key in right if key.startswith("step 1/")]
+    for confusion in optimizers.narrowed(optimizer):
+        misled = drills.named(confusion.rule(drills.start(), drills.gradients()))
+        closer = (
+            drills.off(made.get(key), misled[key])
+            < MUCH_CLOSER * drills.off(made.get(key), right[key])
+            for key in first
+        )
+        if all(closer):
+            return confusion.field, confusion.words
+    return None, None
 
 
 def _cause(inquiry: Inquiry, wanted: Findings, key: str) -> str | None:

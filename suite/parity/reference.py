@@ -50,7 +50,7 @@ class Reference:
         self.trainings: dict[Key, list[Arrays]] = {}
         self.courses: dict[Key, NullCourse] = {}
         self.layers: dict[Key, alone.Answers] = {}
-        self.drills: dict[drills.Drill, Arrays] = {}
+        self.drills: dict[tuple[str, drills.Drill], Arrays] = {}
         self.guard = threading.RLock()
 
     def findings(self, material: Material) -> Findings:
@@ -88,14 +88,16 @@ class Reference:
             lambda: alone.answers(self.crew, self.lane, material, self.files),
         )
 
-    def drilled(self, asked: Mapping[str, drills.Drill]) -> drills.Answers:
-        """What it makes of these drills."""
+    def drilled(self, asked: Mapping[str, drills.Drill], coarsely: bool = False) -> drills.Answers:
+        """What it makes of these drills, in float64 or ``coarsely`` in float32."""
+        lane = self.coarse if coarsely else self.lane
+        keys = {name: (lane.precision, drill) for name, drill in asked.items()}
         with self.guard:
-            new = {name: drill for name, drill in asked.items() if drill not in self.drills}
+            new = {name: asked[name] for name, key in keys.items() if key not in self.drills}
             with self._worker():
-                made = drills.answers(self.crew, self.lane, self.files, new)
-            self.drills |= {new[name]: arrays for name, arrays in made.items()}
-            return {name: self.drills[drill] for name, drill in asked.items()}
+                made = drills.answers(self.crew, lane, self.files, new)
+            self.drills |= {keys[name]: arrays for name, arrays in made.items()}
+            return {name: self.drills[key] for name, key in keys.items()}
 
     def supposing(self, given: Given, upstream: NDArray[np.float64]) -> Arrays:
         """What it makes of a layer that is given something else than it should be."""

@@ -19,17 +19,21 @@ from tasks.parameters import uniform
 from tasks.spec import Layer, ModelSpec, Place, Shape
 
 ORDINARY: tuple[str, ...] = ("ordinary", "no padding")  # no error grows there
-KINDS = ("ordinary", "large", "nearly constant", "zero", "tied", "ordinary")
+STEEP = "met by a large gradient"
+KINDS = ("ordinary", "large", "nearly constant", "zero", "tied", STEEP)
 LARGE = 10.0  # saturates gates and heats logits; masks of -1e4 stay far below them
+HUGE = 1000.0  # for layers without parameters, which people cap at 6 and at 20
+STEEPNESS = 30.0  # of an upstream gradient; recurrent layers' are clipped from 1 on
 OFFSET, SPREAD = 10.0, 1e-2  # a variance of 3e-5, near the epsilons that people use
 STEPS = 12  # of a recurrent layer, at least: more than what adapters unroll
-PADDINGS = ("full", "right", "left", "holes", "single", "full")
+PADDINGS = ("full", "right", "left", "holes", "single", "none")
 NAMES = {
     "full": "no padding",
     "right": "padding on the right",
     "left": "padding on the left",
     "holes": "holes",
     "single": "a single valid step",
+    "none": "no valid step",
 }
 
 
@@ -70,20 +74,32 @@ def situations(place: Place, vocabulary: int | None) -> Iterator[Situation]:
     inputs, axis = _ids(shape, vocabulary) if vocabulary else _inputs(place.layer, shape)
     upstream = _random(f"{place.path} upstream", place.layer.output_shape(shape))
     kinds = tuple(KINDS[n % len(KINDS)] for n in range(inputs.shape[axis]))
-    yield Situation(name="values", inputs=inputs, upstream=upstream, kinds=kinds, axis=axis)
+    steep = upstream.copy()
+    np.moveaxis(steep, axis, 0)[[kind == STEEP for kind in kinds]] *= STEEPNESS
+    yield Situation(name="values", inputs=inputs, upstream=steep, kinds=kinds, axis=axis)
     if isinstance(place.layer, MASKED):
-        causal = getattr(place.layer, "causal", False)
-        kinds = tuple("right" if causal and kind != "full" else kind for kind in PADDINGS)
+        paddings = _paddings(place.layer)
         yield Situation(
             name="padding",
             inputs=_random(f"{place.path} padded", shape),
             upstream=upstream,
-            kinds=tuple(NAMES[kind] for kind in kinds),
-            valid=np.stack([_valid(kind, n, shape[0]) for n, kind in enumerate(kinds)]),
+            kinds=tuple(NAMES[kind] for kind in paddings),
+            valid=np.stack([_valid(kind, n, shape[0]) for n, kind in enumerate(paddings)]),
         )
 
 
 MASKED = (spec.Attention, spec.LSTM, spec.GRU, spec.LastStep, spec.MeanSteps)
+
+
+def _paddings(layer: Layer) -> tuple[str, ...]:
+    """Attention always has something to attend to: where it has not, a mask of -1e4 gives the mean
+    of the values and one of -inf nothing, and both are in use.
+    """
+    if not isinstance(layer, spec.Attention):
+        return PADDINGS
+    if layer.causal:
+        return tuple("right" if kind != "full" else kind for kind in PADDINGS)
+    return tuple("full" if kind == "none" else kind for kind in PADDINGS)
 
 
 def _lengthened(layer: Layer, shape: Shape) -> Shape:
@@ -96,8 +112,9 @@ def _lengthened(layer: Layer, shape: Shape) -> Shape:
 def _inputs(layer: Layer, shape: Shape) -> tuple[NDArray[Any], int]:
     """A sample of every kind; and the axis along which the kinds lie."""
     values = _random(type(layer).__name__, shape)
+    large = LARGE if layer.parameters() else HUGE
     for number, kind in enumerate(KINDS):
-        values[number] = _like(kind, values[number])
+        values[number] = _like(kind, values[number], large)
     return values, 0
 
 
@@ -105,7 +122,7 @@ def _inputs(layer: Layer, shape: Shape) -> tuple[NDArray[Any], int]:
 def _of_batch_norm(layer: spec.BatchNorm, shape: Shape) -> tuple[NDArray[Any], int]:
     values = _random("BatchNorm", shape)
     for channel in range(layer.channels):  # each has statistics of its own
-        values[:, channel] = _like(KINDS[channel % len(KINDS)], values[:, channel])
+        values[:, channel] = _like(KINDS[channel % len(KINDS)], values[:, channel], LARGE)
     return values, 1
 
 
@@ -114,10 +131,10 @@ def _ids(shape: Shape, vocabulary: int) -> tuple[NDArray[Any], int]:
     return ids.reshape(len(KINDS), *shape).astype(np.int32), 0
 
 
-def _like(kind: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _like(kind: str, values: NDArray[np.float64], large: float) -> NDArray[np.float64]:
     match kind:
         case "large":
-            return LARGE * values
+            return large * values
         case "nearly constant":
             return OFFSET + SPREAD * values
         case "zero":
@@ -129,7 +146,7 @@ def _like(kind: str, values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _valid(kind: str, number: int, steps: int) -> NDArray[np.bool_]:
-    """One sample's valid steps, at least one of them."""
+    """One sample's valid steps; at least one of them, but for "none"."""
     at = np.arange(steps)
     valid: NDArray[np.bool_] = np.ones(steps, bool)
     match kind:
@@ -141,6 +158,8 @@ def _valid(kind: str, number: int, steps: int) -> NDArray[np.bool_]:
             valid = (at % 2 == 0) | (at == steps - 1)
         case "single":
             valid = at == steps // 2
+        case "none":
+            valid[:] = False
     return valid
 
 

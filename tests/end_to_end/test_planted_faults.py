@@ -93,6 +93,7 @@ NARROW = {
     "tensor-float": (IMAGES, "precision", "layer conv", "operands in TF32 or float16"),
     "brain": (ROWS, "precision", "layer fc", "operands in bfloat16"),
     "brain-backward": (WORDS, "precision", "parameter fc.weight", "digits kept"),
+    "narrow-correction": (ROWS, "precision", "optimizer", "bias correction computed in float32"),
     "narrow-moments": (WORDS, "training", "after step", "as far from the float64 training"),
 }
 

@@ -94,14 +94,20 @@ def test_every_confusion_about_a_layer_shows_in_a_situation(layer):
         assert error > ALONE, words
 
 
-def test_situations_always_leave_something_to_attend_to():
+def test_situations_have_a_row_of_every_padding_that_can_be_told():
+    everything = {*situations.NAMES.values()}
     for layer, situation, _ in every():
         if situation.valid is None:
             continue
-        assert situation.valid.any(axis=1).all()
-        assert not situation.valid.all()
-        if getattr(layer, "causal", False):
-            assert situation.valid[:, 0].all()
+        has = {*situation.kinds}
+        if isinstance(layer, spec.Attention):
+            assert situation.valid.any(axis=1).all()  # masks of -1e4 and -inf differ otherwise
+            assert not layer.causal or situation.valid[:, 0].all()
+            has |= {"no valid step", *(everything if layer.causal else ())}
+        assert has == everything
+        for kind, valid in zip(situation.kinds, situation.valid, strict=True):
+            assert valid.all() == (kind == "no padding")
+            assert valid.any() == (kind != "no valid step")
 
 
 def right_updates(optimizer):

@@ -185,6 +185,18 @@ def _of_attention(layer: spec.Attention, given: Given) -> Iterator[Confusion]:
     yield _parameters(given, None, "queries and keys swapped", **swapped)
 
 
+@_of.register
+def _of_mean(layer: spec.MeanSteps, given: Given) -> Iterator[Confusion]:
+    steps = given.inputs.shape[1]
+    valid = np.ones(given.inputs.shape[:2]) if given.valid is None else given.valid
+    count = valid.sum(1)[:, None, None]
+    divided = given.inputs * (count / steps)
+    yield Confusion(None, "the sum divided by the padded length", replace(given, inputs=divided))
+    for epsilon in (1e-6, 1e-5, 1e-3, 1.0):
+        slack = replace(given, inputs=given.inputs * (count / (count + epsilon)))
+        yield Confusion(None, f"{epsilon:g} added to the number of valid steps", slack)
+
+
 GATES: dict[type[Layer], dict[str, tuple[int, ...]]] = {
     spec.LSTM: {
         "i, f, o, g": (0, 1, 3, 2),

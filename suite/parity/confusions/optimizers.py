@@ -21,6 +21,7 @@ Floats = NDArray[np.float64]
 Tree = Mapping[str, Floats]
 Clip = Callable[[Optimizer, Tree], Tree]
 Rate = Callable[[Optimizer, int], float]
+Weight = Callable[[float, int], float]
 Rule = Callable[[Tree, Sequence[Tree]], list[Tree]]
 
 
@@ -82,6 +83,21 @@ def warm_from_0(o: Optimizer, step: int) -> float:
     return warm(o, step - 1) if o.warmup_steps else o.learning_rate
 
 
+def weight(beta: float, step: int) -> float:
+    """Of the gradients so far in a moment, by which the bias is corrected, as specified."""
+    return 1 - beta**step
+
+
+def uncorrected(beta: float, step: int) -> float:
+    """No correction."""
+    return 1.0
+
+
+def narrow_weight(beta: float, step: int) -> float:
+    """In float32, which keeps 4 digits of it at beta 0.999 and step 1."""
+    return float(1 - np.float32(beta) ** np.float32(step))
+
+
 def adamw(
     o: AdamW,
     parameters: Tree,
@@ -89,7 +105,7 @@ def adamw(
     *,
     clip: Clip = clip_together,
     rate: Rate = warm,
-    corrected: tuple[bool, bool] = (True, True),
+    weights: tuple[Weight, Weight] = (weight, weight),
     epsilon: str = "outside",
     decay: str = "decoupled",
 ) -> list[Tree]:
@@ -104,8 +120,7 @@ def adamw(
             g = clipped[path] + (o.weight_decay * p if decay == "coupled" else 0)
             m[path] = o.beta1 * m[path] + (1 - o.beta1) * g
             v[path] = o.beta2 * v[path] + (1 - o.beta2) * g**2
-            first = m[path] / (1 - o.beta1**t if corrected[0] else 1)
-            debias = 1 - o.beta2**t if corrected[1] else 1.0
+            first, debias = m[path] / weights[0](o.beta1, t), weights[1](o.beta2, t)
             match epsilon:
                 case "inside":
                     root = np.sqrt(v[path] / debias + o.epsilon)
@@ -215,6 +230,13 @@ def _adamw(o: AdamW) -> Iterator[Confusion]:
     ):
         yield from (changed(field, value) for value in values if value != getattr(o, field))
     swapped = replace(o, beta1=o.beta2, beta2=o.beta1)
+
+    def after(beta: float, step: int) -> float:
+        return weight(beta, step + 1)
+
+    def before(beta: float, step: int) -> float:
+        return weight(beta, max(1, step - 1))
+
     for field, words, rule in (
         ("epsilon", "epsilon added inside the root", partial(adamw, o, epsilon="inside")),
         (
@@ -222,9 +244,15 @@ def _adamw(o: AdamW) -> Iterator[Confusion]:
             "epsilon added before the bias correction, as Keras does",
             partial(adamw, o, epsilon="before"),
         ),
-        ("beta1", "no bias correction", partial(adamw, o, corrected=(False, False))),
-        ("beta2", "no bias correction of beta2", partial(adamw, o, corrected=(True, False))),
-        ("beta1", "no bias correction of beta1", partial(adamw, o, corrected=(False, True))),
+        ("beta1", "no bias correction", partial(adamw, o, weights=(uncorrected, uncorrected))),
+        ("beta2", "no bias correction of beta2", partial(adamw, o, weights=(weight, uncorrected))),
+        ("beta1", "no bias correction of beta1", partial(adamw, o, weights=(uncorrected, weight))),
+        ("beta1", "bias corrected by the step after", partial(adamw, o, weights=(after, after))),
+        (
+            "beta1",
+            "bias correction by the step before",
+            partial(adamw, o, weights=(before, before)),
+        ),
         ("beta1", "beta1 and beta2 swapped", partial(adamw, swapped)),
         (
             "weight_decay",
@@ -239,6 +267,13 @@ def _adamw(o: AdamW) -> Iterator[Confusion]:
     ):
         yield Confusion(field, words, rule)
     yield from _shared(o, adamw)
+
+
+def narrowed(o: Optimizer) -> Iterator[Confusion]:
+    """How less than the declared precision may be kept of this optimizer's updates."""
+    if isinstance(o, AdamW):
+        rule = partial(adamw, o, weights=(narrow_weight, narrow_weight))
+        yield Confusion("beta2", "the bias correction computed in float32", rule)
 
 
 @confusions.register

@@ -642,6 +642,25 @@ class NarrowMoments(Backend):
         return new, moments
 
 
+class NarrowCorrection(Backend):
+    """Adam's bias correction computed in float32, as optax does."""
+
+    def update(self, optimizer, step, parameters, gradients, state):
+        new, moments = super().update(optimizer, step, parameters, gradients, state)
+        if self.precision == "float32":
+            rate, one = optimizers.rate(optimizer, step), np.float32(1)
+            first, second = (
+                float(one - np.float32(beta) ** np.float32(step))
+                for beta in (optimizer.beta1, optimizer.beta2)
+            )
+            for path, kept in moments.items():
+                root = np.sqrt(kept["second_moment"] / second) + optimizer.epsilon
+                decay = optimizer.weight_decay * parameters[path]
+                change = kept["first_moment"] / first / root + decay
+                new[path] = parameters[path] - rate * change
+        return new, moments
+
+
 for _kind in list(globals().values()):
     if isinstance(_kind, type) and issubclass(_kind, Backend) and _kind is not Backend:
         dashed = "".join(f"-{c.lower()}" if c.isupper() else c for c in _kind.__name__)
