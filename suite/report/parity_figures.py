@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import floor, log10
+from math import floor, inf, log10
 
 import plotly.graph_objects as go
 
@@ -133,27 +133,29 @@ def _heat_map(
 def _course(
     name: str, task: str, results: Sequence[ParityResult], looks: Mapping[Program, Style]
 ) -> Figure:
+    """Of several seeds the one in which a program strays furthest beyond the ensemble."""
+    judged = [result for result in results if result.trajectory]
+    furthest = max(judged, key=lambda result: inf if result.error is None else result.error)
+    drawn = [result for result in judged if result.seed == furthest.seed]
+    null = furthest.trajectory
+    assert null is not None
     plot, rows = frame("step", "distance"), []
-    plot.update_yaxes(type="log", exponentformat="power", dtick=1, range=_decades(results))
+    plot.update_yaxes(type="log", exponentformat="power", dtick=1, range=_decades(drawn))
     plot.update_xaxes(type="log", tickvals=[1, 2, 5, 10, 20, 50])
-    drawn: set[int] = set()
-    for result in results:
-        course = result.trajectory
-        if course is None:
-            continue
-        if result.seed not in drawn:
-            drawn.add(result.seed)
-            plot.add_scatter(
-                x=course.steps,
-                y=course.null,
-                mode="lines",
-                line={"color": "#888888", "width": 5},
-                opacity=0.5,
-                hovertemplate="null ensemble: %{y:.1e}<extra></extra>",
-            )
-            if course.horizon is not None:
-                plot.add_vline(x=course.horizon, line_dash="dot", line_color="#888888")
-        style = looks[result.backend, result.execution]
+    plot.add_scatter(
+        x=null.steps,
+        y=null.null,
+        mode="lines",
+        line={"color": "#888888", "width": 5},
+        opacity=0.5,
+        hovertemplate="null ensemble: %{y:.1e}<extra></extra>",
+    )
+    if null.horizon is not None:
+        plot.add_vline(x=null.horizon, line_dash="dot", line_color="#888888")
+    for result in drawn:
+        course, style = result.trajectory, looks[result.backend, result.execution]
+        assert course is not None
+        arm = f"{result.backend} {result.execution}"
         plot.add_scatter(
             x=course.steps,
             y=course.distances,
@@ -163,18 +165,18 @@ def _course(
             hovertemplate=f"{label(result.backend)} {label(result.execution)}: "
             "%{y:.1e}<extra></extra>",
         )
-        arm = f"{result.backend} {result.execution}"
         rows += [
-            [arm, str(result.seed), str(step), words.error(far), words.error(null)]
-            for step, far, null in zip(course.steps, course.distances, course.null, strict=True)
+            [arm, str(step), words.error(far), words.error(most)]
+            for step, far, most in zip(course.steps, course.distances, course.null, strict=True)
         ]
+    seeds = len({result.seed for result in judged})
     return Figure(
         name=name,
-        title=task,
+        title=task if seeds == 1 else f"{task}, seed {furthest.seed}, the worst of {seeds}",
         caption="Thick and grey: the greatest of the null ensemble. Above it by much is another "
         "training. A dotted line: from there on rounding alone has made other trainings.",
         plot=plot,
-        heads=["program", "seed", "step", "distance", "ensemble's"],
+        heads=["program", "step", "distance", "ensemble's"],
         rows=rows,
     )
 

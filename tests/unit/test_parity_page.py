@@ -89,9 +89,20 @@ def test_gradients_are_shown_by_layer_in_the_models_order_the_worst_parameter_of
     assert shown.rows == [["a", "4.00"], ["a.b", "3.00"]]
 
 
+def test_of_seeds_the_training_is_drawn_that_strays_furthest():
+    results = [
+        answer("cnn-tiny", program, "training", seed=seed, error=error)
+        for seed, error in ((0, 0.5), (7, 3.5), (8, 1.0))
+        for program in PROGRAMS
+    ]
+    (course,) = figures(results)["training"]
+    assert course.title == "cnn-tiny, seed 7, the worst of 3"
+    assert len(json.loads(course.plot.to_json())["data"]) == 1 + len(PROGRAMS)
+
+
 def test_a_distance_that_is_not_finite_leaves_a_gap():
     course = figures(every_verdict())["training"][1]
     drawn = json.loads(course.plot.to_json())["data"]
     assert [None in trace["y"] for trace in drawn].count(True) == 1
     assert [shape.x0 for shape in course.plot.layout.shapes] == [20]
-    assert ["mine eager", "0", "50", "n/a", "2.8e-06"] in course.rows
+    assert ["mine eager", "50", "n/a", "2.8e-06"] in course.rows
