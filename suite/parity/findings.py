@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,13 @@ def beginning(lane: Lane, material: Material, files: Path) -> str:
     """How the names of a lane's files for a task and seed begin."""
     name = f"{material.task.name}-{material.seed}"
     return f"{files}/{name}-{lane.arm.name}-{lane.execution}-{lane.precision}"
+
+
+def discard(lane: Lane, material: Material, files: Path) -> None:
+    """Remove the lane's files for a task and seed: 50 seeds of all of them filled a disk."""
+    start = Path(beginning(lane, material, files))
+    for file in start.parent.glob(f"{escape(start.name)}-*"):
+        file.unlink()
 
 
 def read(file: str) -> Arrays:

@@ -11,6 +11,7 @@ from suite import cost
 from suite.crew import Crew
 from suite.material import Material
 from suite.parity import drills, function, precision, training
+from suite.parity.findings import discard
 from suite.parity.inquiry import Inquiry
 from suite.parity.reference import Reference, ReferenceFailed
 from suite.plan import Lane
@@ -87,6 +88,8 @@ class _Program:
                         backend=lane.arm.name,
                         execution=lane.execution,
                     )
+            for each in self.lanes:
+                discard(each, material, self.files)
 
         return Unit(
             name=f"parity/{task.name}/{material.seed}/{lane.arm.name}/{lane.execution}",
