@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from statistics import fmean
 
-from suite.measure.statistics import Estimate, estimate, ratios
+from suite.measure.statistics import Estimate, difference, estimate, holm, ratios
 from suite.measure.verdict import verdict
 from suite.plan import arm_names, comparisons
 from suite.store.schema import (
@@ -64,6 +65,19 @@ def summarise(manifest: Manifest, records: Sequence[AnyRecord], damaged: Sequenc
         failures=[_sentence(f) for f in view.failures if f.status == "failed"],
         notes=[*_notes(manifest), *damaged],
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What two arms' times say: the ratio; the A/A arm's; how likely chance alone makes the
+    difference, adjusted for so many claims.
+    """
+
+    ratio: Estimate
+    launches: int
+    twin: Estimate | None
+    p_value: float
+    claims: int
 
 
 class _View:
@@ -127,14 +141,27 @@ class _View:
         that it doubles alone.
         """
         names, twin = arm_names(group), self._twin(group)
+        pairs = {
+            (base, new): launches
+            for base, new in combinations(group, 2)
+            if (not new.is_twin or doubled_by(new) == base.arm)
+            and (launches := self._paired(self.steps.get(base, {}), self.steps.get(new, {})))
+        }
+        claimed = [pair for pair in pairs if not pair[1].is_twin]
+        adjusted = dict(
+            zip(claimed, holm([difference(pairs[pair]) for pair in claimed]), strict=True)
+        )
         found = []
-        for base, new in combinations(group, 2):
-            launches = self._paired(self.steps.get(base, {}), self.steps.get(new, {}))
-            if not launches or (new.is_twin and doubled_by(new) != base.arm):
-                continue
+        for (base, new), launches in pairs.items():
             ratio = estimate(launches)
-            floor = None if new.is_twin else twin
-            judged, reason = self._judge(base, new, ratio, delta, len(launches), floor)
+            evidence = Evidence(
+                ratio=ratio,
+                launches=len(launches),
+                twin=None if new.is_twin else twin,
+                p_value=adjusted.get((base, new), 0.0),
+                claims=len(claimed),
+            )
+            judged, reason = self._judge(base, new, evidence, delta)
             found.append(
                 ComparisonSummary(
                     **base.model_dump(
@@ -165,26 +192,26 @@ class _View:
         return None
 
     def _judge(
-        self,
-        base: Cell,
-        new: Cell,
-        ratio: Estimate,
-        delta: float,
-        launches: int,
-        twin: Estimate | None,
+        self, base: Cell, new: Cell, evidence: Evidence, delta: float
     ) -> tuple[str | None, str | None]:
         for cell in (base, new):
             answers = self._answers(cell)
             if not answers or not all(answer.passed for answer in answers):
                 parity = self._parity(cell) or "not known"
                 return None, f"no verdict: parity of {cell.backend} is {parity}"
-        if launches == 1:
+        if evidence.launches == 1:
             return "INCONCLUSIVE", "one launch does not tell how another would be"
-        judged = verdict(ratio, delta, twin)
-        if twin is not None and judged != verdict(ratio, delta):
+        ratio, twin, p_value = evidence.ratio, evidence.twin, evidence.p_value
+        judged = verdict(ratio, delta, twin, p_value)
+        if judged == verdict(ratio, delta):
+            return judged, None
+        if twin is not None and judged != verdict(ratio, delta, None, p_value):
             spread = f"{twin.low:.2f} to {twin.high:.2f}"
             return judged, f"no more than the A/A arm shows of identical code: {spread}"
-        return judged, None
+        chance = (
+            f"may be chance: p = {p_value:.2g}, adjusted for {evidence.claims} comparisons (Holm)"
+        )
+        return judged, chance
 
     @staticmethod
     def _paired(base: Steps, new: Steps) -> list[list[float]]:

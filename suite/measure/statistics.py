@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 LEVEL = 0.95
-RESAMPLES = 2000
+LEAST_ERROR = 1e-12  # of launches that are all alike; a clock tells no more
 
 
 class Estimate(NamedTuple):
@@ -26,25 +26,51 @@ class Estimate(NamedTuple):
     high: float
 
 
-def estimate(launches: Sequence[Sequence[float]], seed: int = 0) -> Estimate:
+def estimate(launches: Sequence[Sequence[float]]) -> Estimate:
     """The typical value of positive numbers, grouped by launch.
 
-    On the logarithm: the mean over launches of each launch's median. The interval is that of a
-    two-level bootstrap (launches, then rounds within; Davison & Hinkley 1997, section 3.8), and
-    never narrower than Student's t over the launch medians, because resampling two or three
-    launches cannot show how much launches differ. One launch has no such interval: what is given
-    then tells of this launch only, and the caller has to say so.
+    On the logarithm: the mean over launches of each launch's median, with Student's interval over
+    these medians ("Student" 1908, doi 10.2307/2331554). They scatter by what launches and rounds
+    do. A two-level bootstrap (Davison & Hinkley 1997, section 3.8) counts the rounds twice: on
+    such synthetic launches as tests/unit/test_statistics.py has, it covered the truth 99 to 100 %
+    of the time where rounds scatter, and 8 launches gave an interval a third wider.
+
+    One launch has no such interval. Its rounds give one for their median (order statistics; David &
+    Nagaraja 2003, section 7.1; of six rounds all, for 97 %), which tells of this launch only, and
+    the caller has to say so. ValueError without samples.
     """
     logs = [np.log(np.asarray(rounds, dtype=np.float64)) for rounds in launches if len(rounds)]
     if not logs:
         raise ValueError("no samples to estimate from")
     medians = np.array([np.median(rounds) for rounds in logs])
     centre = float(medians.mean())
-    low, high = _bootstrap(logs, seed)
-    if len(medians) > 1:
-        half = _t_half_width(medians)
-        low, high = min(low, centre - half), max(high, centre + half)
-    return Estimate(exp(centre), exp(min(low, centre)), exp(max(high, centre)))
+    if len(medians) == 1:
+        low, high = _of_median(logs[0])
+        return Estimate(exp(centre), exp(low), exp(high))
+    half = _quantile(len(medians) - 1) * _standard_error(medians)
+    return Estimate(exp(centre), exp(centre - half), exp(centre + half))
+
+
+def difference(launches: Sequence[Sequence[float]]) -> float:
+    """How likely ratios, grouped by launch, would be so far from 1 if their typical value were 1:
+    the two-sided p-value of Student's t over the launches' medians. 1 for less than two launches.
+    """
+    medians = np.array([np.median(np.log(rounds)) for rounds in launches if len(rounds)])
+    if len(medians) < 2:
+        return 1.0
+    t = abs(float(medians.mean())) / max(_standard_error(medians), LEAST_ERROR)
+    return float(2 * stats.t.sf(t, len(medians) - 1))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted so that of all claims made at p ≤ α the chance of any false one is at most α,
+    whatever their dependence (Holm 1979, Scandinavian Journal of Statistics 6, 65-70).
+    """
+    adjusted, most = [0.0] * len(p_values), 0.0
+    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        most = max(most, min(1.0, (len(p_values) - rank) * p_values[index]))
+        adjusted[index] = most
+    return adjusted
 
 
 def ratios(new: Sequence[float], base: Sequence[float]) -> list[float]:
@@ -52,20 +78,15 @@ def ratios(new: Sequence[float], base: Sequence[float]) -> list[float]:
     return [exp(log(a) - log(b)) for a, b in zip(new, base, strict=True)]
 
 
-def _t_half_width(values: NDArray[np.float64]) -> float:
-    error = float(values.std(ddof=1)) / sqrt(len(values))
-    return float(stats.t.ppf((1 + LEVEL) / 2, len(values) - 1)) * error
+def _standard_error(values: NDArray[np.float64]) -> float:
+    return float(values.std(ddof=1)) / sqrt(len(values))
 
 
-def _bootstrap(logs: list[NDArray[np.float64]], seed: int) -> tuple[float, float]:
-    rng = np.random.default_rng(seed)
-    # For every launch, the medians of as many resamplings of its rounds as will be drawn.
-    drawn = [
-        np.median(rng.choice(rounds, size=(RESAMPLES, len(rounds))), axis=1) for rounds in logs
-    ]
-    table = np.stack(drawn)
-    picks = rng.integers(len(logs), size=(len(logs), RESAMPLES))
-    means = table[picks, np.arange(RESAMPLES)].mean(axis=0)
-    tail = (1 - LEVEL) / 2 * 100
-    low, high = np.percentile(means, [tail, 100 - tail])
-    return float(low), float(high)
+def _quantile(freedom: int) -> float:
+    return float(stats.t.ppf((1 + LEVEL) / 2, freedom))
+
+
+def _of_median(values: NDArray[np.float64]) -> tuple[float, float]:
+    inward = max(1, int(stats.binom.ppf((1 - LEVEL) / 2, len(values), 0.5)))
+    ordered = np.sort(values)
+    return float(ordered[inward - 1]), float(ordered[-inward])

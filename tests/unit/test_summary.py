@@ -1,0 +1,150 @@
+"""From records to verdicts: what is claimed of several arms together, and what identical code
+showed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from suite.store.schema import (
+    TWIN,
+    BlockRecord,
+    Cell,
+    Manifest,
+    Noise,
+    ParityRecord,
+    ParityResult,
+)
+from suite.summary import summarise
+
+QUIET = Noise(cpu_per_wall=1.0, steal=0.0, pressure=0.0, involuntary_switches=0)
+KEY = {"unit": "unit", "attempt": "1"}
+
+
+def cell(backend):
+    return Cell(
+        task="t",
+        phase="train",
+        backend=backend,
+        execution="eager",
+        precision="float32",
+        device="cpu",
+        batch_size=8,
+    )
+
+
+def manifest(backends):
+    return Manifest(
+        schema="tribench/run/1",
+        id="20261124T000000Z-00000000",
+        created="2026-11-24T00:00:00+00:00",
+        tribench="0.1.0",
+        command="tribench run",
+        label=None,
+        profile="standard",
+        launches=5,
+        seeds=[0],
+        delta=0.05,
+        tasks={},
+        cells=[cell(backend) for backend in backends],
+        complete=True,
+    )
+
+
+def summary(times, launches=5):
+    """Of arms whose step takes the median that ``times`` gives, by launch."""
+    records = [
+        BlockRecord(
+            **KEY,
+            cell=cell(backend),
+            launch=launch,
+            round=number,
+            position=0,
+            steps=1,
+            seconds=times[backend](launch),
+            noise=QUIET,
+        )
+        for backend in times
+        for launch in range(launches)
+        for number in range(6)
+    ]
+    records += [
+        ParityRecord(
+            **KEY,
+            result=ParityResult(
+                task="t",
+                backend=backend,
+                execution="eager",
+                device="cpu",
+                precision="float64",
+                question="function",
+                verdict="same",
+            ),
+        )
+        for backend in times
+    ]
+    return summarise(manifest(list(times)), records, [])
+
+
+def varying(typical, spread, seed):
+    """Times of launches around a typical one."""
+    logs = np.random.default_rng(seed).normal(0, 1, 5)
+    logs = (logs - logs.mean()) / logs.std(ddof=1)
+    return lambda launch: typical * float(np.exp(spread * logs[launch]))
+
+
+def verdicts(found):
+    return {(c.base, c.new): c.verdict for c in found.comparisons}
+
+
+def steady(launch):
+    return 1.0
+
+
+def test_a_difference_that_stands_alone_may_not_stand_among_many():
+    # p = 0.02: an interval that excludes 1; of six comparisons one such is expected by chance 11 %
+    # of the time.
+    slower = varying(1.19, 0.1, 1)
+    alone = summary({"a": steady, "b": slower})
+    assert verdicts(alone) == {("a", "b"): "SLOWER"}
+    assert alone.comparisons[0].low > 1
+    noise = {name: varying(1.0, 0.3, seed) for seed, name in enumerate(("c", "d"), 5)}
+    among = summary({"a": steady, "b": slower, **noise})
+    found = next(c for c in among.comparisons if (c.base, c.new) == ("a", "b"))
+    assert (found.low, found.high) == (alone.comparisons[0].low, alone.comparisons[0].high)
+    assert found.verdict == "INCONCLUSIVE"
+    assert found.reason == "may be chance: p = 0.11, adjusted for 6 comparisons (Holm)"
+
+
+def test_what_is_clear_is_said_among_many_too():
+    times = {name: varying(1.0, 0.01, seed) for seed, name in enumerate("abc")}
+    found = verdicts(summary({**times, "d": varying(2.0, 0.01, 9)}))
+    assert {pair: v for pair, v in found.items() if "d" in pair} == {
+        (name, "d"): "SLOWER" for name in "abc"
+    }
+    assert {v for pair, v in found.items() if "d" not in pair} == {"EQUIVALENT"}
+
+
+def test_the_twin_is_compared_with_what_it_doubles_alone_and_counts_as_no_claim():
+    found = summary({"a": steady, "b": varying(1.19, 0.1, 1), f"a{TWIN}": steady})
+    assert verdicts(found) == {("a", "b"): "SLOWER", ("a", f"a{TWIN}"): "EQUIVALENT"}
+
+
+def test_where_the_twin_strays_less_is_claimed():
+    found = summary({"a": steady, "b": varying(1.19, 0.1, 1), f"a{TWIN}": varying(1.3, 0.02, 2)})
+    comparison = next(c for c in found.comparisons if c.new == "b")
+    assert comparison.verdict == "INCONCLUSIVE"
+    assert comparison.reason.startswith("no more than the A/A arm shows of identical code: 1.2")
+
+
+def test_one_launch_settles_nothing():
+    (found,) = summary({"a": steady, "b": varying(3.0, 0.01, 1)}, launches=1).comparisons
+    assert found.verdict == "INCONCLUSIVE"
+    assert found.reason == "one launch does not tell how another would be"
+
+
+def test_a_cell_has_the_mean_of_its_launches():
+    found = summary({"a": lambda launch: [1.0, 2.0, 4.0, 8.0, 16.0][launch]})
+    assert found.cells[0].step_seconds.value == pytest.approx(4.0)
+    assert found.cells[0].samples_per_second == pytest.approx(2.0)
