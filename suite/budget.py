@@ -53,7 +53,8 @@ def announcement(plan: Plan) -> str:
     arms = len([lane for lane in plan.lanes if lane.refused is None])
     trainings = sum(map(len, plan.seeds.values())) * len(plan.training_lanes())
     limit = "" if plan.budget_seconds is None else f", at most {plan.budget_seconds / 60:g}"
+    more = "" if plan.most_launches == plan.launches else f" to {plan.most_launches}"
     return (
-        f"{plan.profile}: {len(plan.tasks)} tasks, {arms} arms, {plan.launches} launches, "
+        f"{plan.profile}: {len(plan.tasks)} tasks, {arms} arms, {plan.launches}{more} launches, "
         f"{trainings} trainings; about {max(1, round(total(plan) / 60))} min{limit}"
     )

@@ -78,6 +78,7 @@ class Plan:
     batch_sizes: tuple[int, ...] = ()  # empty: each task's own
     both_batches: bool = False
     launches: int
+    most_launches: int
     seeds: Mapping[str, tuple[int, ...]]
     budget_seconds: float | None = None
     label: str | None = None
@@ -188,6 +189,7 @@ def make(choice: Choice, tasks: dict[str, Task], arms: Sequence[Arm]) -> Plan:
         batch_sizes=tuple(dict.fromkeys(choice.batch_sizes)),
         both_batches=profile.both_batches,
         launches=choice.launches or profile.launches,
+        most_launches=choice.launches or profile.most_launches,
         seeds={task.name: _seeds(choice, profile, task) for task in picked},
         budget_seconds=None if minutes is None else 60 * minutes,
         label=choice.label,

@@ -9,15 +9,18 @@ from backends.base import EXECUTIONS
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """``executions`` empty: each backend's default. ``seeds`` counts the trainings of the tasks
-    that a pattern matches, the first match holding. ``both_batches`` times the recipe's batch too,
-    not only the timed one; ``twin`` adds an A/A arm; ``minutes`` is the time budget.
+    """``executions`` empty: each backend's default. ``launches`` is of every comparison; those
+    whose intervals are wide get up to ``most_launches``, in the time that is left. ``seeds`` counts
+    the trainings of the tasks that a pattern matches, the first match holding. ``both_batches``
+    times the recipe's batch too, not only the timed one; ``twin`` adds an A/A arm; ``minutes`` is
+    the time budget.
     """
 
     tasks: tuple[str, ...]
     executions: tuple[str, ...] = ()
     precisions: tuple[str, ...] = ("float32",)
     launches: int
+    most_launches: int
     seeds: tuple[tuple[str, int], ...]
     both_batches: bool = False
     twin: bool = False
@@ -25,11 +28,12 @@ class Profile:
 
 
 PROFILES = {
-    "quick": Profile(tasks=("*-tiny",), launches=3, seeds=(("*", 1),)),
+    "quick": Profile(tasks=("*-tiny",), launches=3, most_launches=3, seeds=(("*", 1),)),
     "standard": Profile(
         tasks=("*-tiny", "*-small"),
         executions=EXECUTIONS,
         launches=5,
+        most_launches=12,
         seeds=(("*-tiny", 5), ("*", 2)),
         both_batches=True,
         twin=True,
@@ -40,6 +44,7 @@ PROFILES = {
         executions=EXECUTIONS,
         precisions=("float32", "tf32", "bfloat16"),
         launches=8,
+        most_launches=16,
         seeds=(("*", 5),),
         both_batches=True,
         twin=True,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from suite.accuracy import training
 from suite.crew import Crew, Roster
 from suite.material import Material
 from suite.measure import memory_pass, timing
+from suite.measure.times import Times
 from suite.parity import gate
 from suite.parity.gate import parity_lanes
 from suite.parity.reference import Reference
@@ -24,6 +25,8 @@ from suite.store.schema import Cell, FailureRecord, PhaseRecord, Record
 from suite.store.writing import scratch
 from suite.work import Sink, Stage, Track, Unit
 from suite.worker.discovery import Arm
+
+HALF_WIDTH = 0.03  # of a ratio's 95 % interval: once all are that narrow, no more launches
 
 
 class Stopped(Exception):
@@ -41,7 +44,7 @@ class Deadline:
         """Is there time for this unit?"""
         if self.end is None or time.monotonic() + unit.cost_seconds <= self.end:
             return True
-        self.left_out += 1
+        self.left_out += unit.wanted is None
         return False
 
 
@@ -66,8 +69,11 @@ def stages(plan: Plan, reference: Reference, files: Path, store: RunDirectory) -
     lane_of = {cell: lane for lane in able for cell in plan.cells(lane)}
     groups = [[(lane_of[c], c) for c in g] for g in comparisons(lane_of)]
     own = [(lane, cell) for cell, lane in lane_of.items() if not lane.twin]
-    failed = timing.Failed(_failed_before(store))
-    launches = range(plan.launches)
+    state = timing.State(_failed_before(store), Times(read_records(store.path)[0]))
+
+    def launches(numbers: Iterable[int], half_width: float | None = None) -> tuple[Track, ...]:
+        return tuple(timing.track(n, groups, first, state, half_width) for n in numbers)
+
     return [
         Stage(name="plan", at_once=1, tracks=_refusals(plan)),
         Stage(
@@ -79,12 +85,12 @@ def stages(plan: Plan, reference: Reference, files: Path, store: RunDirectory) -
         Stage(
             name="timing",
             at_once=1,
-            tracks=tuple(timing.track(n, groups, first, failed) for n in launches),
+            tracks=launches(range(plan.launches)),
         ),
         Stage(
             name="memory",
             at_once=cost.AT_ONCE,
-            tracks=memory_pass.tracks(own, first, failed),
+            tracks=memory_pass.tracks(own, first, state.failed),
         ),
         Stage(
             name="accuracy",
@@ -97,6 +103,11 @@ def stages(plan: Plan, reference: Reference, files: Path, store: RunDirectory) -
                     for task in plan.tasks
                 ],
             ),
+        ),
+        Stage(
+            name="more timing",  # last: only with time that nothing else needs
+            at_once=1,
+            tracks=launches(range(plan.launches, plan.most_launches), HALF_WIDTH),
         ),
     ]
 
@@ -117,7 +128,8 @@ def perform(
         for stage in stages
     ]
     for stage, tracks in left:
-        reporter.expect(sum(u.cost_seconds for t in tracks for u in t.units) / stage.at_once)
+        certain = [u.cost_seconds for t in tracks for u in t.units if u.wanted is None]
+        reporter.expect(sum(certain) / stage.at_once)
     for stage, tracks in left:
         _stage(stage, tracks, store, roster, reporter, deadline)
 
@@ -161,7 +173,13 @@ def _track(
     deadline: Deadline,
 ) -> None:
     with Crew(roster, store.path / "logs", track.suffix, stage.share) as crew:
-        for unit in filter(deadline.allows, track.units):
+        for unit in track.units:
+            if unit.wanted is not None and not unit.wanted():
+                continue
+            if not deadline.allows(unit):
+                continue
+            if unit.wanted is not None:
+                reporter.expect(unit.cost_seconds / stage.at_once)
             reporter.start(unit.what)
             _do(unit, crew, store, roster)
             reporter.finish(unit.what, unit.cost_seconds / stage.at_once)

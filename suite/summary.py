@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from statistics import fmean
 
-from suite.measure.statistics import Estimate, difference, estimate, holm, ratios
+from suite.measure.statistics import Estimate, difference, estimate, holm
+from suite.measure.times import Times
 from suite.measure.verdict import verdict
 from suite.plan import arm_names, comparisons
 from suite.store.schema import (
@@ -41,9 +42,6 @@ WORST_FIRST: tuple[ParityVerdict, ...] = (
     "not_available",
     "same",
 )
-
-# launch: {round: seconds per step}
-Steps = dict[int, dict[int, float]]
 
 
 def summarise(manifest: Manifest, records: Sequence[AnyRecord], damaged: Sequence[str]) -> Summary:
@@ -84,7 +82,7 @@ class _View:
     """The records, by what they are about."""
 
     def __init__(self, records: Iterable[AnyRecord]) -> None:
-        self.steps: dict[Cell, Steps] = defaultdict(lambda: defaultdict(dict))
+        self.times = Times()
         self.void: dict[Cell, list[str]] = defaultdict(list)
         self.phases: dict[Cell, list[PhaseRecord]] = defaultdict(list)
         self.memory: dict[Cell, MemoryRecord] = {}
@@ -96,8 +94,7 @@ class _View:
                 case BlockRecord(void=str() as why):
                     self.void[record.cell].append(why)
                 case BlockRecord():
-                    launch = self.steps[record.cell][record.launch]
-                    launch[record.round] = record.seconds / record.steps
+                    self.times.add(record)
                 case PhaseRecord(cell=Cell() as cell):
                     self.phases[cell].append(record)
                 case MemoryRecord():
@@ -110,7 +107,7 @@ class _View:
                     self.failures.append(record)
 
     def cell(self, cell: Cell) -> CellSummary:
-        steps = self.steps.get(cell, {})
+        steps = self.times.of(cell)
         status, reason = self._status(cell)
         reason = "; ".join(filter(None, (reason, self._not_counted(cell)))) or None
         value = estimate([list(rounds.values()) for rounds in steps.values()]) if steps else None
@@ -145,7 +142,7 @@ class _View:
             (base, new): launches
             for base, new in combinations(group, 2)
             if (not new.is_twin or doubled_by(new) == base.arm)
-            and (launches := self._paired(self.steps.get(base, {}), self.steps.get(new, {})))
+            and (launches := self.times.paired(base, new))
         }
         claimed = [pair for pair in pairs if not pair[1].is_twin]
         adjusted = dict(
@@ -186,8 +183,7 @@ class _View:
         by_arm = {cell.arm: cell for cell in group}
         for cell in group:
             if cell.is_twin and doubled_by(cell) in by_arm:
-                doubled = self.steps.get(by_arm[doubled_by(cell)], {})
-                launches = self._paired(doubled, self.steps.get(cell, {}))
+                launches = self.times.paired(by_arm[doubled_by(cell)], cell)
                 return estimate(launches) if launches else None
         return None
 
@@ -213,22 +209,12 @@ class _View:
         )
         return judged, chance
 
-    @staticmethod
-    def _paired(base: Steps, new: Steps) -> list[list[float]]:
-        launches = []
-        for launch in sorted(base.keys() & new.keys()):
-            rounds = sorted(base[launch].keys() & new[launch].keys())
-            if rounds:
-                mine, theirs = new[launch], base[launch]
-                launches.append(ratios([mine[r] for r in rounds], [theirs[r] for r in rounds]))
-        return launches
-
     def _status(self, cell: Cell) -> tuple[Status, str | None]:
         for failure in self.failures:
             if failure.cell == cell or (failure.stage == "accuracy" and _trains(failure, cell)):
                 stage = "" if failure.stage == "plan" else f"{failure.stage}: "
                 return failure.status, stage + failure.reason
-        if cell not in self.steps:
+        if not self.times.of(cell):
             return "not_available", "not measured: the run ended before"
         last = [p for p in self.phases.get(cell, ()) if p.phase == "warmup"]
         if any(p.steady is False for p in last):
@@ -238,9 +224,10 @@ class _View:
     def _not_counted(self, cell: Cell) -> str | None:
         """How many blocks are void, where others are not."""
         void = self.void.get(cell, [])
-        if not void or cell not in self.steps:
+        steps = self.times.of(cell)
+        if not void or not steps:
             return None
-        blocks = len(void) + sum(map(len, self.steps[cell].values()))
+        blocks = len(void) + sum(map(len, steps.values()))
         return f"{len(void)} of {blocks} blocks do not count: {', '.join(sorted(set(void)))}"
 
     def _trained(self, cell: Cell) -> list[Training]:

@@ -22,8 +22,10 @@ class Sink:
     attempt: str
     write: Callable[[Record], None]
 
-    def emit(self, kind: type[Record], **values: Any) -> None:
-        """Write a record of this kind; Unusable if the values are not what it holds."""
+    def emit(self, kind: type[Record], **values: Any) -> Record:
+        """Write a record of this kind, and return it; Unusable if the values are not what it
+        holds.
+        """
         try:
             record = kind(unit=self.unit, attempt=self.attempt, **values)
         except ValidationError as error:
@@ -31,6 +33,7 @@ class Sink:
             where = ".".join(map(str, first["loc"]))
             raise Unusable(f"the worker's answer cannot be used: {where}: {first['msg']}") from None
         self.write(record)
+        return record
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,13 +41,15 @@ class Unit:
     """A piece of work.
 
     ``name`` is unique in a run, ``what`` is for people, ``cost_seconds`` a guess for the time left.
-    ``do`` emits records and turns failures of workers into records.
+    ``do`` emits records and turns failures of workers into records. ``wanted`` is asked when its
+    turn comes, of a unit that a complete run may be without.
     """
 
     name: str
     what: str
     cost_seconds: float
     do: Callable[[Crew, Sink], None]
+    wanted: Callable[[], bool] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from suite import cost
 from suite.crew import Crew
 from suite.material import Material
-from suite.measure.timing import Failed
 from suite.plan import Lane
 from suite.store.schema import Cell, FailureRecord, MemoryRecord
 from suite.work import FAILURES, Sink, Track, Unit, status_of
@@ -16,15 +15,15 @@ STEPS = 3  # the first compiles; allocators have settled by the third
 
 
 def tracks(
-    cells: Iterable[tuple[Lane, Cell]], materials: dict[str, Material], failed: Failed
+    cells: Iterable[tuple[Lane, Cell]], materials: dict[str, Material], failed: set[Cell]
 ) -> tuple[Track, ...]:
     """A track and a process per cell; what could not be timed is not tried again."""
     return tuple(_track(lane, cell, materials[cell.task], failed) for lane, cell in cells)
 
 
-def _track(lane: Lane, cell: Cell, material: Material, failed: Failed) -> Track:
+def _track(lane: Lane, cell: Cell, material: Material, failed: set[Cell]) -> Track:
     def do(crew: Crew, sink: Sink) -> None:
-        if cell in failed.cells:
+        if cell in failed:
             return
         try:
             crew.build(lane, material, material.initial)

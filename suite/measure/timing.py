@@ -11,6 +11,7 @@ from suite import cost
 from suite.crew import Crew
 from suite.material import Material
 from suite.measure.schedule import orders
+from suite.measure.times import Times
 from suite.measure.void import Stopwatch
 from suite.plan import Lane
 from suite.store.schema import BlockRecord, Cell, FailureRecord, PhaseRecord
@@ -38,22 +39,30 @@ class Entry:
 
 
 @dataclass
-class Failed:
-    """Cells that an earlier launch could not measure; they are not tried again."""
+class State:
+    """What is known of a run while it goes on: cells that an earlier launch could not measure,
+    which are not tried again, and the times so far.
+    """
 
-    cells: set[Cell] = field(default_factory=set)
+    failed: set[Cell] = field(default_factory=set)
+    times: Times = field(default_factory=Times)
 
 
 def track(
     launch: int,
     comparisons: Sequence[Sequence[tuple[Lane, Cell]]],
     materials: dict[str, Material],
-    failed: Failed,
+    state: State,
+    half_width: float | None = None,
 ) -> Track:
-    """Launch number ``launch`` of every comparison, in workers of its own."""
+    """Launch number ``launch`` of every comparison, in workers of its own; with ``half_width`` only
+    of those whose intervals are still wider.
+    """
     return Track(
         suffix=str(launch),
-        units=tuple(_unit(launch, c, materials[c[0][1].task], failed) for c in comparisons),
+        units=tuple(
+            _unit(launch, c, materials[c[0][1].task], state, half_width) for c in comparisons
+        ),
     )
 
 
@@ -61,18 +70,30 @@ def _unit(
     launch: int,
     comparison: Sequence[tuple[Lane, Cell]],
     material: Material,
-    failed: Failed,
+    state: State,
+    half_width: float | None,
 ) -> Unit:
     first = comparison[0][1]
     name = "/".join(map(str, ("timing", launch, *first.comparison)))
     what = f"timing, launch {launch + 1}: {first.task} {first.phase}, batch {first.batch_size}"
 
+    def able() -> list[tuple[Lane, Cell]]:
+        return [(lane, cell) for lane, cell in comparison if cell not in state.failed]
+
+    def wanted() -> bool:
+        return state.times.half_width([cell for _, cell in able()]) > (half_width or 0)
+
     def do(crew: Crew, sink: Sink) -> None:
-        chosen = [(lane, cell) for lane, cell in comparison if cell not in failed.cells]
-        Turn(launch, material, failed, crew, sink).run(chosen, material.seed + launch)
+        Turn(launch, material, state, crew, sink).run(able(), material.seed + launch)
 
     guess = cost.timing(material.task, first.phase, first.batch_size, len(comparison))
-    return Unit(name=name, what=what, cost_seconds=guess, do=do)
+    return Unit(
+        name=name,
+        what=what,
+        cost_seconds=guess,
+        do=do,
+        wanted=None if half_width is None else wanted,
+    )
 
 
 @dataclass(frozen=True)
@@ -81,7 +102,7 @@ class Turn:
 
     launch: int
     material: Material
-    failed: Failed
+    state: State
     crew: Crew
     sink: Sink
 
@@ -109,7 +130,7 @@ class Turn:
             do()
         except FAILURES as error:
             entry.alive = False
-            self.failed.cells.add(entry.cell)
+            self.state.failed.add(entry.cell)
             self.crew.lose(entry.lane)
             self.sink.emit(
                 FailureRecord,
@@ -148,7 +169,7 @@ class Turn:
 
     def _block(self, entry: Entry, number: int, position: int, steps: int) -> None:
         noise, seen = self._steps(entry, steps)
-        self.sink.emit(
+        record = self.sink.emit(
             BlockRecord,
             cell=entry.cell,
             launch=self.launch,
@@ -159,6 +180,7 @@ class Turn:
             noise=noise,
             void=seen.void,
         )
+        self.state.times.add(record)
         entry.void.append(seen.void)
 
     def _window(self, entry: Entry, steps: int) -> float:

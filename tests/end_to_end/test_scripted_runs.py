@@ -302,6 +302,18 @@ def test_an_aa_arm_is_timed_beside_the_one_that_it_doubles(tribench, tmp_path):
     assert "--aa rival" in json.loads((only_run(tmp_path) / "manifest.json").read_text())["command"]
 
 
+def test_wide_intervals_get_more_launches_and_narrow_ones_do_not(tribench, tmp_path):
+    script = SCRIPT | {"rival": SCRIPT["rival"] | {"unsteady": "train"}}
+    asked = ("--profile", "standard", "--execution", "eager", "--batch-size", "128", "--seeds", "1")
+    done = tribench("run", *ONLY, *asked, script=script, plugins=PLUGINS, folder=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "5 to 12 launches" in done.stderr
+    summary = summary_of(only_run(tmp_path))
+    assert summary["complete"] is True
+    launches = {c["phase"]: c["launches"] for c in summary["comparisons"] if c["new"] == "rival"}
+    assert launches == {"train": 12, "infer": 5}
+
+
 def test_a_time_budget_is_kept_and_what_it_left_out_can_be_done_later(tribench, tmp_path):
     slow = {"scripted": {"step_seconds": 1.5, "sleep": True}}
     one = ("run", "--backend", "scripted", "--task", "rnn-tiny", "--output", "runs")
@@ -312,7 +324,7 @@ def test_a_time_budget_is_kept_and_what_it_left_out_can_be_done_later(tribench, 
         folder=tmp_path,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "1 launches, 1 trainings; about 1 min, at most 0.4" in done.stderr
+    assert "1 to 2 launches, 1 trainings; about 1 min, at most 0.4" in done.stderr
     assert "the time budget is used up; what is done is kept, go on with: tribench" in done.stderr
     run = only_run(tmp_path)
     partial = summary_of(run)

@@ -4,9 +4,12 @@ showed.
 
 from __future__ import annotations
 
+from math import inf
+
 import numpy as np
 import pytest
 
+from suite.measure.times import Times
 from suite.store.schema import (
     TWIN,
     BlockRecord,
@@ -142,6 +145,38 @@ def test_one_launch_settles_nothing():
     (found,) = summary({"a": steady, "b": varying(3.0, 0.01, 1)}, launches=1).comparisons
     assert found.verdict == "INCONCLUSIVE"
     assert found.reason == "one launch does not tell how another would be"
+
+
+def blocks(times, launches):
+    return [
+        BlockRecord(
+            **KEY,
+            cell=cell(backend),
+            launch=launch,
+            round=number,
+            position=0,
+            steps=2,
+            seconds=2 * times[backend](launch),
+            noise=QUIET,
+        )
+        for backend in times
+        for launch in range(launches)
+        for number in range(2)
+    ]
+
+
+def test_the_widest_interval_counts_and_twins_do_not():
+    arms = {"a": steady, "b": varying(1.0, 0.01, 1), "c": varying(1.0, 0.1, 2)}
+    cells = [cell(name) for name in arms]
+    found = Times(blocks({**arms, f"a{TWIN}": varying(1.0, 0.5, 3)}, 5))
+    half = 2.7764 * 0.1 / 5**0.5  # Student's t of four degrees of freedom
+    assert found.half_width([cells[0], cells[2]]) == pytest.approx(half, rel=1e-3)
+    assert found.half_width([cells[0], cells[1]]) == pytest.approx(half / 10, rel=1e-3)
+    assert found.half_width([*cells, cell(f"a{TWIN}")]) >= half
+    assert found.half_width([*cells, cell(f"a{TWIN}")]) < 2 * half
+    assert found.half_width(cells[:1]) == 0
+    assert found.half_width([*cells, cell("never")]) == inf
+    assert Times(blocks(arms, 1)).half_width(cells) == inf
 
 
 def test_a_cell_has_the_mean_of_its_launches():

@@ -5,6 +5,7 @@ on clocks of their own, which the worker's stopwatch reads, so that the told tim
 and at once. The environment variable SCRIPT names a JSON file, {backend: {key: value}}:
 
     step_seconds    0.01    what a step takes
+    unsteady        "train" in this phase another process takes up to twice as long
     sleep           true    the time really passes too
     live            1000    bytes of live memory
     recompile       true    something is compiled in every step
@@ -22,6 +23,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import random
 import signal
 import sys
 import time
@@ -122,6 +124,7 @@ class ScriptedProgram(Program):
         self.count = {"train": 0, "infer": 0}
         self.compiled = 0
         self.timed = {}
+        self.unsteadiness = random.random()
 
     def predict(self, batch):
         logits = self.act("infer", batch, super().predict)
@@ -163,6 +166,8 @@ class ScriptedProgram(Program):
         if jump.get("at") == step:
             Clock.now[jump["clock"]] += jump["seconds"]
         seconds = script.get("step_seconds", 0.01)
+        if script.get("unsteady") == phase:
+            seconds *= 1 + self.unsteadiness
         Clock.advance(seconds)
         time.sleep(seconds if script.get("sleep") else 0)
         return self.timed[phase]
