@@ -363,7 +363,7 @@ def _measure(
 @contextmanager
 def _reference(found: Sequence[Arm]) -> Iterator[tuple[Reference, Roster, Path]]:
     """The reference, the roster of all workers, and where their files go."""
-    roster = Roster()
+    roster = Roster(cached=True)
     with (
         scratch() as files,
         Crew(roster, files / "oracle", "reference", share=cost.AT_ONCE) as oracle,

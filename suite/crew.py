@@ -54,9 +54,11 @@ class Crew:
         if lane not in self.members:
             assert lane.arm.interpreter is not None
             log = self.logs / f"{lane.arm.name}-{self.suffix}.log"
+            adapter = lane.arm.adapter
+            version = f"{adapter.framework}-{adapter.versions.get(adapter.framework)}"
             worker = Worker(
                 *(lane.arm.interpreter, log, lane.device, self.share),
-                *(self.roster.limits, self.roster.cached),
+                *(self.roster.limits, version if self.roster.cached else None),
             )
             with self.roster.guard:
                 self.roster.workers.add(worker)

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import atexit
 import os
+import platform
 import shutil
 import tempfile
-from functools import cache
+from functools import cache as once
+from hashlib import sha256
 from pathlib import Path
 
 import suite
@@ -49,31 +51,45 @@ def settings(device: str, share: int = 1) -> dict[str, str]:
     return chosen
 
 
-def compile_cache() -> dict[str, str]:
-    """Has JAX keep what it compiled from one process to the next, as PyTorch does by itself; not
-    where compiling is timed.
+def compile_cache(name: str) -> dict[str, str]:
+    """Has JAX and TensorFlow keep what XLA compiled from one process to the next, as PyTorch does
+    by itself; not where compiling is timed. ``name`` tells frameworks and their versions apart;
+    code for another processor would not run.
     """
     import pooch  # workers have none
 
+    folder = pooch.os_cache("tribench") / f"{name}-{_processor()}"
+    folder.mkdir(parents=True, exist_ok=True)
     return {
-        "JAX_COMPILATION_CACHE_DIR": str(pooch.os_cache("tribench") / "jax"),
+        "JAX_COMPILATION_CACHE_DIR": str(folder),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
+        "TF_XLA_FLAGS": f"--tf_xla_persistent_cache_directory={folder}",
     }
 
 
-def environment(device: str, share: int = 1, cached: bool = False) -> dict[str, str]:
+def _processor() -> str:
+    """A short name for what the processor can do."""
+    try:
+        told = Path("/proc/cpuinfo").read_text().partition("\n\n")[0]
+        flags = next(line for line in told.splitlines() if line.startswith(("flags", "Features")))
+    except (OSError, StopIteration):
+        flags = platform.processor()
+    return sha256(f"{platform.machine()} {flags}".encode()).hexdigest()[:8]
+
+
+def environment(device: str, share: int = 1, cache: str | None = None) -> dict[str, str]:
     """The whole environment: what is inherited, less what changes speed, plus ``settings``, and
-    ``compile_cache`` if wanted.
+    ``compile_cache`` where ``cache`` names one.
     """
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(DROPPED)}
     paths = [str(root()), os.environ.get("PYTHONPATH", "")]
     path = os.pathsep.join(p for p in paths if p)
     unbuffered = {"PYTHONUNBUFFERED": "1", "TF_CPP_MIN_LOG_LEVEL": "1"}
-    chosen = settings(device, share) | (compile_cache() if cached else {})
+    chosen = settings(device, share) | (compile_cache(cache) if cache else {})
     return inherited | unbuffered | chosen | {"PYTHONPATH": path}
 
 
-@cache
+@once
 def root() -> Path:
     """A folder that holds tasks/, backends/ and suite/ and no framework.
 

@@ -51,7 +51,7 @@ class Worker:
         device: str = "cpu",
         share: int = 1,
         limits: Limits = NO_LIMITS,
-        cached: bool = False,
+        cache: str | None = None,
     ) -> None:
         with writing(log):
             log.parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +67,7 @@ class Worker:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env=environment(device, share, cached),
+                env=environment(device, share, cache),
                 pass_fds=(theirs_read, theirs_write),
                 start_new_session=True,
             )

@@ -12,8 +12,15 @@ TINY = [name for name in catalogue.tasks() if name.endswith("-tiny")]
 
 
 @pytest.fixture(scope="module")
-def answers(tribench):
-    done = tribench("parity", "--task", "*-tiny", "--json", "--quiet")
+def caches(tmp_path_factory):
+    return tmp_path_factory.mktemp("caches")
+
+
+@pytest.fixture(scope="module")
+def answers(tribench, caches):
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("XDG_CACHE_HOME", str(caches))
+        done = tribench("parity", "--task", "*-tiny", "--json", "--quiet")
     assert done.returncode == 0, done.stdout + done.stderr
     document = json.loads(done.stdout)
     assert document["schema"] == "tribench/parity/1"
@@ -53,3 +60,9 @@ def test_it_is_the_same(question, task, backend, execution, answers):
         assert course["steps"][-1] == 50
         assert course["horizon"] is None
         assert all(0 < far < 1e-3 for far in course["distances"] + course["null"])
+
+
+def test_what_xla_compiled_is_kept_for_the_next_time(answers, caches):
+    kept = {folder.name.split("-")[0]: [*folder.iterdir()] for folder in caches.glob("tribench/*")}
+    assert len(kept["jax"]) > 10
+    assert len(kept["tensorflow"]) > 10
