@@ -5,14 +5,16 @@ below the smallest realistic mistake.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import isfinite
 
 from suite.parity import alone, drills
 from suite.parity.compare import Errors, errors, first, unseen, worst
 from suite.parity.diagnosis import Diagnosis, Evidence, diagnose
-from suite.parity.findings import Findings, examine
+from suite.parity.findings import Findings, examine, train
 from suite.parity.inquiry import Inquiry, all_finite, finite, named, told
 from suite.parity.thresholds import FUNCTION
+from suite.parity.trajectory import steps
 from suite.store.schema import ParityResult
 
 PARTS = (
@@ -27,7 +29,10 @@ def ask(inquiry: Inquiry, drilled: Callable[[], drills.Answers] | None) -> Parit
     """
     material = inquiry.material
     wanted = inquiry.reference.findings(material)
-    found = examine(inquiry.crew, inquiry.lane, material, inquiry.files, wanted.file)
+    worker = (inquiry.crew, inquiry.lane, material)
+    found = examine(*worker, inquiry.files, wanted.file)
+    (trained,) = train(*worker, material.initial, inquiry.files, [steps(material.task)])
+    found = replace(found, trained=trained)
     every = errors(found, wanted, PARTS)
     judged = _judged(inquiry, every)
     if drilled is None:

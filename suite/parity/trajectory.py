@@ -19,6 +19,7 @@ from suite.parity.findings import Arrays, Findings
 from tasks.base import Task
 
 CHECKPOINTS = {False: (1, 2, 5, 10, 20, 50), True: (1, 2, 5)}  # of small and of large models
+STEPS = 10  # after which the function's parameters are compared, or after the last checkpoint
 CHAOS = 1e-2  # the distance between members from which rounding has made other trainings
 STILL = 1e-9  # a gradient's norm over that of the same sum of absolute values, when it should be 0
 
@@ -36,6 +37,11 @@ class NullCourse:
 def checkpoints(task: Task) -> list[int]:
     """The steps after which parameters are compared."""
     return list(CHECKPOINTS[is_large(task)])
+
+
+def steps(task: Task) -> int:
+    """After how many of them the function's parameters are compared."""
+    return min(STEPS, checkpoints(task)[-1])
 
 
 def moving(task: Task, wanted: Findings) -> list[str]:
