@@ -46,6 +46,11 @@ class Backend(Layers):
 
     def build(self, task: Task, parameters: Arrays) -> Program:
         self.check(task)
+        if self.execution == "compiled":
+            # Dynamo runs a function uncompiled, and says so only in the log, once 8 variants of it
+            # are there: all programs share their functions' code, dropped ones too.
+            torch.compiler.reset()
+            torch._dynamo.config.fail_on_recompile_limit_hit = True
         return Program(self, task, parameters)
 
     @formulas(losses.loss)
