@@ -25,14 +25,15 @@ def test_operator(operator, way, direction, benchmark, pytestconfig):
         answer = calls[direction]()
     except NotSupported as why:
         pytest.skip(str(why))
-    wanted = rows.expected(operator, options.reference)[direction]
+    wanted, facts = rows.expected(operator, options.reference)[direction], program.facts()
     benchmark.group = f"{operator.name} {direction}"
     benchmark.extra_info.update(
         framework=options.framework,
         device=options.device,
         path=way.path,
         execution=way.execution,
-        facts=program.facts(),  # with the version, and the threads as read back
+        version=facts[options.framework],
+        threads=facts["threads"],  # as read back
         threads_asked=os.environ.get("OMP_NUM_THREADS"),
         input_shape=(operator.batch, *operator.shape),
         parameter_shapes={path: array.shape for path, array in operator.parameters().items()},
