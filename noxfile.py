@@ -6,6 +6,7 @@ the tools. The others run in these; what stands after ``--`` is passed on.
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import nox
@@ -23,6 +24,8 @@ EVERYTHING = (  # in two processes, the longest files first
     *("tests/conformance", "tests/end_to_end", "tests/unit"),
 )
 STOP_SECONDS = 60  # how long an interrupted run may take to write what it has
+BENCHMARKS = Path("build/microbench")
+COLUMNS = "median,iqr,min,max,rounds"
 
 
 def install(session: nox.Session, *requirements: str) -> None:
@@ -95,6 +98,53 @@ def site(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Unit, conformance and end-to-end tests, with the real frameworks."""
     run(session, "develop", "pytest", "--durations=10", *(session.posargs or EVERYTHING))
+
+
+@nox.session(venv_backend="none", default=False, requires=["suite", *FRAMEWORKS])
+def microbench(session: nox.Session) -> None:
+    """Time operators: ``-- [torch] [jax] [tensorflow] [cuda]``, and what pytest takes."""
+    words = {*FRAMEWORKS, "cuda"}
+    names = [name for name in FRAMEWORKS if name in session.posargs] or FRAMEWORKS
+    more = [word for word in session.posargs if word not in words]
+    reference = BENCHMARKS / "reference.npz"
+    run(session, "suite", "tests.benchmarks.reference", str(reference))
+    files = {name: BENCHMARKS / f"{name}.json" for name in names}
+    for file in files.values():
+        file.unlink(missing_ok=True)
+    failed = [n for n in names if not _microbench(session, n, f"--reference={reference}", *more)]
+    found = [file.name for file in files.values() if file.exists() and file.stat().st_size]
+    if found:
+        python = str(Path(".nox", names[0], "bin", "python").absolute())
+        shown = ("--group-by=group", "--sort=min", f"--columns={COLUMNS}")
+        with session.chdir(BENCHMARKS):  # elsewhere it would load the tests' conftest.py
+            session.run(python, "-m", "pytest_benchmark", "compare", *found, *shown, external=True)
+    if failed:
+        session.error(f"rows of {', '.join(failed)} failed")
+
+
+def _microbench(session: nox.Session, name: str, *arguments: str) -> bool:
+    """One framework's rows, in the environment that workers get; False if any failed."""
+    sys.path.insert(0, str(Path(__file__).parent))  # nox does not do it
+    from suite.worker.environment import environment
+
+    device = "cuda" if "cuda" in session.posargs else "cpu"
+    python = str(Path(".nox", name, "bin", "python").absolute())
+    pip = ("-m", "pip", "install", "--quiet", "--constraint", "constraints.txt")
+    session.run(python, *pip, *EXTRAS["microbench"], external=True)
+    try:
+        session.run(
+            *(python, "-m", "pytest", "tests/benchmarks", "--confcutdir=tests/benchmarks", "-rs"),
+            *(f"--framework={name}", f"--device={device}", "--benchmark-sort=name"),
+            *("--benchmark-group-by=group", f"--benchmark-columns={COLUMNS}"),
+            *(f"--benchmark-json={BENCHMARKS / name}.json", *arguments),
+            env=environment(device),
+            include_outer_env=False,
+            success_codes=(0, 5),  # 5: what was asked for left none
+            external=True,
+        )
+    except CommandFailed:
+        return False
+    return True
 
 
 @nox.session(venv_backend="none", default=False, requires=["develop"])
