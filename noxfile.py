@@ -97,6 +97,12 @@ def tests(session: nox.Session) -> None:
     run(session, "develop", "pytest", "--durations=10", *(session.posargs or EVERYTHING))
 
 
+@nox.session(venv_backend="none", default=False, requires=["suite", "torch"])
+def trials(session: nox.Session) -> None:
+    """Do the verdicts hold? Known slowdowns, twenty runs: an hour, with nothing beside it."""
+    run(session, "suite", "tests.trials.verdicts", *session.posargs)
+
+
 @nox.session(venv_backend="none", default=False, requires=["develop"])
 def browser(session: nox.Session) -> None:
     """Open the pages in headless Chromium, installed before (apt install chromium)."""
