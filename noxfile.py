@@ -147,6 +147,12 @@ def _microbench(session: nox.Session, name: str, *arguments: str) -> bool:
     return True
 
 
+@nox.session(venv_backend="none", default=False, requires=["suite", "torch"])
+def trials(session: nox.Session) -> None:
+    """Do the verdicts hold? Known slowdowns, twenty runs: an hour, with nothing beside it."""
+    run(session, "suite", "tests.trials.verdicts", *session.posargs)
+
+
 @nox.session(venv_backend="none", default=False, requires=["develop"])
 def browser(session: nox.Session) -> None:
     """Open the pages in headless Chromium, installed before (apt install chromium)."""

@@ -47,6 +47,7 @@ from suite.store.writing import WriteError, scratch, write_whole
 from suite.summary import exit_code
 from suite.work import Stage
 from suite.worker.discovery import Arm, InterpreterError, arms
+from suite.worker.environment import CONTROLLED
 from suite.worker.host import NO_LIMITS
 from tasks.base import Task
 from tasks.codec import encode, portable
@@ -81,12 +82,15 @@ def run(
     backend: Many = None,
     execution: Many = None,
     precision: Many = None,
+    phase: Many = None,
     device: Device = "cpu",
     batch_size: Annotated[list[int] | None, typer.Option(help="Repeatable.")] = None,
     python: Pythons = None,
     seed: Annotated[int, typer.Option(help="The first seed.")] = 0,
     launches: Annotated[int | None, typer.Option(help="Fresh starts of all workers.")] = None,
-    seeds: Annotated[int | None, typer.Option(help="Trainings per task and backend.")] = None,
+    seeds: Annotated[
+        int | None, typer.Option(help="Trainings per task and backend; may be 0.")
+    ] = None,
     time_budget: Annotated[
         float | None, typer.Option(help="Minutes; seeds and launches are cut to fit.")
     ] = None,
@@ -96,6 +100,9 @@ def run(
     output: Annotated[Path, typer.Option(help="Where run directories go.")] = RUNS,
     resume: Annotated[Path | None, typer.Option(help="Finish this run.")] = None,
     label: Annotated[str | None, typer.Option(help="A name for the run.")] = None,
+    environment: Annotated[
+        str, typer.Option(help="Of the workers: controlled, the same for all, or stock.")
+    ] = CONTROLLED,
     worker_timeout: Annotated[
         float, typer.Option(help="Seconds that a worker may take for one answer.")
     ] = NO_LIMITS.answer_seconds,
@@ -113,6 +120,7 @@ def run(
         backends=_split(backend),
         executions=_split(execution),
         precisions=_split(precision),
+        phases=_split(phase),
         device=device,
         batch_sizes=tuple(batch_size or ()),
         seed=seed,
@@ -121,6 +129,7 @@ def run(
         time_budget=time_budget,
         aa=aa,
         label=label,
+        environment=environment,
         worker_timeout=worker_timeout,
         worker_memory=worker_memory,
     )

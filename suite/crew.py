@@ -9,16 +9,19 @@ from typing import Any
 
 from suite.material import Material
 from suite.plan import Lane
+from suite.worker.environment import CONTROLLED
 from suite.worker.host import NO_LIMITS, Limits, Worker
 
 
 class Roster:
-    """What each worker may take, and whether it may use what others have compiled; and all that
-    live now, so that an interrupted run can end them.
+    """What each worker may take, whether it may use what others have compiled, and in which
+    environment it runs; and all that live now, so that an interrupted run can end them.
     """
 
-    def __init__(self, limits: Limits = NO_LIMITS, cached: bool = False) -> None:
-        self.limits, self.cached = limits, cached
+    def __init__(
+        self, limits: Limits = NO_LIMITS, cached: bool = False, environment: str = CONTROLLED
+    ) -> None:
+        self.limits, self.cached, self.environment = limits, cached, environment
         self.workers: set[Worker] = set()
         self.guard = threading.Lock()
         self.stopping = threading.Event()
@@ -59,6 +62,7 @@ class Crew:
             worker = Worker(
                 *(lane.arm.interpreter, log, lane.device, self.share),
                 *(self.roster.limits, version if self.roster.cached else None),
+                self.roster.environment,
             )
             with self.roster.guard:
                 self.roster.workers.add(worker)

@@ -11,6 +11,7 @@ from backends.base import DEVICES, EXECUTIONS, PRECISIONS
 from suite.profiles import PROFILES, Profile
 from suite.store.schema import TWIN, Cell, Phase, Status
 from suite.worker.discovery import Arm
+from suite.worker.environment import CONTROLLED, ENVIRONMENTS
 from suite.worker.host import NO_LIMITS, Limits
 from tasks.base import Task
 
@@ -32,6 +33,7 @@ class Choice:
     backends: tuple[str, ...] = ()
     executions: tuple[str, ...] = ()
     precisions: tuple[str, ...] = ()
+    phases: tuple[str, ...] = ()
     device: str = "cpu"
     batch_sizes: tuple[int, ...] = ()
     seed: int = 0
@@ -40,6 +42,7 @@ class Choice:
     time_budget: float | None = None  # minutes
     aa: str | None = None  # the backend that gets a twin
     label: str | None = None
+    environment: str = CONTROLLED
     worker_timeout: float = NO_LIMITS.answer_seconds
     worker_memory: float | None = None  # GiB
 
@@ -68,20 +71,24 @@ class Lane:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Everything that a run will do. ``seeds`` are those of each task's trainings, by its name;
+    """Everything that a run will do. ``seed`` is that of parity and of what is timed; ``seeds`` are
+    those of each task's trainings, by its name;
     ``budget_seconds`` is how long an invocation may take.
     """
 
     profile: str
     tasks: tuple[Task, ...]
     lanes: tuple[Lane, ...]
+    phases: tuple[Phase, ...] = PHASES
     batch_sizes: tuple[int, ...] = ()  # empty: each task's own
     both_batches: bool = False
     launches: int
     most_launches: int
+    seed: int = 0
     seeds: Mapping[str, tuple[int, ...]]
     budget_seconds: float | None = None
     label: str | None = None
+    environment: str = CONTROLLED
     limits: Limits = NO_LIMITS
 
     def cells(self, lane: Lane) -> list[Cell]:
@@ -98,7 +105,7 @@ class Plan:
             )
             for task in self.tasks
             for size in self._sizes(task)
-            for phase in PHASES
+            for phase in self.phases
         ]
 
     def _sizes(self, task: Task) -> tuple[int, ...]:
@@ -149,11 +156,18 @@ def check(choice: Choice, tasks: dict[str, Task]) -> None:
     choose("task", choice.tasks, tasks)
     choose("precision", choice.precisions, PRECISIONS)
     choose("execution", choice.executions, EXECUTIONS)
-    positive = {"--launches": choice.launches, "--seeds": choice.seeds}
-    positive |= {"--batch-size": min(choice.batch_sizes, default=None)}
-    for option, number in positive.items():
-        if number is not None and number < 1:
-            raise UsageError(f"{option} (={number}) must be at least 1")
+    choose("phase", choice.phases, PHASES)
+    if choice.environment not in ENVIRONMENTS:
+        known = ", ".join(ENVIRONMENTS)
+        raise UsageError(f"no environment {choice.environment!r}; there are {known}")
+    for option, number, least in (
+        ("--launches", choice.launches, 1),
+        ("--batch-size", min(choice.batch_sizes, default=None), 1),
+        ("--seeds", choice.seeds, 0),
+        ("--seed", choice.seed, 0),
+    ):
+        if number is not None and number < least:
+            raise UsageError(f"{option} (={number}) must be at least {least}")
     for option, amount in (
         ("--time-budget", choice.time_budget),
         ("--worker-timeout", choice.worker_timeout),
@@ -161,8 +175,6 @@ def check(choice: Choice, tasks: dict[str, Task]) -> None:
     ):
         if amount is not None and not 0 < amount < inf:
             raise UsageError(f"{option} (={amount:g}) must be more than 0 and finite")
-    if choice.seed < 0:
-        raise UsageError(f"--seed (={choice.seed}) must be at least 0")
 
 
 def make(choice: Choice, tasks: dict[str, Task], arms: Sequence[Arm]) -> Plan:
@@ -182,17 +194,21 @@ def make(choice: Choice, tasks: dict[str, Task], arms: Sequence[Arm]) -> Plan:
     ]
     picked = pick_tasks(choice.tasks, profile.tasks, tasks)
     minutes = choice.time_budget or profile.minutes
+    phases = choose("phase", choice.phases or ("*",), PHASES)
     return Plan(
         profile=choice.profile,
         tasks=picked,
         lanes=(*chosen, *_twins(choice, profile, chosen)),
+        phases=tuple(phase for phase in PHASES if phase in phases),
         batch_sizes=tuple(dict.fromkeys(choice.batch_sizes)),
         both_batches=profile.both_batches,
         launches=choice.launches or profile.launches,
         most_launches=choice.launches or profile.most_launches,
+        seed=choice.seed,
         seeds={task.name: _seeds(choice, profile, task) for task in picked},
         budget_seconds=None if minutes is None else 60 * minutes,
         label=choice.label,
+        environment=choice.environment,
         limits=choice.limits,
     )
 
@@ -219,7 +235,9 @@ def _twins(choice: Choice, profile: Profile, chosen: Sequence[Lane]) -> list[Lan
 
 
 def _seeds(choice: Choice, profile: Profile, task: Task) -> tuple[int, ...]:
-    count = choice.seeds or next(n for name, n in profile.seeds if fnmatchcase(task.name, name))
+    count = choice.seeds
+    if count is None:
+        count = next(n for name, n in profile.seeds if fnmatchcase(task.name, name))
     return tuple(range(choice.seed, choice.seed + count))
 
 

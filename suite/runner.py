@@ -54,7 +54,7 @@ def run(plan: Plan, arms: Sequence[Arm], store: RunDirectory, reporter: Reporter
     """
     budget = plan.budget_seconds
     deadline = Deadline(None if budget is None else time.monotonic() + budget)
-    roster = Roster(plan.limits)
+    roster = Roster(plan.limits, environment=plan.environment)
     logs, share = store.path / "logs", cost.AT_ONCE
     with scratch() as files, Crew(roster, logs, "parity", share) as oracle:
         reference = Reference(reference_lane(arms), oracle, files)
@@ -65,7 +65,7 @@ def run(plan: Plan, arms: Sequence[Arm], store: RunDirectory, reporter: Reporter
 def stages(plan: Plan, reference: Reference, files: Path, store: RunDirectory) -> list[Stage]:
     """Parity first: what is not the same function is not ranked."""
     able = [lane for lane in plan.lanes if lane.refused is None]
-    first = {task.name: Material(task, plan.seeds[task.name][0], files) for task in plan.tasks}
+    first = {task.name: Material(task, plan.seed, files) for task in plan.tasks}
     lane_of = {cell: lane for lane in able for cell in plan.cells(lane)}
     groups = [[(lane_of[c], c) for c in g] for g in comparisons(lane_of)]
     own = [(lane, cell) for cell, lane in lane_of.items() if not lane.twin]

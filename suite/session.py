@@ -22,6 +22,7 @@ from suite.store.schema import AnyRecord, Environment, Manifest, PhaseRecord
 from suite.store.writing import WriteError, write_whole
 from suite.summary import summarise
 from suite.worker.discovery import Arm
+from suite.worker.environment import CONTROLLED
 from tasks.codec import spec_hash
 
 
@@ -47,7 +48,7 @@ def begin(
     store = directory.create(output, manifest.id)
     try:
         store.write("manifest.json", manifest)
-        store.write("environment.json", fingerprint(arms, choice.device))
+        store.write("environment.json", fingerprint(arms, choice.device, choice.environment))
     except WriteError:
         store.remove()
         raise
@@ -127,6 +128,7 @@ def command(choice: Choice, pythons: Mapping[str, str]) -> str:
         ("--backend", choice.backends),
         ("--execution", choice.executions),
         ("--precision", choice.precisions),
+        ("--phase", choice.phases),
         ("--batch-size", choice.batch_sizes),
     ):
         words += [word for value in values for word in (option, str(value))]
@@ -137,6 +139,7 @@ def command(choice: Choice, pythons: Mapping[str, str]) -> str:
         ("--seeds", choice.seeds),
         ("--time-budget", choice.time_budget),
         ("--aa", choice.aa),
+        ("--environment", None if choice.environment == CONTROLLED else choice.environment),
         ("--worker-timeout", None if timeout == Choice.worker_timeout else timeout),
         ("--worker-memory", choice.worker_memory),
     ):

@@ -6,7 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from statistics import fmean
+from math import ceil
+from statistics import fmean, median
+
+import numpy as np
 
 from suite.measure.statistics import Estimate, difference, estimate, holm
 from suite.measure.times import Times
@@ -22,6 +25,7 @@ from suite.store.schema import (
     ComparisonSummary,
     FailureRecord,
     Interval,
+    Latency,
     Manifest,
     MemoryRecord,
     ParityRecord,
@@ -111,7 +115,8 @@ class _View:
         status, reason = self._status(cell)
         reason = "; ".join(filter(None, (reason, self._not_counted(cell)))) or None
         value = estimate([list(rounds.values()) for rounds in steps.values()]) if steps else None
-        compiled = [p.seconds for p in self.phases.get(cell, ()) if p.phase == "compile"]
+        compiled = self._compile_seconds(cell)
+        fed = [seconds for seconds in self._samples(cell, "fed") if seconds > 0]
         memory = self.memory.get(cell)
         trained = self._trained(cell)
         return CellSummary(
@@ -122,7 +127,10 @@ class _View:
             step_seconds=Interval(**value._asdict()) if value else None,
             launches=len(steps),
             blocks=sum(map(len, steps.values())),
-            compile_seconds=estimate([compiled]).value if compiled else None,
+            compile_seconds=compiled,
+            latency=_latency(self._samples(cell, "latency")),
+            fed_seconds=median(fed) if fed else None,
+            break_even_steps=self._break_even(cell),
             memory=CellMemory(
                 live=memory.live if memory else None,
                 reserved=memory.reserved if memory else None,
@@ -132,6 +140,27 @@ class _View:
             test_samples=trained[0].test_samples if trained else None,
             parity=self._parity(cell),
         )
+
+    def _samples(self, cell: Cell, phase: str) -> list[float]:
+        return [s for p in self.phases.get(cell, ()) if p.phase == phase for s in p.samples]
+
+    def _compile_seconds(self, cell: Cell) -> float | None:
+        found = [p.seconds for p in self.phases.get(cell, ()) if p.phase == "compile"]
+        return median(found) if found else None
+
+    def _break_even(self, cell: Cell) -> int | None:
+        """After how many steps the time to compile is made up for against the backend's eager
+        execution; None where there is none, or never.
+        """
+        other = cell.model_copy(update={"execution": "eager"})
+        if cell == other or not (self.times.of(cell) and self.times.of(other)):
+            return None
+        spent, before = self._compile_seconds(cell), self._compile_seconds(other)
+        gained = 1 - estimate(self.times.paired(other, cell)).value
+        if spent is None or before is None or gained <= 0:
+            return None
+        step = estimate([list(rounds.values()) for rounds in self.times.of(other).values()]).value
+        return max(0, ceil((spent - before) / (gained * step)))
 
     def compare(self, group: Sequence[Cell], delta: float) -> list[ComparisonSummary]:
         """Every pair of a comparison's cells that have rounds in common; the A/A arm with the one
@@ -252,6 +281,13 @@ class _View:
             if (r.task, r.backend, r.execution) == wanted
             and r.precision in ("float64", cell.precision)
         ]
+
+
+def _latency(seconds: Sequence[float]) -> Latency | None:
+    if not seconds:
+        return None
+    p50, p90, p99 = map(float, np.percentile(seconds, (50, 90, 99)))
+    return Latency(p50=p50, p90=p90, p99=p99)
 
 
 def doubled_by(cell: Cell) -> tuple[str, str]:

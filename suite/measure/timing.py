@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from math import ceil
@@ -24,6 +25,8 @@ WARMUP_STEPS = 3
 WARMUP_WINDOW_SECONDS = 0.1
 STEADY_WITHIN = 0.1  # two windows in a row differ by less
 MOST_WINDOWS = 12
+MOST_LATENCIES = 100  # of one launch
+LATENCIES_SECONDS = 0.2
 WINDOW_TRIES = 3  # before the clock is given up
 
 
@@ -109,8 +112,10 @@ class Turn:
     def run(self, comparison: Sequence[tuple[Lane, Cell]], seed: int) -> None:
         """Measure what can be; each cell that cannot leaves a failure record."""
         entries = [Entry(lane, cell) for lane, cell in comparison]
+        self._start(entries)
         for entry in entries:
-            self._attempt(entry, partial(self._prepare, entry))
+            if entry.alive:
+                self._attempt(entry, partial(self._prepare, entry))
         ready = [entry for entry in entries if entry.alive]
         if not ready:
             return
@@ -121,8 +126,24 @@ class Turn:
                 if entry.alive:
                     self._attempt(entry, partial(self._block, entry, number, position, steps))
         for entry in ready:
-            if entry.alive:
-                self._attempt(entry, partial(_judge, entry))
+            for do in (self._wait_for_each, self._feed, _judge):
+                if entry.alive:
+                    self._attempt(entry, partial(do, entry))
+
+    def _start(self, entries: Sequence[Entry]) -> None:
+        """Start the workers that are not there yet: one by one in the first launch, which times the
+        imports, later side by side.
+        """
+        with ThreadPoolExecutor(cost.AT_ONCE if self.launch else 1) as pool:
+            started = [pool.submit(self._attempt, e, partial(self._import, e)) for e in entries]
+        for each in started:
+            each.result()
+
+    def _import(self, entry: Entry) -> None:
+        fresh = entry.lane not in self.crew.members
+        member = self.crew.member(entry.lane)
+        if fresh and self.launch == 0:
+            self._phase("import", member.import_seconds, backend=entry.cell.backend)
 
     def _attempt(self, entry: Entry, do: Callable[[], None]) -> None:
         """Do one thing with one cell; a failure costs this cell and nothing else."""
@@ -142,10 +163,7 @@ class Turn:
 
     def _prepare(self, entry: Entry) -> None:
         lane, cell, material = entry.lane, entry.cell, self.material
-        fresh = lane not in self.crew.members
         member = self.crew.member(lane)
-        if fresh:
-            self._phase("import", member.import_seconds, backend=cell.backend)
         if cell.task not in member.built:
             built = self.crew.build(lane, material, material.initial)
             self._phase("build", built["seconds"], cell=cell, facts=built["facts"])
@@ -182,6 +200,24 @@ class Turn:
         )
         self.state.times.add(record)
         entry.void.append(seen.void)
+
+    def _wait_for_each(self, entry: Entry) -> None:
+        """Latencies of inference, in a pass of their own: a wait per step would cost the blocks."""
+        if entry.cell.phase != "infer":
+            return
+        found = self.crew.member(entry.lane).worker.call(
+            "latencies",
+            task=entry.cell.task,
+            most=MOST_LATENCIES,
+            within_seconds=LATENCIES_SECONDS,
+        )
+        self._phase("latency", sum(found), cell=entry.cell, samples=found)
+
+    def _feed(self, entry: Entry) -> None:
+        """A block's steps with the way to the device, which the blocks leave out."""
+        worker, steps = self.crew.member(entry.lane).worker, block_steps([entry.step_seconds])
+        seconds = worker.call("fed", task=entry.cell.task, phase=entry.cell.phase, steps=steps)
+        self._phase("fed", seconds, cell=entry.cell, samples=[seconds / steps])
 
     def _window(self, entry: Entry, steps: int) -> float:
         """Seconds that a step takes now; seen again where the clock jumped."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from suite.report import words
 from suite.report.findings import Arm
@@ -18,6 +19,16 @@ class Column:
     value: Callable[[Arm], str | float | None]
     numeric: bool = True
     better: str = ""
+
+
+def details(arms: Iterable[Arm]) -> list[Column]:
+    """Those of the details that any of these has."""
+    found = list(arms)
+    return [each for each in DETAILS if any(each.value(arm) is not None for arm in found)]
+
+
+def _latency(arm: Arm, name: str) -> float | None:
+    return None if arm.cell.latency is None else float(getattr(arm.cell.latency, name))
 
 
 def _name(head: str, text: Callable[[Arm], str]) -> Column:
@@ -40,6 +51,29 @@ SETTING = [
 ARM = [
     _name("backend", lambda arm: arm.cell.backend),
     _name("execution", lambda arm: arm.cell.execution),
+]
+DETAILS = [  # where there is room, and of what was measured
+    Column(
+        head="ms/step fed",
+        text=lambda arm: words.in_milliseconds(arm.cell.fed_seconds),
+        value=lambda arm: arm.cell.fed_seconds,
+        better="lower",
+    ),
+    *(
+        Column(
+            head=f"latency {name} ms",
+            text=partial(lambda name, arm: words.in_milliseconds(_latency(arm, name)), name),
+            value=partial(lambda name, arm: _latency(arm, name), name),
+            better="lower",
+        )
+        for name in ("p50", "p99")
+    ),
+    Column(
+        head="compiling pays after steps",
+        text=lambda arm: words.whole(arm.cell.break_even_steps),
+        value=lambda arm: arm.cell.break_even_steps,
+        better="lower",
+    ),
 ]
 RESULTS = [
     Column(

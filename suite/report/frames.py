@@ -47,6 +47,8 @@ COLUMNS: dict[str, dict[str, str]] = {
         **dict.fromkeys(("step_seconds", "step_seconds_low", "step_seconds_high"), REAL),
         **dict.fromkeys(("launches", "blocks"), WHOLE),
         "compile_seconds": REAL,
+        **dict.fromkeys(("latency_p50", "latency_p90", "latency_p99", "fed_seconds"), REAL),
+        "break_even_steps": WHOLE,
         **dict.fromkeys(("live_bytes", "reserved_bytes", "process_bytes"), WHOLE),
         "accuracy": REAL,
         "test_samples": WHOLE,
@@ -122,7 +124,8 @@ def _rows(run: Run, name: str) -> Iterator[dict[str, Any]]:
     if name == "cells":
         for cell in run.summary.cells:
             yield {
-                **cell.model_dump(exclude={"step_seconds", "memory"}),
+                **cell.model_dump(exclude={"step_seconds", "memory", "latency"}),
+                **{f"latency_{name}": value for name, value in dict(cell.latency or ()).items()},
                 **_interval(cell.step_seconds),
                 **_bytes(cell.memory.model_dump()),
             }

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from suite.report import words
-from suite.report.columns import ARM, COMPARISON, RESULTS, SETTING
+from suite.report.columns import ARM, COMPARISON, RESULTS, SETTING, details
 from suite.report.findings import Arm, Group, groups
 from suite.report.frames import write
 from suite.store.schema import ComparisonSummary, Summary
@@ -132,6 +132,7 @@ def markdown(summary: Summary) -> str:
     """The summary as Markdown that a pull request or a wiki shows."""
     found = groups(summary)
     columns = [*COMPARISON, *SETTING, *ARM, *RESULTS]
+    columns += details(arm for group in found for arm in group.arms)
     lines = [f"# Run {_escaped(summary.id)}", ""]
     if not summary.complete:
         lines += ["**PARTIAL**: the run was not finished.", ""]

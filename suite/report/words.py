@@ -44,7 +44,17 @@ def relative_half_width(interval: Interval | None) -> float | None:
 
 def milliseconds(interval: Interval | None) -> str:
     """A step's time in ms."""
-    return number(None if interval is None else 1000 * interval.value)
+    return in_milliseconds(None if interval is None else interval.value)
+
+
+def in_milliseconds(seconds: float | None) -> str:
+    """Seconds in ms."""
+    return number(None if seconds is None else 1000 * seconds)
+
+
+def whole(amount: int | None) -> str:
+    """A number of things."""
+    return NOT_AVAILABLE if amount is None else f"{amount:,}"
 
 
 def mebibytes(size_bytes: int | None) -> str:

@@ -14,6 +14,7 @@ import psutil
 from suite.store.schema import Environment
 from suite.worker import environment
 from suite.worker.discovery import Arm
+from suite.worker.environment import CONTROLLED
 
 
 def version() -> str:
@@ -27,7 +28,7 @@ def version() -> str:
         return str(tomllib.loads(text)["project"]["version"])
 
 
-def fingerprint(arms: Sequence[Arm], device: str) -> Environment:
+def fingerprint(arms: Sequence[Arm], device: str, kind: str = CONTROLLED) -> Environment:
     """What is known before the first worker starts."""
     return Environment(
         cpu=str(cpuinfo.get_cpu_info().get("brand_raw", platform.processor() or "unknown")),
@@ -37,7 +38,7 @@ def fingerprint(arms: Sequence[Arm], device: str) -> Environment:
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         container=Path("/.dockerenv").exists() or Path("/run/.containerenv").exists(),
         gpus=gpus(),
-        settings=environment.settings(device),
+        settings=environment.disclosed(device, kind),
         coordinator={
             "python": platform.python_version(),
             "tribench": version(),

@@ -97,12 +97,14 @@ class BlockRecord(Record):
 
 
 class PhaseRecord(Record):
-    """A phase with a duration of its own. ``import`` belongs to a backend, ``build``, ``compile``
-    (the first call) and ``warmup`` to a cell; ``unit`` closes a finished unit.
+    """A phase with a duration of its own. ``import`` belongs to a backend; to a cell ``build``,
+    ``compile`` (the first call), ``warmup`` (samples: seconds per step), ``latency`` (samples: of
+    single predictions) and ``fed`` (sample: per step, with its batch put on the device first);
+    ``unit`` closes a finished unit.
     """
 
     kind: Literal["phase"] = "phase"
-    phase: Literal["import", "build", "compile", "warmup", "unit"]
+    phase: Literal["import", "build", "compile", "warmup", "latency", "fed", "unit"]
     seconds: float
     launch: int | None = None
     backend: str | None = None
@@ -284,6 +286,14 @@ class Interval(Model):
     high: float
 
 
+class Latency(Model):
+    """Percentiles of the seconds that one prediction takes, over all launches."""
+
+    p50: float
+    p90: float
+    p99: float
+
+
 class CellMemory(Model):
     """Bytes: the framework's live and reserved peaks, the process's peak above its baseline."""
 
@@ -294,7 +304,9 @@ class CellMemory(Model):
 
 class CellSummary(Cell):
     """A cell's results. ``accuracy`` is of the test samples, the mean over seeds, for ``train``
-    cells.
+    cells. ``latency`` is of inference, where each step is waited for; ``fed_seconds`` of a step
+    that has its batch put on the device. ``break_even_steps``: after so many steps what compiling
+    took longer than in the backend's other execution is made up for; None if never.
     """
 
     status: Status
@@ -304,6 +316,9 @@ class CellSummary(Cell):
     launches: int
     blocks: int
     compile_seconds: float | None
+    latency: Latency | None = None
+    fed_seconds: float | None = None
+    break_even_steps: int | None = None
     memory: CellMemory
     accuracy: float | None
     test_samples: int | None

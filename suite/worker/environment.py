@@ -1,4 +1,5 @@
-"""The process environment that every worker gets alike, whatever its framework.
+"""The process environment that every worker gets alike, whatever its framework: ``controlled``, or
+``stock``, what the user and the system have set.
 
 Measured on a shared 2-core machine: with glibc told to keep its memory, the spread between launches
 of identical PyTorch code fell from 11 % to 2.5 % and its step became 22 % faster (page faults);
@@ -10,6 +11,7 @@ from __future__ import annotations
 import atexit
 import os
 import platform
+import re
 import shutil
 import tempfile
 from functools import cache as once
@@ -22,7 +24,10 @@ DROPPED = (
     *("OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "XLA_", "TF_", "JAX_", "TORCH", "PYTORCH_"),
     *("MALLOC_", "LD_PRELOAD", "GLIBC_", "PYTHON"),
 )
+NEVER = ("PYTHONPATH", "PYTHONHOME")  # the interpreter's own, not another one's
 PACKAGES = ("tasks", "backends", "suite")
+CONTROLLED, STOCK = "controlled", "stock"
+ENVIRONMENTS = (CONTROLLED, STOCK)
 
 
 def threads() -> int:
@@ -32,13 +37,18 @@ def threads() -> int:
     return os.cpu_count() or 1
 
 
-def settings(device: str, share: int = 1) -> dict[str, str]:
-    """The variables that are set, and recorded with every result. ``share`` workers at a time
-    divide the threads: PyTorch's cnn-tiny training beside another took 10 and 44 s with all of
-    them, 6 s with half (single runs).
+def settings(device: str, share: int = 1, kind: str = CONTROLLED) -> dict[str, str]:
+    """The variables that are set, and recorded with every result; of ``stock`` those that change
+    speed and were set by the user. ``share`` workers at a time divide the threads: PyTorch's
+    cnn-tiny training beside another took 10 and 44 s with all of them, 6 s with half (single runs).
+    They are not timed, so that they are controlled in any case.
     """
+    devices = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"} if device == "cpu" else {}
+    if kind == STOCK and share == 1:
+        kept = {k: v for k, v in os.environ.items() if k.startswith(DROPPED) and k not in NEVER}
+        return kept | devices
     each = str(max(1, threads() // share))
-    chosen = {
+    return devices | {
         "OMP_NUM_THREADS": each,
         "NPROC": each,  # what XLA's thread pool on the CPU goes by
         "PYTHONHASHSEED": "0",
@@ -46,9 +56,12 @@ def settings(device: str, share: int = 1) -> dict[str, str]:
         "MALLOC_TRIM_THRESHOLD_": str(4 << 30),
         "MALLOC_TOP_PAD_": str(64 << 20),
     }
-    if device == "cpu":
-        chosen |= {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
-    return chosen
+
+
+def disclosed(device: str, kind: str) -> dict[str, str]:
+    """The settings as they are published: without the folders of what they name."""
+    chosen = settings(device, kind=kind)
+    return {"environment": kind} | {k: re.sub(r"[^\s:,=]*/", "", v) for k, v in chosen.items()}
 
 
 def compile_cache(name: str) -> dict[str, str]:
@@ -77,7 +90,9 @@ def _processor() -> str:
     return sha256(f"{platform.machine()} {flags}".encode()).hexdigest()[:8]
 
 
-def environment(device: str, share: int = 1, cache: str | None = None) -> dict[str, str]:
+def environment(
+    device: str, share: int = 1, cache: str | None = None, kind: str = CONTROLLED
+) -> dict[str, str]:
     """The whole environment: what is inherited, less what changes speed, plus ``settings``, and
     ``compile_cache`` where ``cache`` names one.
     """
@@ -85,7 +100,7 @@ def environment(device: str, share: int = 1, cache: str | None = None) -> dict[s
     paths = [str(root()), os.environ.get("PYTHONPATH", "")]
     path = os.pathsep.join(p for p in paths if p)
     unbuffered = {"PYTHONUNBUFFERED": "1", "TF_CPP_MIN_LOG_LEVEL": "1"}
-    chosen = settings(device, share) | (compile_cache(cache) if cache else {})
+    chosen = settings(device, share, kind) | (compile_cache(cache) if cache else {})
     return inherited | unbuffered | chosen | {"PYTHONPATH": path}
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from backends.base import NotSupported
 from suite.store.writing import WriteError, writing
 from suite.worker.channel import Channel, Closed, Garbled, Message, Silent
-from suite.worker.environment import environment
+from suite.worker.environment import CONTROLLED, environment
 from suite.worker.errors import OUT_OF_MEMORY
 
 STOP_LIMIT_SECONDS = 5.0
@@ -52,6 +52,7 @@ class Worker:
         share: int = 1,
         limits: Limits = NO_LIMITS,
         cache: str | None = None,
+        kind: str = CONTROLLED,
     ) -> None:
         with writing(log):
             log.parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +68,7 @@ class Worker:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env=environment(device, share, cache),
+                env=environment(device, share, cache, kind),
                 pass_fds=(theirs_read, theirs_write),
                 start_new_session=True,
             )

@@ -24,12 +24,15 @@ OPERATIONS: dict[str, Operation] = {}
 
 @dataclass
 class Bench:
-    """One task in this worker: its program, its data on the host, its timed batch on the device."""
+    """One task in this worker: its program, its data on the host, and its timed batch, on the host
+    and on the device.
+    """
 
     task: Task
     program: Program
     data: dict[str, Batch] = field(default_factory=dict)
     order: NDArray[np.int64] | None = None
+    host: Any = None
     timed: Any = None
 
 
@@ -119,7 +122,8 @@ def place(workshop: Workshop, task: str, size: int) -> None:
     """Put the batch that will be timed on the device: training samples, repeated if need be."""
     bench = workshop.benches[task]
     samples = bench.data["train"]
-    bench.timed = bench.program.put(samples.take(np.arange(size) % len(samples)))
+    bench.host = samples.take(np.arange(size) % len(samples))
+    bench.timed = bench.program.put(bench.host)
     bench.program.wait()
 
 
@@ -152,6 +156,34 @@ def block(workshop: Workshop, task: str, phase: str, steps: int) -> dict[str, An
         "compiled": None if programs is None else (bench.program.compilations() or 0) - programs,
         "noise": noise.between(before, after),
     }
+
+
+@operation
+def latencies(workshop: Workshop, task: str, most: int, within_seconds: float) -> list[float]:
+    """The seconds of up to ``most`` predictions, each waited for: what one who asks has to wait."""
+    program, timed = workshop.benches[task].program, workshop.benches[task].timed
+    program.predict(timed)
+    program.wait()
+    found: list[float] = []
+    while len(found) < most and sum(found) < within_seconds:
+        began = time.perf_counter()
+        program.predict(timed)
+        program.wait()
+        found.append(time.perf_counter() - began)
+    return found
+
+
+@operation
+def fed(workshop: Workshop, task: str, phase: str, steps: int) -> float:
+    """Seconds of ``steps`` steps, each with its batch put on the device first."""
+    bench = workshop.benches[task]
+    step = bench.program.train_step if phase == "train" else bench.program.predict
+    bench.program.wait()
+    began = time.perf_counter()
+    for _ in range(steps):
+        step(bench.program.put(bench.host))
+    bench.program.wait()
+    return time.perf_counter() - began
 
 
 @operation

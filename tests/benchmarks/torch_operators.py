@@ -31,7 +31,6 @@ def forward_backward(
     program: Program, batch: Resident, upstream: Tensor
 ) -> Callable[[], dict[str, Tensor]]:
     """A call of the layer and of its gradients."""
-    torch.compiler.reset()  # all rows compile the same functions, and dynamo gives up after 8
     x, parameters = batch.inputs.requires_grad_(), program.parameters
     names = ["input", *(path.removeprefix(f"{PATH}.") for path in parameters)]
     wanted = [x, *parameters.values()]

@@ -83,6 +83,15 @@ def test_the_told_times_come_out(finished):
         assert comparison["paired"] is True
 
 
+def test_latencies_and_steps_with_the_way_to_the_device_come_out(finished):
+    cells = summary_of(only_run(finished[0]))["cells"]
+    for cell in cells:
+        told = pytest.approx(SCRIPT[cell["backend"]]["step_seconds"])
+        assert cell["fed_seconds"] == told
+        wanted = {"p50": told, "p90": told, "p99": told} if cell["phase"] == "infer" else None
+        assert cell["latency"] == wanted
+
+
 def test_memory_is_labelled_and_never_zero(finished):
     cells = summary_of(only_run(finished[0]))["cells"]
     for cell in cells:

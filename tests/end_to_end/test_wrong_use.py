@@ -14,6 +14,9 @@ CASES = {
     "precision": (["run", "--precision", "int8"], "no precision matches 'int8'; there are"),
     "execution": (["run", "--execution", "fast"], "no execution matches 'fast'; there are"),
     "device": (["run", "--device", "tpu"], "no device 'tpu'; there are cpu, cuda"),
+    "phase": (["run", "--phase", "predict"], "no phase matches 'predict'; there are train, infer"),
+    "environment": (["run", "--environment", "mine"], "there are controlled, stock"),
+    "seeds": (["run", "--seeds", "-1"], "--seeds (=-1) must be at least 0"),
     "batch size": (["run", "--batch-size", "0"], "--batch-size (=0) must be at least 1"),
     "batch text": (
         ["run", "--batch-size", "many"],

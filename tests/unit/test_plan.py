@@ -135,6 +135,13 @@ def test_the_command_repeats_the_run_and_holds_no_path():
     )
 
 
+def test_phases_are_chosen_and_trainings_can_be_left_out():
+    plan = make(Choice(phases=("tr*",), seeds=0, seed=3, tasks=("cnn-tiny",)), TASKS, ARMS)
+    assert {cell.phase for lane in plan.lanes for cell in plan.cells(lane)} == {"train"}
+    assert plan.seeds == {"cnn-tiny": ()}
+    assert plan.seed == 3
+
+
 def test_standard_has_every_size_and_execution_and_an_aa_arm():
     plan = make(Choice(profile="standard"), TASKS, ARMS)
     assert [task.name for task in plan.tasks] == [

@@ -18,6 +18,7 @@ from suite.store.schema import (
     Noise,
     ParityRecord,
     ParityResult,
+    PhaseRecord,
 )
 from suite.summary import summarise
 
@@ -183,3 +184,37 @@ def test_a_cell_has_the_mean_of_its_launches():
     found = summary({"a": lambda launch: [1.0, 2.0, 4.0, 8.0, 16.0][launch]})
     assert found.cells[0].step_seconds.value == pytest.approx(4.0)
     assert found.cells[0].samples_per_second == pytest.approx(2.0)
+
+
+def phase(which, execution, seconds, samples=()):
+    place = cell("a").model_copy(update={"execution": execution})
+    return PhaseRecord(**KEY, cell=place, phase=which, seconds=seconds, samples=list(samples))
+
+
+def executed(eager, compiled, *more):
+    """The compiled cell of a backend whose step takes so long in both executions."""
+    cells = {e: cell("a").model_copy(update={"execution": e}) for e in ("eager", "compiled")}
+    records = [
+        block.model_copy(update={"cell": cells[execution]})
+        for execution, time in (("eager", eager), ("compiled", compiled))
+        for block in blocks({"a": time}, 3)
+    ]
+    whole = manifest([]).model_copy(update={"cells": list(cells.values())})
+    return summarise(whole, [*records, *more], []).cells[1]
+
+
+def test_compiling_pays_once_its_time_is_made_up_for():
+    times = (phase("compile", "eager", 1.0), phase("compile", "compiled", 11.0))
+    half = executed(lambda _: 1.0, lambda _: 0.5, *times)
+    assert half.break_even_steps == 20
+    assert executed(lambda _: 1.0, lambda _: 1.0, *times).break_even_steps is None
+    assert executed(lambda _: 1.0, lambda _: 0.5).break_even_steps is None
+    assert executed(lambda _: 1.0, lambda _: 0.5, times[0], times[0]).break_even_steps is None
+
+
+def test_latencies_are_percentiles_of_all_launches():
+    launches = [phase("latency", "compiled", 1.0, range(1, 51)), phase("latency", "compiled", 1.0)]
+    launches += [phase("latency", "compiled", 1.0, range(51, 102))]
+    found = executed(lambda _: 1.0, lambda _: 1.0, *launches, phase("fed", "compiled", 9.0, [2.0]))
+    assert (found.latency.p50, found.latency.p90, found.latency.p99) == (51, 91, 100)
+    assert found.fed_seconds == 2.0

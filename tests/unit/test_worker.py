@@ -23,6 +23,7 @@ from suite.store.writing import WriteError
 from suite.worker.adapters import Adapter
 from suite.worker.channel import MOST_BYTES, Channel, Closed, Garbled, Silent
 from suite.worker.discovery import Arm
+from suite.worker.environment import CONTROLLED, STOCK, disclosed, environment
 from suite.worker.errors import described
 from suite.worker.host import NO_LIMITS, Limits, Worker, WorkerError, WorkerLost
 from tests.conftest import PLUGINS, write_script
@@ -191,3 +192,21 @@ def test_a_log_that_cannot_be_written_ends_the_run(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(WriteError, match="cannot be written"):
         Worker(sys.executable, tmp_path / "file" / "log")
+
+
+def test_stock_is_what_the_user_has_set_and_is_told_without_folders(monkeypatch):
+    monkeypatch.setenv("LD_PRELOAD", "/home/someone/lib/libjemalloc.so.2:/opt/other.so")
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.delenv("MALLOC_TOP_PAD_", raising=False)
+    stock, controlled = environment("cpu", kind=STOCK), environment("cpu", kind=CONTROLLED)
+    assert stock["OMP_NUM_THREADS"] == "7"
+    assert stock["LD_PRELOAD"].startswith("/home")
+    assert "MALLOC_TOP_PAD_" not in stock
+    assert "LD_PRELOAD" not in controlled
+    assert controlled["OMP_NUM_THREADS"] != "7"
+    told = disclosed("cpu", STOCK)
+    assert told["LD_PRELOAD"] == "libjemalloc.so.2:other.so"
+    assert told["environment"] == "stock"
+    assert "environment" in disclosed("cpu", CONTROLLED)
+    # What shares the cores is not timed.
+    assert environment("cpu", 2, kind=STOCK)["OMP_NUM_THREADS"] != "7"

@@ -1,0 +1,104 @@
+"""Do the verdicts hold on this machine? Runs of the arms A, A again, A slowed by 5 % and by 10 %,
+and what each is called. ``nox -s trials``; an hour for twenty runs on two cores.
+
+A run is kept as its records; what was made of them is not. Runs that are there count too, so that
+the trial can be stopped and gone on with.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PLUGIN = ROOT / "tests" / "plugins" / "slowed"
+KEPT = ("manifest.json", "environment.json", "records.jsonl", "summary.json")
+ARMS = ("torch@aa", "torch-5-slower", "torch-10-slower")
+COMMAND = (
+    *("run", "--profile", "standard", "--execution", "eager", "--task", "cnn-tiny"),
+    *(
+        "--phase",
+        "train",
+        "--batch-size",
+        "128",
+        "--backend",
+        "torch,torch-?-slower,torch-??-slower",
+    ),
+    *("--aa", "torch", "--seeds", "0", "--time-budget", "4", "--quiet"),
+)
+
+
+def run(into: Path) -> None:
+    """One run of fresh processes, kept under ``into``."""
+    path = os.pathsep.join((str(ROOT), str(PLUGIN)))
+    with tempfile.TemporaryDirectory() as made:
+        done = subprocess.run(
+            [sys.executable, "-m", "suite", *COMMAND, "--output", made],
+            env=os.environ | {"PYTHONPATH": path},
+            stdout=subprocess.DEVNULL,
+            check=False,
+        )
+        for folder in Path(made).iterdir():
+            (into / folder.name).mkdir(parents=True)
+            for name in KEPT:
+                (into / folder.name / name).write_bytes((folder / name).read_bytes())
+    if done.returncode:
+        sys.exit(done.returncode)
+
+
+def tally(into: Path) -> str:
+    """A Markdown table: how often each arm was called what, and its ratios."""
+    counts = {arm: Counter[str]() for arm in ARMS}
+    ratios: dict[str, list[tuple[float, float]]] = {arm: [] for arm in ARMS}
+    for file in sorted(into.glob("*/summary.json")):
+        for found in json.loads(file.read_text())["comparisons"]:
+            if found["base"] == "torch" and found["new"] in ARMS:
+                counts[found["new"]][found["verdict"]] += 1
+                half = (found["high"] - found["low"]) / 2
+                ratios[found["new"]].append((found["ratio"], half))
+    verdicts = ("FASTER", "EQUIVALENT", "SLOWER", "INCONCLUSIVE")
+    lines = [
+        f"| arm | {' | '.join(verdicts)} | ratio to torch, least to most | widest ± |",
+        f"|---|{'---:|' * 6}",
+    ]
+    for arm, called in counts.items():
+        values = [ratio for ratio, _ in ratios[arm]] or [float("nan")]
+        widest = max((half for _, half in ratios[arm]), default=float("nan"))
+        times = " | ".join(str(called[verdict]) for verdict in verdicts)
+        lines.append(
+            f"| {arm} | {times} | {min(values):.3f} to {max(values):.3f} | {100 * widest:.1f} % |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Run until there are as many as asked for; then the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--output", type=Path, default=ROOT / "results" / "trials" / "verdicts")
+    options = parser.parse_args()
+    while (have := len(list(options.output.glob("*/summary.json")))) < options.runs:
+        print(f"run {have + 1} of {options.runs}", file=sys.stderr, flush=True)
+        run(options.output)
+        (options.output / "README.md").write_text(_report(options.output))
+    print(tally(options.output))
+
+
+def _report(into: Path) -> str:
+    command = " ".join(COMMAND[:-1]).replace("torch,torch-?-slower,torch-??-slower", "'torch*'")
+    return (
+        "# Do the verdicts hold?\n\n"
+        f"Runs of `tribench {command}`, each of fresh processes, made by `nox -s trials`. The arm\n"
+        "`torch@aa` is the same code once more; the others wait after every step for 5 % and 10 %\n"
+        f"of its own time (`tests/plugins/slowed`).\n\n{tally(into)}"
+    )
+
+
+if __name__ == "__main__":
+    main()
