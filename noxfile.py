@@ -147,10 +147,11 @@ def _microbench(session: nox.Session, name: str, *arguments: str) -> bool:
     return True
 
 
-@nox.session(venv_backend="none", default=False, requires=["suite", "torch"])
+@nox.session(venv_backend="none", default=False, requires=["suite", *FRAMEWORKS])
 def trials(session: nox.Session) -> None:
-    """Do the verdicts hold? Known slowdowns, twenty runs: an hour, with nothing beside it."""
-    run(session, "suite", "tests.trials.verdicts", *session.posargs)
+    """Are verdicts right, and what does measuring cost? ``-- verdicts``: an hour; ``-- harness``."""
+    name, *rest = session.posargs or ("verdicts",)
+    run(session, "suite", f"tests.trials.{name}", *rest)
 
 
 @nox.session(venv_backend="none", default=False, requires=["develop"])

@@ -1,5 +1,5 @@
 """Do the verdicts hold on this machine? Runs of the arms A, A again, A slowed by 5 % and by 10 %,
-and what each is called. ``nox -s trials``; an hour for twenty runs on two cores.
+and what each is called. ``nox -s trials -- verdicts``; an hour for twenty runs on two cores.
 
 A run is kept as its records; what was made of them is not. Runs that are there count too, so that
 the trial can be stopped and gone on with.
@@ -94,7 +94,7 @@ def _report(into: Path) -> str:
     command = " ".join(COMMAND[:-1]).replace("torch,torch-?-slower,torch-??-slower", "'torch*'")
     return (
         "# Do the verdicts hold?\n\n"
-        f"Runs of `tribench {command}`, each of fresh processes, made by `nox -s trials`. The arm\n"
+        f"Runs of `tribench {command}`, each of fresh processes, made by `nox -s trials -- verdicts`. The arm\n"
         "`torch@aa` is the same code once more; the others wait after every step for 5 % and 10 %\n"
         f"of its own time (`tests/plugins/slowed`).\n\n{tally(into)}"
     )

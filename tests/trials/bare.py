@@ -1,0 +1,55 @@
+"""One launch of ``harness.py``, in the framework's interpreter: blocks of the suite's and blocks of a
+bare loop by hand, in turn, in one process. Prints {"suite": [...], "bare": [...]}, seconds a block.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from random import Random
+
+from suite.worker import operations
+from suite.worker.operations import Workshop
+
+ROUNDS, WARM = 12, 5
+BLOCK_SECONDS = 0.2
+
+
+def bare(workshop: Workshop, task: str, phase: str, steps: int) -> float:
+    """What one writes to time a step."""
+    bench = workshop.benches[task]
+    step = bench.program.train_step if phase == "train" else bench.program.predict
+    timed = bench.timed
+    bench.program.wait()
+    began = time.perf_counter()
+    for _ in range(steps):
+        step(timed)
+    bench.program.wait()
+    return time.perf_counter() - began
+
+
+def main(given: str) -> None:
+    """``given`` is JSON: backend, execution, phase, spec, parameters, data, size, seed."""
+    asked = json.loads(given)
+    workshop, task, phase = Workshop(), asked["spec"], asked["phase"]
+    name = operations.decode(task).name
+    operations.start(workshop, asked["backend"], "cpu", "float32", asked["execution"])
+    operations.build(workshop, task, asked["parameters"])
+    operations.load(workshop, name, asked["data"])
+    operations.place(workshop, name, asked["size"])
+    bare(workshop, name, phase, WARM)
+    steps = max(1, round(BLOCK_SECONDS * WARM / bare(workshop, name, phase, WARM)))
+    found: dict[str, list[float]] = {"suite": [], "bare": []}
+    draw = Random(asked["seed"])
+    for _ in range(ROUNDS):
+        for kind in draw.sample(sorted(found), 2):
+            if kind == "bare":
+                found[kind].append(bare(workshop, name, phase, steps))
+            else:
+                found[kind].append(operations.block(workshop, name, phase, steps)["seconds"])
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
