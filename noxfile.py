@@ -149,7 +149,7 @@ def _microbench(session: nox.Session, name: str, *arguments: str) -> bool:
 
 @nox.session(venv_backend="none", default=False, requires=["suite", *FRAMEWORKS])
 def trials(session: nox.Session) -> None:
-    """Are verdicts right, and what does measuring cost? ``-- verdicts``: an hour; ``-- harness``."""
+    """Are verdicts right, what does measuring cost? ``-- verdicts``: an hour; ``-- harness``."""
     name, *rest = session.posargs or ("verdicts",)
     run(session, "suite", f"tests.trials.{name}", *rest)
 
