@@ -1,5 +1,5 @@
-"""One launch of ``harness.py``, in the framework's interpreter: blocks of the suite's and blocks of a
-bare loop by hand, in turn, in one process. Prints {"suite": [...], "bare": [...]}, seconds a block.
+"""One launch of ``harness.py``, in the framework's interpreter: blocks of the suite's and of a bare
+loop by hand, in turn, in one process. Prints {"suite": [...], "bare": [...]}, seconds a block.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""What does the harness cost? The suite's blocks against a bare loop by hand, in the same processes,
-and how busy the coordinator is while a block runs. ``nox -s trials -- harness``; with nothing beside.
+"""What does the harness cost? The suite's blocks against a bare loop by hand, in the same processes;
+and how busy the coordinator is while a block runs. ``nox -s trials -- harness``, nothing beside it.
 """
 
 from __future__ import annotations
