@@ -1,4 +1,4 @@
-"""What does the harness cost? The suite's blocks against a bare loop by hand, in the same processes;
+"""What does the harness cost? The suite's blocks against a bare loop by hand in the same processes,
 and how busy the coordinator is while a block runs. ``nox -s trials -- harness``, nothing beside it.
 """
 
