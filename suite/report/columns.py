@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from suite.report import words
@@ -11,13 +11,18 @@ from suite.report.findings import Arm
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """``value`` is what a column is sorted by; ``better`` says which direction is."""
+    """``value`` is what a column is sorted by; ``better`` says which direction is. An
+    ``optional`` one is left out of the terminal and the page where no arm has it, a ``wide`` one
+    where a terminal has no room.
+    """
 
     head: str
     text: Callable[[Arm], str]
     value: Callable[[Arm], str | float | None]
     numeric: bool = True
     better: str = ""
+    optional: bool = False
+    wide: bool = False
 
 
 def _name(head: str, text: Callable[[Arm], str]) -> Column:
@@ -55,6 +60,21 @@ RESULTS = [
         better="lower",
     ),
     Column(
+        head="GFLOP/s",
+        text=lambda arm: words.giga(arm.cell.flops_per_second),
+        value=lambda arm: arm.cell.flops_per_second,
+        better="higher",
+        optional=True,
+        wide=True,
+    ),
+    Column(
+        head="of ceiling",
+        text=lambda arm: words.share(arm.cell.of_ceiling),
+        value=lambda arm: arm.cell.of_ceiling,
+        better="higher",
+        optional=True,
+    ),
+    Column(
         head="compile s",
         text=lambda arm: words.number(arm.cell.compile_seconds),
         value=lambda arm: arm.cell.compile_seconds,
@@ -65,12 +85,14 @@ RESULTS = [
         text=lambda arm: words.mebibytes(arm.cell.memory.live),
         value=lambda arm: arm.cell.memory.live,
         better="lower",
+        optional=True,
     ),
     Column(
         head="reserved MiB",
         text=lambda arm: words.mebibytes(arm.cell.memory.reserved),
         value=lambda arm: arm.cell.memory.reserved,
         better="lower",
+        optional=True,
     ),
     Column(
         head="process MiB",
@@ -93,3 +115,13 @@ RESULTS = [
     ),
     _name("status", lambda arm: words.spaced(arm.cell.status)),
 ]
+
+
+def results(arms: Sequence[Arm], wide: bool = True) -> list[Column]:
+    """The columns of results that these arms need."""
+    return [
+        column
+        for column in RESULTS
+        if (wide or not column.wide)
+        and not (column.optional and all(column.value(arm) is None for arm in arms))
+    ]
