@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from suite import cost
+from suite.measure import ceiling
 from suite.parity.gate import parity_lanes
 from suite.plan import Plan, UsageError, comparisons
 
@@ -16,7 +17,8 @@ def total(plan: Plan) -> float:
     beside += sum(cost.memory(plan.task(c.task), c.phase, c.batch_size) for c in cells)
     trainings = sum(len(plan.seeds[t.name]) * cost.training(t) for t in plan.tasks)
     beside += len(plan.training_lanes()) * trainings
-    return beside / cost.AT_ONCE + plan.launches * launch(plan)
+    alone = ceiling.COST_SECONDS * len(plan.training_lanes())
+    return beside / cost.AT_ONCE + alone + plan.launches * launch(plan)
 
 
 def launch(plan: Plan) -> float:

@@ -25,6 +25,11 @@ from suite.conformance.checks import CONFORMANCE_SCHEMA, THRESHOLDS, Result
 from suite.conformance.run import conform
 from suite.conformance.table import show_conformance
 from suite.crew import Crew, Roster
+from suite.doctor import machine
+from suite.doctor.answer import DOCTOR_SCHEMA
+from suite.doctor.findings import findings
+from suite.doctor.plan import examine
+from suite.doctor.table import conclusion, show_answers
 from suite.listing import listing, show_listing
 from suite.material import Material, MaterialError
 from suite.parity import calibration, gate
@@ -324,6 +329,37 @@ def conformance(
     else:
         show_conformance(name, results, _console())
     raise typer.Exit(FAILED if any(r.verdict in ("fail", "failed") for r in results) else 0)
+
+
+@app.command()
+def doctor(
+    launches: Annotated[
+        int, typer.Option(min=0, help="Of A/A, a framework against itself; 0 leaves it out.")
+    ] = 5,
+    python: Pythons = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Does tribench measure right here, and what on this machine spoils measurements?"""
+    if launches == 1:
+        raise UsageError("--launches (=1) must be 0 or at least 2: one tells nothing of others")
+    with Lock() as lock:
+        lock.tell(Path("tribench doctor"))
+        looked = findings(machine.read())
+        found = arms(_pythons(python))
+        with scratch() as files, reporter(quiet) as progress:
+            seen = examine(found, launches, files, progress)
+            if seen.logs is not None:
+                _keep(seen.logs)
+    sections = {"Self-tests": seen.tests, "Machine": looked, "Frameworks": seen.frameworks}
+    if as_json:
+        data = {title: list(map(asdict, answers)) for title, answers in sections.items()}
+        named = {title.lower().replace("-", "_"): each for title, each in data.items()}
+        print(json.dumps({"schema": DOCTOR_SCHEMA} | named))
+    else:
+        show_answers(sections, _console())
+        print(f"\n{conclusion(sections)}")
+    raise typer.Exit(FAILED if any(test.verdict == "fail" for test in seen.tests) else 0)
 
 
 def main() -> NoReturn:

@@ -13,7 +13,7 @@ from suite import cost
 from suite.accuracy import training
 from suite.crew import Crew, Roster
 from suite.material import Material
-from suite.measure import memory_pass, timing
+from suite.measure import ceiling, memory_pass, timing
 from suite.measure.times import Times
 from suite.parity import gate
 from suite.parity.gate import parity_lanes
@@ -81,6 +81,11 @@ def stages(plan: Plan, reference: Reference, files: Path, store: RunDirectory) -
             at_once=cost.AT_ONCE,
             share=cost.AT_ONCE,
             tracks=gate.tracks(parity_lanes(plan.lanes), [*first.values()], reference, files),
+        ),
+        Stage(
+            name="ceilings",
+            at_once=1,
+            tracks=ceiling.tracks(plan.training_lanes(), files),
         ),
         Stage(
             name="timing",

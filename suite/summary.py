@@ -11,6 +11,7 @@ from statistics import fmean, median
 
 import numpy as np
 
+from suite.measure.achieved import Achieved
 from suite.measure.statistics import Estimate, difference, estimate, holm
 from suite.measure.times import Times
 from suite.measure.verdict import verdict
@@ -51,7 +52,8 @@ WORST_FIRST: tuple[ParityVerdict, ...] = (
 def summarise(manifest: Manifest, records: Sequence[AnyRecord], damaged: Sequence[str]) -> Summary:
     """The summary of what there is; an unfinished run gets one too."""
     view = _View(records)
-    cells = [view.cell(cell) for cell in manifest.cells]
+    achieved = Achieved(manifest, records)
+    cells = [achieved.added_to(view.cell(cell)) for cell in manifest.cells]
     found = [
         comparison
         for group in comparisons(manifest.cells)
@@ -66,6 +68,7 @@ def summarise(manifest: Manifest, records: Sequence[AnyRecord], damaged: Sequenc
         trainings=view.trainings,
         failures=[_sentence(f) for f in view.failures if f.status == "failed"],
         notes=[*_notes(manifest), *damaged],
+        ceilings=achieved.ceilings(),
     )
 
 

@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 
 from suite.report import words
 from suite.report.findings import Arm
 
 
+WIDE, WIDEST = 120, 180  # characters of a terminal
+
+
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """``value`` is what a column is sorted by; ``better`` says which direction is."""
+    """``value`` is what a column is sorted by; ``better`` says which direction is. An
+    ``optional`` one is left out of the terminal and the page where no arm has it; ``room`` is how
+    many characters wide a terminal must be for it.
+    """
 
     head: str
     text: Callable[[Arm], str]
     value: Callable[[Arm], str | float | None]
     numeric: bool = True
     better: str = ""
+    optional: bool = False
+    room: int = 0
 
 
-def details(arms: Iterable[Arm]) -> list[Column]:
-    """Those of the details that any of these has."""
-    found = list(arms)
-    return [each for each in DETAILS if any(each.value(arm) is not None for arm in found)]
-
-
-def _latency(arm: Arm, name: str) -> float | None:
+def _latency(name: str, arm: Arm) -> float | None:
     return None if arm.cell.latency is None else float(getattr(arm.cell.latency, name))
 
 
@@ -52,29 +55,6 @@ ARM = [
     _name("backend", lambda arm: arm.cell.backend),
     _name("execution", lambda arm: arm.cell.execution),
 ]
-DETAILS = [  # where there is room, and of what was measured
-    Column(
-        head="ms/step fed",
-        text=lambda arm: words.in_milliseconds(arm.cell.fed_seconds),
-        value=lambda arm: arm.cell.fed_seconds,
-        better="lower",
-    ),
-    *(
-        Column(
-            head=f"latency {name} ms",
-            text=partial(lambda name, arm: words.in_milliseconds(_latency(arm, name)), name),
-            value=partial(lambda name, arm: _latency(arm, name), name),
-            better="lower",
-        )
-        for name in ("p50", "p99")
-    ),
-    Column(
-        head="compiling pays after steps",
-        text=lambda arm: words.whole(arm.cell.break_even_steps),
-        value=lambda arm: arm.cell.break_even_steps,
-        better="lower",
-    ),
-]
 RESULTS = [
     Column(
         head="samples/s",
@@ -89,22 +69,66 @@ RESULTS = [
         better="lower",
     ),
     Column(
+        head="GFLOP/s",
+        text=lambda arm: words.giga(arm.cell.flops_per_second),
+        value=lambda arm: arm.cell.flops_per_second,
+        better="higher",
+        optional=True,
+        room=WIDE,
+    ),
+    Column(
+        head="of ceiling",
+        text=lambda arm: words.share(arm.cell.of_ceiling),
+        value=lambda arm: arm.cell.of_ceiling,
+        better="higher",
+        optional=True,
+    ),
+    Column(
+        head="ms/step fed",
+        text=lambda arm: words.in_milliseconds(arm.cell.fed_seconds),
+        value=lambda arm: arm.cell.fed_seconds,
+        better="lower",
+        optional=True,
+        room=WIDEST,
+    ),
+    *(
+        Column(
+            head=f"latency {name} ms",
+            text=partial(lambda name, arm: words.in_milliseconds(_latency(name, arm)), name),
+            value=partial(_latency, name),
+            better="lower",
+            optional=True,
+            room=WIDEST,
+        )
+        for name in ("p50", "p99")
+    ),
+    Column(
         head="compile s",
         text=lambda arm: words.number(arm.cell.compile_seconds),
         value=lambda arm: arm.cell.compile_seconds,
         better="lower",
     ),
     Column(
+        head="pays after steps",
+        text=lambda arm: words.whole(arm.cell.break_even_steps),
+        value=lambda arm: arm.cell.break_even_steps,
+        better="lower",
+        optional=True,
+        room=WIDEST,
+    ),
+    Column(
         head="live MiB",
         text=lambda arm: words.mebibytes(arm.cell.memory.live),
         value=lambda arm: arm.cell.memory.live,
         better="lower",
+        optional=True,
     ),
     Column(
         head="reserved MiB",
         text=lambda arm: words.mebibytes(arm.cell.memory.reserved),
         value=lambda arm: arm.cell.memory.reserved,
         better="lower",
+        optional=True,
     ),
     Column(
         head="process MiB",
@@ -127,3 +151,13 @@ RESULTS = [
     ),
     _name("status", lambda arm: words.spaced(arm.cell.status)),
 ]
+
+
+def results(arms: Sequence[Arm], room: float = inf) -> list[Column]:
+    """The columns of results that these arms need and that there is room for."""
+    return [
+        column
+        for column in RESULTS
+        if column.room <= room
+        and not (column.optional and all(column.value(arm) is None for arm in arms))
+    ]

@@ -13,6 +13,7 @@ from suite.store.run import Run
 from suite.store.schema import (
     AccuracyRecord,
     BlockRecord,
+    CeilingRecord,
     Cell,
     Interval,
     MemoryRecord,
@@ -53,6 +54,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "accuracy": REAL,
         "test_samples": WHOLE,
         "parity": TEXT,
+        **dict.fromkeys(("flops_per_second", "of_ceiling"), REAL),
     },
     "comparisons": {
         **COMPARED,
@@ -81,6 +83,11 @@ COLUMNS: dict[str, dict[str, str]] = {
     "memory": {
         **CELL,
         **dict.fromkeys(("live_bytes", "reserved_bytes", "process_bytes", "baseline_bytes"), WHOLE),
+    },
+    "ceilings": {
+        **dict.fromkeys(("backend", "execution", "precision", "device", "what", "how"), TEXT),
+        "amount": WHOLE,
+        **dict.fromkeys(("step_seconds", "per_second"), REAL),
     },
     "parity": {
         **TRAINED,
@@ -140,6 +147,8 @@ def _rows(run: Run, name: str) -> Iterator[dict[str, Any]]:
                     yield _phase(record)
                 case "memory", MemoryRecord():
                     yield {**_cell(record.cell), **_bytes(record.model_dump())}
+                case "ceilings", CeilingRecord():
+                    yield from _ceiling(record)
                 case "parity", ParityRecord():
                     yield _parity(record.result)
                 case "trainings", AccuracyRecord():
@@ -172,6 +181,12 @@ def _phase(record: PhaseRecord) -> dict[str, Any]:
         "samples": json.dumps(record.samples),
         "facts": json.dumps(record.facts),
     }
+
+
+def _ceiling(record: CeilingRecord) -> Iterator[dict[str, Any]]:
+    for seconds in record.step_seconds:
+        rate = record.amount / seconds
+        yield {**record.model_dump(), "step_seconds": seconds, "per_second": rate}
 
 
 def _parity(result: ParityResult) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from suite.report import words
-from suite.report.columns import ARM, COMPARISON, RESULTS, SETTING, details
+from suite.report.columns import ARM, COMPARISON, SETTING, results
 from suite.report.figures import arm_styles, figures
 from suite.report.findings import groups
 from suite.store.run import Run
@@ -41,7 +41,8 @@ def render(run: Run) -> str:
     """The page as HTML."""
     summary = run.summary
     found = groups(summary)
-    cells = [arm.cell for group in found for arm in group.arms]
+    arms = [arm for group in found for arm in group.arms]
+    cells = [arm.cell for arm in arms]
     settings = {(cell.precision, cell.device) for cell in cells}
     span = _span(summary.comparisons)
     return (
@@ -53,10 +54,7 @@ def render(run: Run) -> str:
             machine=run.environment,
             summary=summary,
             groups=found,
-            columns=[
-                *(*COMPARISON, *(SETTING if len(settings) > 1 else []), *ARM, *RESULTS),
-                *details(arm for group in found for arm in group.arms),
-            ],
+            columns=[*COMPARISON, *(SETTING if len(settings) > 1 else []), *ARM, *results(arms)],
             setting=", ".join(settings.pop()) if len(settings) == 1 else None,
             unmeasured=[cell for cell in cells if cell.status != "ok"],
             styles=arm_styles(run),

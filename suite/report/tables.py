@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from suite.report import words
-from suite.report.columns import ARM, COMPARISON, RESULTS, SETTING, details
+from suite.report.columns import ARM, COMPARISON, RESULTS, SETTING, results
 from suite.report.findings import Arm, Group, groups
 from suite.report.frames import write
 from suite.store.schema import ComparisonSummary, Summary
@@ -19,6 +19,8 @@ VERDICT_STYLES = {"FASTER": "green", "SLOWER": "red", "EQUIVALENT": "cyan"}
 SHORT_HEADS = {  # what brings the table to 100 columns
     "execution": "exec",
     "ms/step": "ms/\nstep",
+    "GFLOP/s": "GFLOP\n/s",
+    "of ceiling": "of\nceil.",
     "compile s": "comp.\ns",
     "live MiB": "live\nMiB",
     "reserved MiB": "resv.\nMiB",
@@ -42,13 +44,17 @@ def show(summary: Summary, console: Console) -> None:
         console.print(_title(group))
         measured = [arm for arm in group.arms if arm.cell.samples_per_second is not None]
         if measured:
-            console.print(_results(measured, widths))
+            console.print(_results(measured, widths, console.width))
         others = [arm for arm in group.arms if arm.cell.status != "ok" or arm.cell.reason]
         if others:
             console.print(_reasons(others, widths))
     if summary.comparisons:
         console.print(_heading("Comparisons: time of the first / time of the second"))
         console.print(_comparisons(found))
+    if summary.ceilings:
+        console.print(_heading("Ceilings: the highest rates that the device showed"))
+        for ceiling in summary.ceilings:
+            console.print(Padding(Text(words.plain(words.ceiling(ceiling))), (0, 0, 0, 2)))
     for title, lines in (("Failures", summary.failures), ("Notes", summary.notes)):
         if lines:
             console.print(_heading(title))
@@ -74,15 +80,16 @@ def _grid() -> Table:
     return Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
 
 
-def _results(arms: list[Arm], widths: list[int]) -> Table:
+def _results(arms: list[Arm], widths: list[int], room: int) -> Table:
     table = _grid()
+    columns = results(arms, room)
     for column, width in zip(ARM, widths, strict=True):
         table.add_column(SHORT_HEADS.get(column.head, column.head), min_width=min(width, 12))
-    for column in RESULTS:
+    for column in columns:
         head = SHORT_HEADS.get(column.head, column.head)
         table.add_column(head, justify="right" if column.numeric else "left")
     for arm in arms:
-        cells = [Text(words.plain(column.text(arm))) for column in [*ARM, *RESULTS]]
+        cells = [Text(words.plain(column.text(arm))) for column in [*ARM, *columns]]
         cells[-1].stylize(STATUS_STYLES.get(arm.cell.status, ""))
         if arm.tier == 1:
             cells[2].stylize("bold green")
@@ -132,7 +139,6 @@ def markdown(summary: Summary) -> str:
     """The summary as Markdown that a pull request or a wiki shows."""
     found = groups(summary)
     columns = [*COMPARISON, *SETTING, *ARM, *RESULTS]
-    columns += details(arm for group in found for arm in group.arms)
     lines = [f"# Run {_escaped(summary.id)}", ""]
     if not summary.complete:
         lines += ["**PARTIAL**: the run was not finished.", ""]
@@ -150,6 +156,9 @@ def markdown(summary: Summary) -> str:
         rows = [_comparison_row(comparison) for comparison in summary.comparisons]
         lines += ["", "## Comparisons", "", "Ratio: time of the first / time of the second.", ""]
         lines += _table(heads, rows, [False, False, True, False, True, False, True, False])
+    if summary.ceilings:
+        lines += ["", "## Ceilings", "", f"{words.CEILINGS} {words.OPERATIONS}", ""]
+        lines += [f"- {_escaped(words.ceiling(ceiling))}" for ceiling in summary.ceilings]
     for title, texts in (("Failures", summary.failures), ("Notes", summary.notes)):
         if texts:
             lines += ["", f"## {title}", "", *(f"- {_escaped(text)}" for text in texts)]

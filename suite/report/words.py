@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import math
 
-from suite.store.schema import CellSummary, ComparisonSummary, Interval, Training
+from suite.store.schema import CeilingSummary, CellSummary, ComparisonSummary, Interval, Training
 
 NOT_AVAILABLE = "n/a"
 MIBIBYTE = 2**20
+GIGA = 1e9
+CEILINGS = (
+    "The highest rates that each backend reached on the device, alone: a product of two square "
+    "matrices, and a copy, bytes read and written (on the CPU NumPy's, in every thread). "
+    "A cell's ceiling is the best product of all backends in its precision."
+)
+OPERATIONS = (
+    "FLOP/s count the multiply-adds of the model's matrix products and convolutions as two "
+    "operations, and a step of training as three forward passes; element-wise work is not counted, "
+    "and what a better algorithm saves is, so that a share can be above 100 %."
+)
 FIRST_LOOK_LAUNCHES = 3  # fewer launches than this can't tell launch effects from differences
 
 
@@ -65,6 +76,27 @@ def mebibytes(size_bytes: int | None) -> str:
 def percent(share: float | None) -> str:
     """A share with one decimal."""
     return NOT_AVAILABLE if share is None else f"{100 * share:.1f} %"
+
+
+def share(part: float | None) -> str:
+    """A share where its first digits are enough, and small ones are common."""
+    if part is None:
+        return NOT_AVAILABLE
+    return f"{100 * part:.0f} %" if part >= 0.1 else f"{100 * part:.2g} %"
+
+
+def giga(rate: float | None) -> str:
+    """A rate per second in 10⁹."""
+    return number(None if rate is None else rate / GIGA)
+
+
+def ceiling(found: CeilingSummary) -> str:
+    """What an arm reached, in a line."""
+    return (
+        f"{found.device} {found.precision} by {found.backend} {found.execution}: "
+        f"{giga(found.matmul_flops_per_second)} GFLOP/s multiplying matrices, "
+        f"{giga(found.copy_bytes_per_second)} GB/s copying"
+    )
 
 
 def accuracy(cell: CellSummary) -> str:

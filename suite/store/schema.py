@@ -218,9 +218,31 @@ class AccuracyRecord(Record):
     training: Training
 
 
+class CeilingRecord(Record):
+    """The highest rate of a device as one arm reached it; see suite.measure.ceiling. ``amount`` is
+    what a step did: operations of a ``matmul``, bytes read and written by a ``copy``;
+    ``step_seconds`` are of all blocks.
+    """
+
+    kind: Literal["ceiling"] = "ceiling"
+    what: Literal["matmul", "copy"]
+    how: str
+    backend: str
+    execution: str
+    precision: str
+    device: str
+    amount: int
+    step_seconds: list[Annotated[float, Field(gt=0)]] = Field(min_length=1)
+
+    @property
+    def rate(self) -> float:
+        """FLOP/s or bytes/s of the best block."""
+        return self.amount / min(self.step_seconds)
+
+
 class FailureRecord(Record):
-    """What could not be measured. ``stage`` is parity, timing, memory or accuracy; ``cell`` says
-    what it cost, where it cost a cell.
+    """What could not be measured. ``stage`` is parity, ceiling, timing, memory or accuracy;
+    ``cell`` says what it cost, where it cost a cell.
     """
 
     kind: Literal["failure"] = "failure"
@@ -234,7 +256,13 @@ class FailureRecord(Record):
 
 
 AnyRecord = Annotated[
-    BlockRecord | PhaseRecord | MemoryRecord | ParityRecord | AccuracyRecord | FailureRecord,
+    BlockRecord
+    | PhaseRecord
+    | MemoryRecord
+    | ParityRecord
+    | AccuracyRecord
+    | CeilingRecord
+    | FailureRecord,
     Field(discriminator="kind"),
 ]
 
@@ -307,6 +335,9 @@ class CellSummary(Cell):
     cells. ``latency`` is of inference, where each step is waited for; ``fed_seconds`` of a step
     that has its batch put on the device. ``break_even_steps``: after so many steps what compiling
     took longer than in the backend's other execution is made up for; None if never.
+    cells. ``flops_per_second`` counts the operations of the model's spec, three forward passes for
+    a step of training; ``of_ceiling`` is their share of the best matrix multiplication that the run
+    saw on the device.
     """
 
     status: Status
@@ -323,6 +354,21 @@ class CellSummary(Cell):
     accuracy: float | None
     test_samples: int | None
     parity: ParityVerdict | None
+    flops_per_second: float | None = None
+    of_ceiling: float | None = None
+
+
+class CeilingSummary(Model):
+    """The highest rates of a device as one arm reached them: of matrix multiplication in FLOP/s, of
+    copying in bytes/s, read and written.
+    """
+
+    backend: str
+    execution: str
+    precision: str
+    device: str
+    matmul_flops_per_second: float | None
+    copy_bytes_per_second: float | None
 
 
 class ComparisonSummary(Model):
@@ -360,6 +406,7 @@ class Summary(Model):
     trainings: list[Training]
     failures: list[str]
     notes: list[str]
+    ceilings: list[CeilingSummary] = []
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False

@@ -42,8 +42,11 @@ def targets() -> dict[str, str]:
 
 
 def load(name: str) -> type[Backend]:
-    """The adapter's class; KeyError, ImportError or AttributeError if there is none."""
-    module, _, attribute = targets()[name].partition(":")
+    """The adapter's class, by its name or, if it is announced nowhere, by its "module:Class";
+    KeyError, ImportError or AttributeError if there is none.
+    """
+    target = name if ":" in name else targets()[name]
+    module, _, attribute = target.partition(":")
     loaded: type[Backend] = getattr(importlib.import_module(module), attribute)
     return loaded
 

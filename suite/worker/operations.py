@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from backends.base import Backend, Capture, Program, State
 from suite.measure import memory, noise
+from suite.measure.copying import copy_seconds
 from suite.worker import adapters
+from suite.worker.environment import threads
 from tasks.base import Batch, Task
 from tasks.codec import decode
 
@@ -184,6 +186,12 @@ def fed(workshop: Workshop, task: str, phase: str, steps: int) -> float:
         step(bench.program.put(bench.host))
     bench.program.wait()
     return time.perf_counter() - began
+
+
+@operation
+def copy(workshop: Workshop, size_bytes: int, repeats: int) -> list[float]:
+    """Seconds of each copy of so much memory, with a thread for each core."""
+    return copy_seconds(size_bytes, repeats, threads())
 
 
 @operation

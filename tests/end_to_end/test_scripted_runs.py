@@ -16,7 +16,10 @@ import pytest
 
 from tests.conftest import command_environment, write_script
 
-SCRIPT = {"scripted": {"step_seconds": 0.02, "live": 1000}, "rival": {"step_seconds": 0.04}}
+SCRIPT = {
+    "scripted": {"step_seconds": 0.02, "live": 1000},
+    "rival": {"step_seconds": 0.04, "flops_per_second": 1.5e11},
+}
 SLEEPY = {name: told | {"sleep": True} for name, told in SCRIPT.items()}
 ONLY = ("--backend", "scripted,rival", "--task", "rnn-tiny", "--output", "runs")
 RUN = ("run", *ONLY, "--launches", "3")
@@ -90,6 +93,20 @@ def test_latencies_and_steps_with_the_way_to_the_device_come_out(finished):
         assert cell["fed_seconds"] == told
         wanted = {"p50": told, "p90": told, "p99": told} if cell["phase"] == "infer" else None
         assert cell["latency"] == wanted
+
+
+def test_achieved_flops_stand_beside_the_devices_ceiling(finished):
+    summary = summary_of(only_run(finished[0]))
+    told = {c["backend"]: c["matmul_flops_per_second"] for c in summary["ceilings"]}
+    assert told == pytest.approx({"scripted": 1e11, "rival": 1.5e11})
+    assert all(c["copy_bytes_per_second"] > 1e8 for c in summary["ceilings"])
+    # Two layers of 4 gates of hidden 8, of 10 and 8 inputs, in 3 steps, then 2 classes.
+    sample = 3 * 2 * (32 * (10 + 8) + 32 * (8 + 8)) + 2 * 8 * 2
+    for cell in summary["cells"]:
+        factor = 3 if cell["phase"] == "train" else 1
+        rate = factor * 128 * sample / SCRIPT[cell["backend"]]["step_seconds"]
+        assert cell["flops_per_second"] == pytest.approx(rate)
+        assert cell["of_ceiling"] == pytest.approx(rate / 1.5e11)
 
 
 def test_memory_is_labelled_and_never_zero(finished):

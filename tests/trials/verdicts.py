@@ -94,8 +94,8 @@ def _report(into: Path) -> str:
     command = " ".join(COMMAND[:-1]).replace("torch,torch-?-slower,torch-??-slower", "'torch*'")
     return (
         "# Do the verdicts hold?\n\n"
-        f"Runs of `tribench {command}`, each of fresh processes, made by `nox -s trials -- verdicts`. The arm\n"
-        "`torch@aa` is the same code once more; the others wait after every step for 5 % and 10 %\n"
+        f"Runs of `tribench {command}`, each of fresh processes, made by\n"
+        "`nox -s trials -- verdicts`. The arm `torch@aa` is the same code once more; the others wait after every step for 5 % and 10 %\n"
         f"of its own time (`tests/plugins/slowed`).\n\n{tally(into)}"
     )
 

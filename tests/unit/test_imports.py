@@ -17,6 +17,8 @@ LIGHT = (
     "suite/__init__.py",
     "suite/worker",
     "suite/conformance/unknown.py",
+    "suite/doctor/__init__.py",
+    "suite/doctor/known.py",
 )
 BELOW = {"tasks": {"tasks"}, "backends": {"tasks", "backends"}}
 

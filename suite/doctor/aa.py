@@ -1,0 +1,69 @@
+"""Identical code against itself: what differs is noise, and nothing finer can be told. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import exp, log, sqrt
+
+from scipy import stats
+
+from suite.doctor.answer import Answer
+from suite.measure.statistics import LEVEL, Estimate, estimate
+from suite.measure.verdict import DELTA
+from suite.store.schema import FailureRecord
+
+PROJECTED = (3, 5, 8, 12, 16)  # launches
+
+
+def half_widths(found: Estimate, launches: int) -> dict[int, float]:
+    """How far a 95 % interval would reach to each side of 1 with so many launches, if they scatter
+    as these did: Student's t times the launches' standard deviation over the root of their number.
+    """
+    half = log(found.high / found.low) / 2
+    deviation = half * sqrt(launches) / _quantile(launches)
+    return {n: exp(_quantile(n) * deviation / sqrt(n)) - 1 for n in PROJECTED}
+
+
+def answer(
+    arm: str, task: str, launches: Sequence[Sequence[float]], failures: Sequence[FailureRecord]
+) -> Answer:
+    """``launches`` are the ratios twin / arm, round by round."""
+    name = "A/A"
+    if len(launches) < 2:
+        why = failures[0].reason if failures else "fewer than two launches were measured"
+        return Answer(
+            name=name,
+            verdict="warning",
+            finding=f"What {arm} differs by from itself could not be measured: {why}.",
+            remedy="Ask tribench list whether it can run.",
+        )
+    found = estimate(launches)
+    quiet = found.low >= 1 - DELTA and found.high <= 1 + DELTA
+    widths = half_widths(found, len(launches))
+    ahead = ", ".join(f"{n}: ±{100 * width:.2g} %" for n, width in widths.items())
+    spread = f"{found.low:.3f} to {found.high:.3f}"
+    said = (
+        f"{arm} against itself in {task}, {len(launches)} launches: {found.value:.3f} ({spread}), "
+        f"{'inside' if quiet else 'not inside'} 1 ± {DELTA:g}"
+    )
+    verdicts = "" if quiet else "; on this machine now verdicts finer than that are noise"
+    enough = [n for n, width in widths.items() if width <= DELTA]
+    remedy = (
+        f"Launches: {enough[0]} or more would do, if the machine stays as it is."
+        if enough
+        else "Launches alone will not do: quieten the machine first, as below."
+    )
+    return Answer(
+        name=name,
+        verdict="pass" if quiet else "warning",
+        finding=f"{said}{verdicts}. Half widths to expect by launches: {ahead}.",
+        remedy=None if quiet else remedy,
+        values=dict[str, float | None](
+            {"ratio": found.value, "low": found.low, "high": found.high, "delta": DELTA}
+            | {f"half_width_{n}": width for n, width in widths.items()}
+        ),
+    )
+
+
+def _quantile(launches: int) -> float:
+    return float(stats.t.ppf((1 + LEVEL) / 2, launches - 1))

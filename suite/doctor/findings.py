@@ -1,0 +1,221 @@
+"""What the machine does to measurements, and how to mend it. Pure: any reading can be judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from suite.doctor.answer import Answer
+from suite.doctor.machine import Machine
+
+MOST_BUSY = 0.05  # of all cores
+MOST_STEAL = 0.01
+MOST_PRESSURE = 0.05
+MOST_LOAD = 0.5  # runnable processes a core
+LEAST_AVAILABLE = 4 << 30  # bytes; the largest cell of a standard run takes about 2 GiB
+MOST_SWAPPED = 64 << 20
+MOST_CLOCK_SECONDS = 1e-6
+GOOD_CLOCKS = ("tsc", "kvm-clock", "hyperv_clocksource_tsc_page", "arch_sys_counter", "xen")
+MOST_CELSIUS = 90.0
+
+Look = Callable[[Machine], Answer]
+LOOKS: list[Look] = []
+UNTOLD = "This system does not tell"
+
+
+def look(function: Look) -> Look:
+    """Add to what is looked at, in the order of this file."""
+    LOOKS.append(function)
+    return function
+
+
+def findings(machine: Machine) -> list[Answer]:
+    """An answer for everything that is looked at."""
+    return [each(machine) for each in LOOKS]
+
+
+def _answer(
+    name: str, good: bool, finding: str, remedy: str, values: dict[str, float | None] | None = None
+) -> Answer:
+    return Answer(
+        name=name,
+        verdict="pass" if good else "warning",
+        finding=finding,
+        remedy=None if good else remedy,
+        values=values or {},
+    )
+
+
+@look
+def cores(machine: Machine) -> Answer:
+    """A quota below the threads stops all of them again and again in the middle of a block."""
+    quota = machine.quota_cores
+    limit = "no limit by its control group" if quota is None else f"a limit of {quota:g}"
+    throttled = machine.throttled_seconds or 0.0
+    stopped = f"; it was throttled for {throttled:.2f} s just now" if throttled else ""
+    return _answer(
+        "cores",
+        (quota is None or quota >= machine.threads) and not throttled,
+        f"{machine.threads} threads on {machine.cores} cores, {limit}{stopped}.",
+        f"Raise the container's CPU limit to {machine.threads}, or run under taskset with as many "
+        "cores as the limit has.",
+        {"cores": machine.cores, "threads": machine.threads, "quota_cores": quota},
+    )
+
+
+@look
+def frequency(machine: Machine) -> Answer:
+    """A governor that waits for load makes the first steps of a block slower."""
+    governor = machine.governor
+    return _answer(
+        "frequency governor",
+        governor in (None, "performance"),
+        f"{UNTOLD} the governor: its host decides." if governor is None else f"It is {governor}.",
+        "sudo cpupower frequency-set -g performance",
+    )
+
+
+@look
+def turbo(machine: Machine) -> Answer:
+    """Its frequency depends on heat and on how many cores work."""
+    told = {None: f"{UNTOLD} whether it is on.", True: "It is on.", False: "It is off."}
+    return _answer(
+        "turbo",
+        not machine.turbo,
+        told[machine.turbo],
+        "It makes steps faster and less even; to switch it off: echo 0 | sudo tee "
+        "/sys/devices/system/cpu/cpufreq/boost (Intel: echo 1 to intel_pstate/no_turbo).",
+    )
+
+
+@look
+def others(machine: Machine) -> Answer:
+    """What else computes here."""
+    names = ", ".join(f"{name} {used:.2f}" for name, used in machine.busiest.items())
+    most = f"; most cores: {names}" if names else ""
+    return _answer(
+        "other processes",
+        machine.busy <= MOST_BUSY,
+        f"They use {100 * machine.busy:.0f} % of all cores{most}.",
+        "Stop them, or wait until they have ended.",
+        {"busy": machine.busy},
+    )
+
+
+@look
+def load(machine: Machine) -> Answer:
+    """The last minute, where the second just seen was quiet by chance."""
+    if machine.load is None:
+        return _answer("load", True, f"{UNTOLD} it.", "")
+    each = machine.load / machine.cores
+    return _answer(
+        "load",
+        each <= MOST_LOAD,
+        f"In the last minute {machine.load:.1f} processes wanted to run on {machine.cores} cores.",
+        "Find them with top, or wait a minute and ask again.",
+        {"load": machine.load},
+    )
+
+
+@look
+def pressure(machine: Machine) -> Answer:
+    """Linux counts the time in which somebody waits for a core."""
+    waiting = machine.pressure
+    return _answer(
+        "pressure",
+        waiting is None or waiting <= MOST_PRESSURE,
+        f"{UNTOLD} it (/proc/pressure/cpu)."
+        if waiting is None
+        else f"For {100 * waiting:.0f} % of the time some process waited for a core.",
+        "Fewer processes, or more cores.",
+        {"pressure": waiting},
+    )
+
+
+@look
+def steal(machine: Machine) -> Answer:
+    """What the host gives to its other guests."""
+    taken = machine.steal
+    return _answer(
+        "steal",
+        taken is None or taken <= MOST_STEAL,
+        f"{UNTOLD} it." if taken is None else f"The host took {100 * taken:.1f} % of the time.",
+        "Other guests do that: take a dedicated machine, another hour, or more launches.",
+        {"steal": taken},
+    )
+
+
+@look
+def memory(machine: Machine) -> Answer:
+    """A machine that swaps measures its disk."""
+    free, swapped = machine.available_bytes, machine.swapped_bytes
+    return _answer(
+        "memory",
+        free >= LEAST_AVAILABLE and swapped <= MOST_SWAPPED,
+        f"{free / 2**30:.1f} of {machine.memory_bytes / 2**30:.1f} GiB are available, "
+        f"{swapped / 2**20:.0f} MiB are swapped out.",
+        "End what holds memory; sudo swapoff -a && sudo swapon -a brings back what was swapped.",
+        {"available": free, "swapped": swapped},
+    )
+
+
+@look
+def place(machine: Machine) -> Answer:
+    """Nothing to mend; to know why some of the above is not told."""
+    kind = {None: "a machine of unknown kind", True: "a virtual machine", False: "real hardware"}
+    inside = ", in a container" if machine.container else ""
+    return _answer("place", True, f"This is {kind[machine.virtual]}{inside}.", "")
+
+
+@look
+def huge_pages(machine: Machine) -> Answer:
+    """With them fresh memory costs fewer page faults; runs that differ in it are not alike."""
+    told = machine.huge_pages
+    return _answer(
+        "transparent huge pages",
+        True,
+        f"{UNTOLD}." if told is None else f"They are set to {told}: compare with such runs alone.",
+        "",
+    )
+
+
+@look
+def clock(machine: Machine) -> Answer:
+    """A slow clock source is read by a call into the kernel."""
+    source, each = machine.clock, machine.clock_seconds
+    return _answer(
+        "clock",
+        (source is None or source in GOOD_CLOCKS) and each <= MOST_CLOCK_SECONDS,
+        f"{source or 'It'} is read in {1e9 * each:.0f} ns.",
+        "Boot with clocksource=tsc, if the processor has an invariant one.",
+        {"clock_seconds": each},
+    )
+
+
+@look
+def heat(machine: Machine) -> Answer:
+    """A processor that is too hot makes itself slower."""
+    count, celsius = machine.throttle_count, machine.celsius
+    if count is None and celsius is None:
+        return _answer("heat", True, f"{UNTOLD} any temperature.", "")
+    hot = f"{celsius:.0f} °C" if celsius is not None else "Temperature not told"
+    return _answer(
+        "heat",
+        not count and (celsius is None or celsius < MOST_CELSIUS),
+        f"{hot}; slowed down by heat {count or 0} times since the start.",
+        "Cool it, or switch turbo off.",
+        {"throttle_count": count, "celsius": celsius},
+    )
+
+
+@look
+def variables(machine: Machine) -> Answer:
+    """What would have changed speed; no worker sees it."""
+    names = ", ".join(machine.dropped)
+    return _answer(
+        "environment variables",
+        True,
+        f"Kept from all workers: {names}."
+        if names
+        else "None is set that would have changed speed.",
+        "",
+    )

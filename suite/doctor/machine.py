@@ -1,0 +1,174 @@
+"""What is read of the machine, in a second in which tribench does nothing itself."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from suite.measure import noise
+from suite.worker.environment import DROPPED, threads
+
+SECONDS = 1.0
+CPU = Path("/sys/devices/system/cpu")
+KEPT = ("PYTHONPATH",)  # begins like what is dropped, and is passed on
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """None where the system does not tell. Shares are of 1: ``busy`` of all cores, by processes
+    other than this one, ``busiest`` the greatest of them in cores, by name; ``quota_cores`` is the
+    cgroup's limit.
+    """
+
+    cores: int
+    threads: int
+    quota_cores: float | None = None
+    throttled_seconds: float | None = None  # of the control group, within the second
+    governor: str | None = None
+    turbo: bool | None = None
+    busy: float = 0.0
+    busiest: dict[str, float] = field(default_factory=dict)
+    load: float | None = None  # mean number of runnable processes in the last minute
+    pressure: float | None = None
+    steal: float | None = None
+    memory_bytes: int = 0
+    available_bytes: int = 0
+    swapped_bytes: int = 0
+    container: bool = False
+    virtual: bool | None = None
+    huge_pages: str | None = None
+    clock: str | None = None
+    clock_seconds: float = 0.0  # of one reading
+    throttle_count: int | None = None  # by heat, since the start
+    celsius: float | None = None
+    dropped: tuple[str, ...] = ()
+
+
+def read() -> Machine:
+    """Look for ``SECONDS``."""
+    processes = _cpu_seconds()
+    before, throttled = noise.read(), _throttled()
+    psutil.cpu_percent()
+    time.sleep(SECONDS)
+    total = psutil.cpu_percent() / 100
+    seen = noise.between(before, noise.read())
+    memory, swap = psutil.virtual_memory(), psutil.swap_memory()
+    after = _throttled()
+    return Machine(
+        cores=os.cpu_count() or 1,
+        threads=threads(),
+        quota_cores=_quota(),
+        throttled_seconds=None if throttled is None or after is None else after - throttled,
+        governor=_text(CPU / "cpu0/cpufreq/scaling_governor"),
+        turbo=_turbo(),
+        busy=total,
+        busiest=_busiest(processes, _cpu_seconds()),
+        load=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+        pressure=seen["pressure"],
+        steal=seen["steal"],
+        memory_bytes=memory.total,
+        available_bytes=memory.available,
+        swapped_bytes=swap.used,
+        container=Path("/.dockerenv").exists() or Path("/run/.containerenv").exists(),
+        virtual=_virtual(),
+        huge_pages=_chosen(_text(Path("/sys/kernel/mm/transparent_hugepage/enabled"))),
+        clock=_text(Path("/sys/devices/system/clocksource/clocksource0/current_clocksource")),
+        clock_seconds=_clock_seconds(),
+        throttle_count=_number(CPU / "cpu0/thermal_throttle/core_throttle_count"),
+        celsius=_celsius(),
+        dropped=tuple(
+            sorted(name for name in os.environ if name.startswith(DROPPED) and name not in KEPT)
+        ),
+    )
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return None
+
+
+def _number(path: Path) -> int | None:
+    text = _text(path)
+    return int(text) if text and text.isdigit() else None
+
+
+def _quota() -> float | None:
+    """Of version 2's cpu.max ("max 100000"), else of version 1's two files."""
+    text = _text(Path("/sys/fs/cgroup/cpu.max"))
+    if text is not None:
+        allowed, _, period = text.partition(" ")
+        return int(allowed) / int(period) if allowed.isdigit() else None
+    quota = _text(Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"))
+    period = _text(Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us")) or ""
+    if quota is None or not quota.isdigit() or not period.isdigit():  # -1: no limit
+        return None
+    return int(quota) / int(period)
+
+
+def _throttled() -> float | None:
+    """Seconds in which the control group wanted to run and might not."""
+    lines = (_text(Path("/sys/fs/cgroup/cpu.stat")) or "").splitlines()
+    told = dict(line.split() for line in lines if len(line.split()) == 2)
+    return int(told["throttled_usec"]) / 1e6 if "throttled_usec" in told else None
+
+
+def _turbo() -> bool | None:
+    """Intel's driver says whether it is off, the others whether it is on."""
+    off = _number(CPU / "intel_pstate/no_turbo")
+    if off is not None:
+        return off == 0
+    on = _number(CPU / "cpufreq/boost")
+    return None if on is None else on == 1
+
+
+def _virtual() -> bool | None:
+    text = _text(Path("/proc/cpuinfo"))
+    flags = next((line for line in (text or "").splitlines() if line.startswith("flags")), None)
+    return None if flags is None else "hypervisor" in flags.split()
+
+
+def _chosen(text: str | None) -> str | None:
+    """``madvise`` of ``always [madvise] never``."""
+    return text.partition("[")[2].partition("]")[0] or None if text else None
+
+
+def _celsius() -> float | None:
+    if not hasattr(psutil, "sensors_temperatures"):
+        return None
+    found = [one.current for many in psutil.sensors_temperatures().values() for one in many]
+    return max(found, default=None)
+
+
+def _clock_seconds(times: int = 2000) -> float:
+    """A median of readings in pairs."""
+    apart = [-(time.perf_counter() - time.perf_counter()) for _ in range(times)]
+    return statistics.median(apart)
+
+
+def _cpu_seconds() -> dict[tuple[int, str], float]:
+    """Of every process but this one that can be asked."""
+    found = {}
+    for process in psutil.process_iter(["name", "cpu_times"]):
+        used = process.info["cpu_times"]
+        if used is not None and process.pid != os.getpid():
+            found[process.pid, str(process.info["name"])] = used.user + used.system
+    return found
+
+
+def _busiest(
+    before: dict[tuple[int, str], float], after: dict[tuple[int, str], float]
+) -> dict[str, float]:
+    """Cores by name, the three that use most."""
+    used: dict[str, float] = {}
+    for key, seconds in after.items():
+        share = (seconds - before.get(key, seconds)) / SECONDS
+        used[key[1]] = used.get(key[1], 0.0) + share
+    most = sorted(used.items(), key=lambda item: -item[1])[:3]
+    return {name: cores for name, cores in most if cores >= 0.01}
