@@ -10,7 +10,6 @@ from math import inf
 from suite.report import words
 from suite.report.findings import Arm
 
-
 WIDE, WIDEST = 120, 180  # characters of a terminal
 
 
