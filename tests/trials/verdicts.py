@@ -95,8 +95,8 @@ def _report(into: Path) -> str:
     return (
         "# Do the verdicts hold?\n\n"
         f"Runs of `tribench {command}`, each of fresh processes, made by\n"
-        "`nox -s trials -- verdicts`. The arm `torch@aa` is the same code once more; the others wait\n"
-        "after every step for 5 % and 10 % of its own time (`tests/plugins/slowed`).\n\n"
+        "`nox -s trials -- verdicts`. The arm `torch@aa` is the same code once more; the others\n"
+        "wait after every step for 5 % and 10 % of its own time (`tests/plugins/slowed`).\n\n"
         f"{tally(into)}"
     )
 
