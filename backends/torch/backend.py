@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch._dynamo import config as dynamo
 from torch._dynamo.utils import counters
 
 from backends.base import Arrays, NotSupported, formulas
@@ -17,6 +18,7 @@ from backends.torch.program import Program
 from tasks import spec
 from tasks.base import Task
 
+MOST_VARIANTS = 10_000  # of a compiled function
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
 
 
@@ -43,14 +45,13 @@ class Backend(Layers):
         torch.backends.cuda.matmul.allow_tf32 = False
         if "OMP_NUM_THREADS" in os.environ:
             torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+        # Dynamo runs a function uncompiled, and says so in the log alone, once 8 variants of it are
+        # there. All programs of a process share their functions, dropped ones too.
+        dynamo.recompile_limit = dynamo.accumulated_recompile_limit = MOST_VARIANTS
+        dynamo.fail_on_recompile_limit_hit = True
 
     def build(self, task: Task, parameters: Arrays) -> Program:
         self.check(task)
-        if self.execution == "compiled":
-            # Dynamo runs a function uncompiled, and says so only in the log, once 8 variants of it
-            # are there: all programs share their functions' code, dropped ones too.
-            torch.compiler.reset()
-            torch._dynamo.config.fail_on_recompile_limit_hit = True
         return Program(self, task, parameters)
 
     @formulas(losses.loss)

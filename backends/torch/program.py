@@ -196,7 +196,8 @@ class Program:
         """Loss, gradients by path, new buffers."""
         loss, buffers = self.run_loss(self.parameters, self.buffers, batch)
         found = torch.autograd.grad(loss, list(self.parameters.values()))
-        return loss.detach(), dict(zip(self.parameters, found, strict=True)), buffers
+        gradients = map(_laid_out, found, self.parameters.values())
+        return loss.detach(), dict(zip(self.parameters, gradients, strict=True)), buffers
 
     def update(self, step: int, gradients: dict[str, Tensor]):
         """New parameters and moments; an adapter's own update may give new tensors."""
@@ -230,3 +231,12 @@ class Program:
     def activation(self, value: Tensor) -> np.ndarray:
         """A layer's output or the gradient of its input."""
         return arrays.activation_to_canonical(self.numpy(value)).copy()
+
+
+def _laid_out(gradient: Tensor, parameter: Tensor) -> Tensor:
+    """With the parameter's strides, which the fused optimizers take it to have: an override's need
+    not (those of a flipped weight's gradient are not), and a wrong update would be made of it.
+    """
+    if gradient.stride() == parameter.stride():
+        return gradient
+    return torch.empty_like(parameter).copy_(gradient)

@@ -15,13 +15,20 @@ LATE = 10**6  # a step at which Adam's bias correction is 1
 
 
 class Careful(Backend):
-    """No fault: the same function written in another way."""
+    """No fault: the same function written in another way. The linear layer's gets a gradient with
+    other strides than the weight has.
+    """
 
     name = "careful"
 
     @lowers(spec.ReLU)
     def relu(self, layer, parameters, x, context):
         return torch.where(x > 0, x, 0.0)
+
+    @lowers(spec.Linear)
+    def linear(self, layer, parameters, x, context):
+        y = torch.einsum("...f,gf->...g", x.flip(-1), parameters["weight"].flip(-1))
+        return y + parameters["bias"] if layer.bias else y
 
 
 class Faulty(Backend):
