@@ -1,0 +1,64 @@
+"""Specs to Optax, which computes the specified updates."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+
+import optax
+
+from backends.base import NotSupported
+from tasks import spec
+from tasks.base import Task
+
+
+@singledispatch
+def optimizer(optimizer: spec.Optimizer) -> optax.GradientTransformation:
+    raise NotSupported(f"flax has no optimizer {type(optimizer).__name__}")
+
+
+@optimizer.register
+def _(optimizer: spec.SGD) -> optax.GradientTransformation:
+    momentum = optimizer.momentum or None
+    return optax.chain(
+        *_clipped(optimizer),
+        optax.add_decayed_weights(optimizer.weight_decay),
+        optax.sgd(schedule(optimizer), momentum, optimizer.nesterov),
+    )
+
+
+@optimizer.register
+def _(optimizer: spec.AdamW) -> optax.GradientTransformation:
+    return optax.chain(
+        *_clipped(optimizer),
+        optax.adamw(
+            schedule(optimizer),
+            optimizer.beta1,
+            optimizer.beta2,
+            optimizer.epsilon,
+            weight_decay=optimizer.weight_decay,
+        ),
+    )
+
+
+def schedule(given: spec.Optimizer) -> optax.ScalarOrSchedule:
+    """The rate, with its warm-up."""
+    last, rate = given.warmup_steps - 1, given.learning_rate
+    if last < 1:
+        return rate
+    return optax.linear_schedule(rate / given.warmup_steps, rate, last)
+
+
+def differences(task: Task) -> dict[str, str]:
+    """Where this is not the specified update, by part of parity."""
+    kinds, found = {type(place.layer) for place in task.model.places()}, {}
+    if kinds & {spec.LSTM, spec.GRU}:
+        why = "an LSTM trains one bias, a GRU one of its first two gates"
+        found = {"update": why, "trained": why}
+    if spec.BatchNorm in kinds:
+        why = "the running variance is of the biased one"
+        found |= {"buffers": why, "trained": why}
+    return found
+
+
+def _clipped(given: spec.Optimizer) -> list[optax.GradientTransformation]:
+    return [] if given.clip_norm is None else [optax.clip_by_global_norm(given.clip_norm)]
