@@ -96,31 +96,39 @@ def _(layer: spec.Sequential, place: Place) -> nn.Module:
     """nn.TransformerEncoderLayer, if it is one."""
     match layer.layers:
         case (
-            (_, spec.Residual(layers=((name1, spec.LayerNorm()), (attention, spec.Attention())))),
             (
                 _,
                 spec.Residual(
+                    shortcut=(),
+                    layers=((name1, spec.LayerNorm()), (attention, spec.Attention(causal=False))),
+                ),
+            ),
+            (
+                _,
+                spec.Residual(
+                    shortcut=(),
                     layers=(
                         (name2, spec.LayerNorm()),
-                        (linear1, spec.Linear()),
+                        (linear1, spec.Linear(bias=True)),
                         (_, spec.GELU(approximate=False) | spec.ReLU() as activation),
-                        (linear2, spec.Linear()),
-                    )
+                        (linear2, spec.Linear(bias=True)),
+                    ),
                 ),
             ),
         ):
             first = True
         case (
-            (_, spec.Residual(layers=((attention, spec.Attention()),))),
+            (_, spec.Residual(shortcut=(), layers=((attention, spec.Attention(causal=False)),))),
             (name1, spec.LayerNorm()),
             (
                 _,
                 spec.Residual(
+                    shortcut=(),
                     layers=(
-                        (linear1, spec.Linear()),
+                        (linear1, spec.Linear(bias=True)),
                         (_, spec.GELU(approximate=False) | spec.ReLU() as activation),
-                        (linear2, spec.Linear()),
-                    )
+                        (linear2, spec.Linear(bias=True)),
+                    ),
                 ),
             ),
             (name2, spec.LayerNorm()),
@@ -139,6 +147,7 @@ def _(layer: spec.Sequential, place: Place) -> nn.Module:
         batch_first=True,
         norm_first=first,
     )
+    made.norm2.eps = parts[name2].epsilon
     for name, module in (
         (attention, made.self_attn),
         (name1, made.norm1),

@@ -98,7 +98,7 @@ class Program(base.Program):
         buffers = self.read_buffers()
         self.write(parameters, before)
         return base.Inside(
-            loss=float(loss), gradients=gradients, buffers=buffers, activations=shown
+            loss=float(loss.detach()), gradients=gradients, buffers=buffers, activations=shown
         )
 
     def apply(self, gradients: dict[str, base.Native]) -> None:
