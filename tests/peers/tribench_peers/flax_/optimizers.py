@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import singledispatch
 
+import jax.numpy as jnp
 import optax
 
 from backends.base import NotSupported
@@ -42,10 +43,11 @@ def _(optimizer: spec.AdamW) -> optax.GradientTransformation:
 
 def schedule(given: spec.Optimizer) -> optax.ScalarOrSchedule:
     """The rate, with its warm-up."""
-    last, rate = given.warmup_steps - 1, given.learning_rate
-    if last < 1:
-        return rate
-    return optax.linear_schedule(rate / given.warmup_steps, rate, last)
+    if given.warmup_steps < 2:
+        return given.learning_rate
+    # optax.linear_schedule divides integers, which JAX does in float32: 6e-7 off in float64.
+    slope = given.learning_rate / given.warmup_steps
+    return lambda count: slope * jnp.minimum(count + 1, given.warmup_steps)
 
 
 def differences(task: Task) -> dict[str, str]:

@@ -7,6 +7,7 @@ from functools import singledispatch
 from typing import Any
 
 import keras
+import numpy as np
 from keras import layers
 
 from backends.base import NotSupported
@@ -99,6 +100,8 @@ def _(layer: spec.ReLU, x: Tensor, place: Place) -> Tensor:
 def _(layer: spec.GELU, x: Tensor, place: Place) -> Tensor:
     if layer.approximate:
         raise NotSupported("the Keras peers have the exact GELU only")
+    if keras.config.floatx() == "float64":  # tf.nn.gelu holds its sqrt(2) in float32
+        return layers.Activation(lambda x: x * (1 + keras.ops.erf(x / np.sqrt(2))) / 2)(x)
     return layers.Activation("gelu")(x)
 
 
