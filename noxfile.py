@@ -17,6 +17,11 @@ nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["tests"]
 
 FRAMEWORKS = ("torch", "jax", "tensorflow")
+PEERS = {  # those of tests/peers and ours, which share an environment: their builds are the same
+    "peers-torch": ("torch", "torch-nn", "keras-torch"),
+    "peers-jax": ("jax", "flax", "keras-jax"),
+    "tensorflow": ("tensorflow", "keras-tensorflow"),  # it brings Keras
+}
 PROJECT = nox.project.load_toml("pyproject.toml")["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 EVERYTHING = (  # in two processes, the longest files first
@@ -33,10 +38,16 @@ def install(session: nox.Session, *requirements: str) -> None:
     session.install("--quiet", "--constraint", "constraints.txt", *requirements)
 
 
-def run(session: nox.Session, environment: str, *module: str) -> None:
+def python(environment: str) -> str:
+    """The interpreter of an environment that another session made."""
+    return str(Path(".nox", environment, "bin", "python").absolute())
+
+
+def run(session: nox.Session, environment: str, *module: str, **variables: str) -> None:
     """Run a Python module in an environment that another session made."""
     session.run(
-        *(str(Path(".nox", environment, "bin", "python").absolute()), "-m", *module),
+        *(python(environment), "-m", *module),
+        env=variables,
         external=True,
         interrupt_timeout=STOP_SECONDS,
         terminate_timeout=STOP_SECONDS,
@@ -69,10 +80,31 @@ for name in FRAMEWORKS:
     nox.session(framework, name=name, default=False)
 
 
+@nox.session(name="peers-torch", default=False)
+def peers_torch(session: nox.Session) -> None:
+    """Environment: PyTorch's with Keras."""
+    install(session, *EXTRAS["torch"], "keras")
+
+
+@nox.session(name="peers-jax", default=False)
+def peers_jax(session: nox.Session) -> None:
+    """Environment: JAX's with Keras, Flax and Optax."""
+    install(session, *EXTRAS["jax"], "keras", "flax", "optax")
+
+
 @nox.session(venv_backend="none", default=False, requires=["suite", *FRAMEWORKS])
 def bench(session: nox.Session) -> None:
     """Check parity, measure everything, write the report."""
     run(session, "suite", "suite", "run", *session.posargs)
+
+
+@nox.session(venv_backend="none", default=False, requires=["suite", *PEERS])
+def peers(session: nox.Session) -> None:
+    """Measure the adapters beside the same models as users otherwise write them (tests/peers)."""
+    arms = [(name, python(environment)) for environment, names in PEERS.items() for name in names]
+    pythons = [f"--python={name}={path}" for name, path in arms]
+    found = str(Path("tests", "peers").absolute())
+    run(session, "suite", "suite", "run", *pythons, *session.posargs, PYTHONPATH=found)
 
 
 @nox.session(venv_backend="none", default=False, requires=["suite", *FRAMEWORKS])

@@ -263,6 +263,13 @@ class Backend:
             if known is not None and known.dispatch(type(part)) is known.dispatch(object):
                 raise NotSupported(f"{self.name} has no {what} {type(part).__name__}")
 
+    def differences(self, task: Task) -> dict[str, str]:
+        """What of this task the adapter does by a rule of its own, and why: {part: words}, parts
+        being parity's ``buffers``, ``update`` and ``trained``. They are measured and told, not
+        judged; the rest is.
+        """
+        return {}
+
     def forward(
         self,
         task: Task,

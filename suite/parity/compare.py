@@ -61,6 +61,20 @@ def worst(found: Errors) -> Errors:
     return parts
 
 
+def judged(found: Errors, differences: Mapping[str, str]) -> Errors:
+    """The errors of parts that the backend does not do by a rule of its own."""
+    return {key: error for key, error in found.items() if key.partition("/")[0] not in differences}
+
+
+def labelled(found: Errors, differences: Mapping[str, str]) -> str | None:
+    """The others in words, each with its worst error; None if there are none."""
+    off = worst(found)
+    told = [
+        f"{part} off by {off[part]:.1e} ({why})" for part, why in differences.items() if part in off
+    ]
+    return f"not judged, by a rule of its own: {', '.join(told)}" if told else None
+
+
 def first(
     found: Mapping[str, float], model: ModelSpec, limits: Mapping[str, float]
 ) -> tuple[str, Location] | None:

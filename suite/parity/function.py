@@ -9,7 +9,7 @@ from dataclasses import replace
 from math import isfinite
 
 from suite.parity import alone, drills
-from suite.parity.compare import Errors, errors, first, unseen, worst
+from suite.parity.compare import Errors, errors, first, judged, labelled, unseen, worst
 from suite.parity.diagnosis import Diagnosis, Evidence, diagnose
 from suite.parity.findings import Findings, examine, train
 from suite.parity.inquiry import Inquiry, all_finite, finite, named, told
@@ -33,18 +33,19 @@ def ask(inquiry: Inquiry, drilled: Callable[[], drills.Answers] | None) -> Parit
     found = examine(*worker, inquiry.files, wanted.file)
     (trained,) = train(*worker, material.initial, inquiry.files, [steps(material.task)])
     found = replace(found, trained=trained)
-    every = errors(found, wanted, PARTS)
-    judged = _judged(inquiry, every)
+    measured, differences = errors(found, wanted, PARTS), inquiry.differences()
+    every = judged(measured, differences)
+    answer = _labelled(_judged(inquiry, every), labelled(measured, differences))
     if drilled is None:
-        return judged
+        return answer
     evidence = _evidence(inquiry, found, wanted, every, drilled())
     reference, model = inquiry.reference, material.task.model
     looks = {
         "alone": alone.worst(model, evidence.layers, reference.alone(material)),
         "drills": drills.worst(evidence.drilled, reference.drilled(drills.DRILLS)),
     }
-    judged = judged.model_copy(update={"errors": judged.errors | all_finite(looks)})
-    return _diagnosed(_gaps(judged, evidence), diagnose(evidence, reference))
+    answer = answer.model_copy(update={"errors": answer.errors | all_finite(looks)})
+    return _diagnosed(_gaps(answer, evidence), diagnose(evidence, reference))
 
 
 def _evidence(
@@ -82,7 +83,13 @@ def _judged(inquiry: Inquiry, every: Errors) -> ParityResult:
     return same.model_copy(update={"verdict": "different", "location": at[1], "reason": reason})
 
 
-def _gaps(judged: ParityResult, evidence: Evidence) -> ParityResult:
+def _labelled(answer: ParityResult, label: str | None) -> ParityResult:
+    """The same, with what was not judged."""
+    told = "; ".join(filter(None, (answer.reason, label)))
+    return answer.model_copy(update={"reason": told or None})
+
+
+def _gaps(answer: ParityResult, evidence: Evidence) -> ParityResult:
     """The same, with what could not be looked at: what the backend does not support among the
     layers alone and the drills, and what it does not show of its inner values.
     """
@@ -98,21 +105,21 @@ def _gaps(judged: ParityResult, evidence: Evidence) -> ParityResult:
         if (place.path, situation.name) not in evidence.layers
     ]
     gaps += [name for name in drills.DRILLS if name not in evidence.drilled]
-    if not gaps or judged.reason is not None:
-        return judged
-    reason = f"not shown or not supported, so not looked at: {', '.join(gaps)}"
-    return judged.model_copy(update={"reason": reason})
+    if not gaps or answer.verdict != "same":
+        return answer
+    told = f"not shown or not supported, so not looked at: {', '.join(gaps)}"
+    return _labelled(answer, told)
 
 
-def _diagnosed(judged: ParityResult, diagnosis: Diagnosis | None) -> ParityResult:
+def _diagnosed(answer: ParityResult, diagnosis: Diagnosis | None) -> ParityResult:
     """The same with what else was found out."""
     if diagnosis is None:
-        return judged
+        return answer
     location = diagnosis.location
     words = [named(location), f"off by {told(diagnosis.error)}", diagnosis.words]
     words += [location.guess or ""]
-    error = max(judged.error or 0.0, diagnosis.error)
-    return judged.model_copy(
+    error = max(answer.error or 0.0, diagnosis.error)
+    return answer.model_copy(
         update={
             "verdict": "precision_loss" if diagnosis.rounding else "different",
             "location": location,

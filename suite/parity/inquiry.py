@@ -39,6 +39,14 @@ class Inquiry:
         )
         return answer.model_copy(update=found)
 
+    def differences(self) -> dict[str, str]:
+        """What of the task the built program does by a rule of its own, and why, by part. Raises
+        what Worker.call raises.
+        """
+        worker = self.crew.member(self.lane).worker
+        found: dict[str, str] = worker.call("differences", task=self.material.task.name)
+        return found
+
 
 def named(location: Location) -> str:
     """``layer conv1``, ``loss``, ``optimizer fc.weight, field epsilon``."""

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backends.base import NotSupported
 from suite.parity import drills
-from suite.parity.compare import Errors, errors, first, relative, worst
+from suite.parity.compare import Errors, errors, first, judged, relative, worst
 from suite.parity.confusions import optimizers, precisions
 from suite.parity.confusions.layers import Given
 from suite.parity.ensemble import UNIT
@@ -49,7 +50,7 @@ def _of_whole(inquiry: Inquiry, function: Callable[[], ParityVerdict]) -> Parity
     material, model = inquiry.material, inquiry.material.task.model
     wanted, null = inquiry.reference.findings(material), inquiry.reference.null(material)
     found = look_inside(inquiry.crew, inquiry.lane, material, inquiry.files)
-    every = errors(found, wanted, PARTS)
+    every = judged(errors(found, wanted, PARTS), inquiry.differences())
     clean, flip = without_flips(every, model, found, wanted)
     ratios = null.ratios(clean)
     key = max(ratios, key=lambda name: ratios[name])
@@ -151,7 +152,10 @@ def _cause(inquiry: Inquiry, wanted: Findings, key: str) -> str | None:
         return None
     given = _given(inquiry, wanted, place)
     upstream = rounded(uniform(0, "upstream", wanted.capture[f"activations/{place.path}"].shape))
-    made = _alone(inquiry, place, given, upstream)
+    try:
+        made = _alone(inquiry, place, given, upstream)
+    except NotSupported:  # a whole model of one's own has no layers to be looked at alone
+        return None
     name = "output" if part != "gradients" else f"gradients/{path.removeprefix(place.path + '.')}"
     right = inquiry.reference.supposing(given, upstream)[name]
     off = relative(made.get(name), right)

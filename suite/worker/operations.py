@@ -92,6 +92,13 @@ def build(workshop: Workshop, task: dict[str, Any], parameters: str) -> dict[str
 
 
 @operation
+def differences(workshop: Workshop, task: str) -> dict[str, str]:
+    """What of a built task the adapter does by a rule of its own, and why."""
+    assert workshop.backend is not None
+    return workshop.backend.differences(workshop.benches[task].task)
+
+
+@operation
 def reset(workshop: Workshop, task: str, parameters: str) -> None:
     """Set the program back to the start of a training, at the parameters of this file."""
     bench = workshop.benches[task]

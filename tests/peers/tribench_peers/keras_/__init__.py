@@ -1,0 +1,1 @@
+"""Keras 3; keras_torch.py and the like choose its backend, one per process."""
