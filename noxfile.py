@@ -146,10 +146,10 @@ def microbench(session: nox.Session) -> None:
     failed = [n for n in names if not _microbench(session, n, f"--reference={reference}", *more)]
     found = [file.name for file in files.values() if file.exists() and file.stat().st_size]
     if found:
-        python = str(Path(".nox", names[0], "bin", "python").absolute())
         shown = ("--group-by=group", "--sort=min", f"--columns={COLUMNS}")
         with session.chdir(BENCHMARKS):  # elsewhere it would load the tests' conftest.py
-            session.run(python, "-m", "pytest_benchmark", "compare", *found, *shown, external=True)
+            compare = (python(names[0]), "-m", "pytest_benchmark", "compare")
+            session.run(*compare, *found, *shown, external=True)
     if failed:
         session.error(f"rows of {', '.join(failed)} failed")
 
@@ -160,12 +160,19 @@ def _microbench(session: nox.Session, name: str, *arguments: str) -> bool:
     from suite.worker.environment import environment
 
     device = "cuda" if "cuda" in session.posargs else "cpu"
-    python = str(Path(".nox", name, "bin", "python").absolute())
+    interpreter = python(name)
     pip = ("-m", "pip", "install", "--quiet", "--constraint", "constraints.txt")
-    session.run(python, *pip, *EXTRAS["microbench"], external=True)
+    session.run(interpreter, *pip, *EXTRAS["microbench"], external=True)
     try:
         session.run(
-            *(python, "-m", "pytest", "tests/benchmarks", "--confcutdir=tests/benchmarks", "-rs"),
+            *(
+                interpreter,
+                "-m",
+                "pytest",
+                "tests/benchmarks",
+                "--confcutdir=tests/benchmarks",
+                "-rs",
+            ),
             *(f"--framework={name}", f"--device={device}", "--benchmark-sort=name"),
             *("--benchmark-group-by=group", f"--benchmark-columns={COLUMNS}"),
             *(f"--benchmark-json={BENCHMARKS / name}.json", *arguments),

@@ -14,6 +14,8 @@ from suite.parity.reference import Reference
 from suite.plan import Lane
 from suite.store.schema import Location, ParityResult, Question
 
+OWN_RULES = ("buffers", "update", "trained")  # what may be declared; the rest is the function
+
 
 @dataclass(frozen=True, kw_only=True)
 class Inquiry:
@@ -45,7 +47,7 @@ class Inquiry:
         """
         worker = self.crew.member(self.lane).worker
         found: dict[str, str] = worker.call("differences", task=self.material.task.name)
-        return found
+        return {part: why for part, why in found.items() if part in OWN_RULES}
 
 
 def named(location: Location) -> str:
