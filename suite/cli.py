@@ -429,7 +429,7 @@ def _ask(
     materials = [Material(task, seed, files) for task, seed in wanted]
     with reporter(quiet) as progress, directory.create(files, directory.new_id()) as store:
         tracks = gate.tracks(asked, materials, reference, files, thorough=True)
-        stage = Stage(name="parity", at_once=cost.AT_ONCE, share=cost.AT_ONCE, tracks=tracks)
+        stage = Stage(name="parity", at_once=cost.PARITY_AT_ONCE, share=cost.AT_ONCE, tracks=tracks)
         runner.perform([stage], store, roster, progress)
     records, _ = directory.read_records(store.path)
     results = [record.result for record in records if isinstance(record, ParityRecord)]

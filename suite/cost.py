@@ -18,6 +18,7 @@ TRAINING_FACTOR = 3  # a step's operations in those of a forward pass
 TIMED_SECONDS = 0.15  # of a block, at least
 PARITY_STEPS = 24  # optimizer steps, captures and the like that a question comes to
 AT_ONCE = 2  # tracks, of all stages but timing
+PARITY_AT_ONCE = 3  # one more works while others wait for the reference
 
 
 def step(task: Task, phase: str, size: int, cores: int) -> float:

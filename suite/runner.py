@@ -78,7 +78,7 @@ def stages(plan: Plan, reference: Reference, files: Path, store: RunDirectory) -
         Stage(name="plan", at_once=1, tracks=_refusals(plan)),
         Stage(
             name="parity",
-            at_once=cost.AT_ONCE,
+            at_once=cost.PARITY_AT_ONCE,
             share=cost.AT_ONCE,
             tracks=gate.tracks(parity_lanes(plan.lanes), [*first.values()], reference, files),
         ),

@@ -114,6 +114,8 @@ def _each(
     situation: Situation, key: str, found: NDArray[Any] | None, wanted: NDArray[Any]
 ) -> list[float]:
     """The errors of an array; a parameter's gradient is a sum over all samples."""
+    if situation.finite and found is not None and np.isfinite(found).all():
+        return [0.0] * (1 if "/" in key else wanted.shape[situation.axis])
     return errors(found, wanted, None if "/" in key else situation.axis)
 
 

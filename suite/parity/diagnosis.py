@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import prod
+from math import isfinite, prod
 from typing import Any
 
 import numpy as np
@@ -203,7 +203,7 @@ def _of_statistics(evidence: Evidence, location: Location) -> Location:
 
 
 def _loss_like(found: float, logits: NDArray[Any], targets: NDArray[Any]) -> str | None:
-    for words, loss in losses.CONFUSIONS.items():
+    for words, loss in losses.CONFUSIONS.items() if isfinite(found) else ():
         if abs(loss(logits, targets) - found) <= CLOSE * max(1.0, abs(found)):
             return words
     return None

@@ -42,16 +42,25 @@ def tracks(
 ) -> tuple[Track, ...]:
     """A track per program, a unit per task and seed. ``thorough`` looks beyond the task's own data
     and recipe, at every layer alone and at the drills, and asks for the training.
+
+    Every second track takes the tasks from the last to the first, so that two do not wait for the
+    same answers of the reference (of all seven tasks, 100 s), and a backend's executions start one
+    after the other, so that the slowest framework's do not come last together.
     """
     programs: dict[tuple[str, str], list[Lane]] = {}
     for lane in sorted(lanes, key=lambda lane: PRECISIONS.index(lane.precision)):
         programs.setdefault((lane.arm.name, lane.execution), []).append(lane)
+    arms = [arm for arm, _ in programs]
+    turns = {key: arms[:number].count(key[0]) for number, key in enumerate(programs)}
+    in_turn = sorted(programs, key=lambda key: turns[key])
     return tuple(
         Track(
-            suffix=f"parity-{ours[0].execution}",
-            units=_Program(ours, reference, files, thorough).units(materials),
+            suffix=f"parity-{execution}",
+            units=_Program(programs[arm, execution], reference, files, thorough).units(
+                materials[:: -1 if number % 2 else 1]
+            ),
         )
-        for ours in programs.values()
+        for number, (arm, execution) in enumerate(in_turn)
     )
 
 

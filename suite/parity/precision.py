@@ -68,12 +68,11 @@ def _of_whole(inquiry: Inquiry, function: Callable[[], ParityVerdict]) -> Parity
     location, kept = at[1], _digits({at[0]: every[at[0]]}).get(at[0], 0.0)
     words = [named(location), f"{kept:.1f} digits kept"]
     words += [f"{ratios[at[0]]:.0f} times the error of correct {inquiry.lane.precision} arithmetic"]
-    if function() not in ("same", "precision_loss"):
-        verdict: ParityVerdict = "different"
-    else:
-        verdict, cause = "precision_loss", _cause(inquiry, wanted, at[0])
-        words += [f"consistent with {cause}"] if cause else []
-        location = location.model_copy(update={"guess": cause and f"consistent with {cause}"})
+    cause = _cause(inquiry, wanted, at[0])
+    lost = cause is not None or function() in ("same", "precision_loss")
+    verdict: ParityVerdict = "precision_loss" if lost else "different"
+    words += [f"consistent with {cause}"] if cause else []
+    location = location.model_copy(update={"guess": cause and f"consistent with {cause}"})
     return same.model_copy(
         update={"verdict": verdict, "location": location, "reason": ", ".join(words)}
     )

@@ -1,4 +1,4 @@
-"""What the reference finds for a task, computed once by a worker of its own."""
+"""What the reference finds for a task, computed once, by a worker of its own in each precision."""
 
 from __future__ import annotations
 
@@ -51,29 +51,30 @@ class Reference:
         self.courses: dict[Key, NullCourse] = {}
         self.layers: dict[Key, alone.Answers] = {}
         self.drills: dict[tuple[str, drills.Drill], Arrays] = {}
-        self.guard = threading.RLock()
+        # Held while a worker is at work; who holds the coarse one may ask for the other, not vice
+        # versa.
+        self.guards = {lane: threading.RLock() for lane in (self.lane, self.coarse)}
 
     def findings(self, material: Material) -> Findings:
         """What the reference finds."""
-        return self._once(
-            self.known,
-            material,
-            lambda: self._examine(material),
-        )
+        return self._once(self.lane, self.known, material, lambda: self._examine(material))
 
     def null(self, material: Material) -> Null:
         """How far float32 strays from it; gradients that a flip at a kink reaches do not count."""
-        return self._once(self.nulls, material, lambda: self._null(material))
+        return self._once(self.coarse, self.nulls, material, lambda: self._null(material))
 
     def training(self, material: Material) -> list[Arrays]:
         """The parameters at the checkpoints of the task's training."""
         return self._once(
-            self.trainings, material, lambda: self._train(self.lane, material, material.initial)
+            self.lane,
+            self.trainings,
+            material,
+            lambda: self._train(self.lane, material, material.initial),
         )
 
     def course(self, material: Material) -> NullCourse:
         """How far trainings in float32 stray from it."""
-        return self._once(self.courses, material, lambda: self._course(material))
+        return self._once(self.coarse, self.courses, material, lambda: self._course(material))
 
     def forget(self) -> None:
         """Make room: what was found about tasks is found anew when it is asked for again."""
@@ -83,6 +84,7 @@ class Reference:
     def alone(self, material: Material) -> alone.Answers:
         """What it makes of the layers alone."""
         return self._once(
+            self.lane,
             self.layers,
             material,
             lambda: alone.answers(self.crew, self.lane, material, self.files),
@@ -92,9 +94,9 @@ class Reference:
         """What it makes of these drills, in float64 or ``coarsely`` in float32."""
         lane = self.coarse if coarsely else self.lane
         keys = {name: (lane.precision, drill) for name, drill in asked.items()}
-        with self.guard:
+        with self.guards[lane]:
             new = {name: asked[name] for name, key in keys.items() if key not in self.drills}
-            with self._worker():
+            with self._worker(lane):
                 made = drills.answers(self.crew, lane, self.files, new)
             self.drills |= {keys[name]: arrays for name, arrays in made.items()}
             return {name: self.drills[key] for name, key in keys.items()}
@@ -108,7 +110,7 @@ class Reference:
         )
         task = bare(model, SGD(learning_rate=1.0), 1)
         subject = Subject(self.crew, self.lane, self.files)
-        with self.guard, self._worker():
+        with self.guards[self.lane], self._worker(self.lane):
             start = {f"layer.{name}": array for name, array in given.parameters.items()}
             parameters = subject.write("supposed", start)
             subject.call("build", task=encode(task), parameters=parameters)
@@ -123,7 +125,7 @@ class Reference:
         model = task.model.with_layer(path, given.layer)
         task = replace(task, name=f"{task.name}-confused", model=model)
         subject = Subject(self.crew, self.lane, self.files)
-        with self.guard, self._worker():
+        with self.guards[self.lane], self._worker(self.lane):
             parameters = subject.write("confused", changed)
             subject.call("build", task=encode(portable(task)), parameters=parameters)
             subject.call("load", task=task.name, path=material.data)
@@ -165,20 +167,22 @@ class Reference:
             checkpoints(material.task),
         )
 
-    def _once(self, known: dict[Key, T], material: Material, find: Callable[[], T]) -> T:
-        with self.guard:
-            key = (material.task.name, material.seed)
-            if key not in known:
-                with self._worker():
-                    known[key] = find()
-            return known[key]
+    def _once(
+        self, lane: Lane, known: dict[Key, T], material: Material, find: Callable[[], T]
+    ) -> T:
+        key = (material.task.name, material.seed)
+        if key not in known:  # what is known is told while something else is found
+            with self.guards[lane]:
+                if key not in known:
+                    with self._worker(lane):
+                        known[key] = find()
+        return known[key]
 
     @contextmanager
-    def _worker(self) -> Iterator[None]:
+    def _worker(self, lane: Lane) -> Iterator[None]:
         """After a failure the next task gets a fresh one."""
         try:
             yield
         except FAILURES as error:
-            self.crew.lose(self.lane)
-            self.crew.lose(self.coarse)
+            self.crew.lose(lane)
             raise ReferenceFailed(str(error)) from error

@@ -26,6 +26,7 @@ HUGE = 1000.0  # for layers without parameters, which people cap at 6 and at 20
 STEEPNESS = 30.0  # of an upstream gradient; recurrent layers' are clipped from 1 on
 OFFSET, SPREAD = 10.0, 1e-2  # a variance of 3e-5, near the epsilons that people use
 STEPS = 12  # of a recurrent layer, at least: more than what adapters unroll
+HOT, EMPTY = "padding and large values", "no valid step"
 PADDINGS = ("full", "right", "left", "holes", "single", "none")
 NAMES = {
     "full": "no padding",
@@ -41,7 +42,7 @@ NAMES = {
 class Situation:
     """Inputs (samples, ...), the upstream gradient of the output, and which steps are valid.
     ``kinds`` says what each index along ``axis`` is like; errors are taken for each by itself, so
-    that large values do not hide small ones.
+    that large values do not hide small ones. Where ``finite`` is set, no more is asked for.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Situation:
     kinds: tuple[str, ...]
     valid: NDArray[np.bool_] | None = None
     axis: int = 0
+    finite: bool = False
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """As a worker's ``layer`` reads it."""
@@ -78,22 +80,37 @@ def situations(place: Place, vocabulary: int | None) -> Iterator[Situation]:
     np.moveaxis(steep, axis, 0)[[kind == STEEP for kind in kinds]] *= STEEPNESS
     yield Situation(name="values", inputs=inputs, upstream=steep, kinds=kinds, axis=axis)
     if isinstance(place.layer, MASKED):
-        paddings = _paddings(place.layer)
-        yield Situation(
-            name="padding",
-            inputs=_random(f"{place.path} padded", shape),
-            upstream=upstream,
-            kinds=tuple(NAMES[kind] for kind in paddings),
-            valid=np.stack([_valid(kind, n, shape[0]) for n, kind in enumerate(paddings)]),
-        )
+        yield _padded("padding", place, shape, upstream, 1.0, _paddings(place.layer))
+    if isinstance(place.layer, spec.Attention):
+        # Scores far apart show a mask that only lowers them; -1e4 still stays below them.
+        yield _padded(HOT, place, shape, upstream, LARGE, _paddings(place.layer))
+        yield _padded(EMPTY, place, shape, upstream, 1.0, ("none",) * len(PADDINGS))
+
+
+def _padded(
+    name: str,
+    place: Place,
+    shape: Shape,
+    upstream: NDArray[np.float64],
+    size: float,
+    paddings: tuple[str, ...],
+) -> Situation:
+    return Situation(
+        name=name,
+        inputs=size * _random(f"{place.path} padded", shape),
+        upstream=upstream,
+        kinds=tuple(NAMES[kind] + " and large values" * (name == HOT) for kind in paddings),
+        valid=np.stack([_valid(kind, n, shape[0]) for n, kind in enumerate(paddings)]),
+        finite=name == EMPTY,
+    )
 
 
 MASKED = (spec.Attention, spec.LSTM, spec.GRU, spec.LastStep, spec.MeanSteps)
 
 
 def _paddings(layer: Layer) -> tuple[str, ...]:
-    """Attention always has something to attend to: where it has not, a mask of -1e4 gives the mean
-    of the values and one of -inf nothing, and both are in use.
+    """Attention has something to attend to: where it has not, a mask of -1e4 gives the mean of the
+    values and one of -inf nothing. Both are in use, so that only its being finite is asked for.
     """
     if not isinstance(layer, spec.Attention):
         return PADDINGS

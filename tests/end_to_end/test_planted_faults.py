@@ -24,6 +24,8 @@ FORWARD = {
     "unscaled": (WORDS, "layer", "attention", None, "not divided by the root of a head's width"),
     "uncausal": (ROWS, "layer", "attention", "causal", "causal False in place of True"),
     "unmasked": (WORDS, "layer", "attention", None, "padding taken for steps"),
+    "empty-nan": (WORDS, "layer", "attention", None, "off by more than can be told"),
+    "mask-twenty": (WORDS, "layer", "attention", None, "only with padding"),
     "gate-order": (WORDS, "layer", "lstm", None, "gates in the order i, f, o, g"),
     "forget-bias": (WORDS, "layer", "lstm", None, "1 added to the forget gate's bias"),
     "lstm-unpadded": (WORDS, "layer", "lstm", None, "padding taken for steps"),

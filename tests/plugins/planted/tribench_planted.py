@@ -74,6 +74,39 @@ class Unmasked(Backend):
         return self.attention(layer, parameters, x, replace(context, valid=None))
 
 
+class EmptyNan(Backend):
+    """What a softmax over nothing but -inf gives."""
+
+    @lowers(spec.Attention)
+    def fault(self, layer, parameters, x, context):
+        y, vjp = self.attention(layer, parameters, x, context)
+        empty = False if context.valid is None else ~context.valid.any(axis=1)
+        return np.where(np.broadcast_to(empty, len(x))[:, None, None], np.nan, y), vjp
+
+
+class MaskTwenty(Backend):
+    """20 taken from the scores of padding, which is not enough; the gradient is the right one's."""
+
+    @lowers(spec.Attention)
+    def fault(self, layer, parameters, x, context):
+        right, vjp = self.attention(layer, parameters, x, context)
+        if context.valid is None:
+            return right, vjp
+
+        def projected(name, values):
+            own = spec.local(parameters, name)
+            return values @ own["weight"].T + own.get("bias", 0)
+
+        split = (*x.shape[:2], layer.heads, -1)
+        query, key, value = (projected(n, x).reshape(split) for n in ("query", "key", "value"))
+        scores = np.einsum("nqhd,nkhd->nhqk", query, key) / sqrt(layer.width / layer.heads)
+        scores = scores - 20.0 * ~context.valid[:, None, None]
+        weights = np.exp(scores - scores.max(axis=-1, keepdims=True))
+        weights = weights / weights.sum(axis=-1, keepdims=True)
+        mixed = np.einsum("nhqk,nkhd->nqhd", weights, value).reshape(x.shape)
+        return projected("output", mixed), vjp
+
+
 class GateOrder(Backend):
     """TensorFlow's i, f, o, g read as i, f, g, o."""
 
