@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import shutil
 import signal
 import sys
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -19,12 +16,11 @@ import typer
 from rich.console import Console
 
 from backends.base import EXECUTIONS
-from suite import budget, catalogue, cost, runner, session
+from suite import budget, catalogue, runner, session
 from suite.catalogue import CatalogueError
 from suite.conformance.checks import CONFORMANCE_SCHEMA, THRESHOLDS, Result
 from suite.conformance.run import conform
 from suite.conformance.table import show_conformance
-from suite.crew import Crew, Roster
 from suite.doctor import machine
 from suite.doctor.answer import DOCTOR_SCHEMA
 from suite.doctor.findings import findings
@@ -33,8 +29,9 @@ from suite.doctor.table import conclusion, show_answers
 from suite.listing import listing, show_listing
 from suite.material import Material, MaterialError
 from suite.parity import calibration, gate
+from suite.parity.asking import ask, reference_of
 from suite.parity.calibration import NotCorrect
-from suite.parity.reference import Reference, ReferenceFailed
+from suite.parity.reference import ReferenceFailed
 from suite.parity.thresholds import LIMITS, RECORD
 from suite.plan import Choice, Lane, Plan, UsageError, check, choose, lanes, make, pick_tasks
 from suite.progress import reporter
@@ -47,14 +44,12 @@ from suite.store.directory import RunDirectory, StoreError
 from suite.store.fingerprint import version
 from suite.store.lock import Lock
 from suite.store.run import Run
-from suite.store.schema import PARITY_SCHEMA, ParityRecord, ParityResult
-from suite.store.writing import WriteError, scratch, write_whole
+from suite.store.schema import PARITY_SCHEMA, ParityResult
+from suite.store.writing import WriteError, keep_logs, scratch, write_whole
 from suite.summary import exit_code
-from suite.work import Stage
 from suite.worker.discovery import Arm, InterpreterError, arms
 from suite.worker.environment import CONTROLLED
 from suite.worker.host import NO_LIMITS
-from tasks.base import Task
 from tasks.codec import encode, portable
 
 USAGE, FAILED, INTERRUPTED = 2, 1, 130
@@ -200,8 +195,8 @@ def parity(
     asked = [lane for p in precisions for lane in lanes(choice, found, p, every=True)]
     tasks = pick_tasks(choice.tasks, ("*",), known)
     wanted = [(one, number) for one in tasks for number in range(seed, seed + seeds)]
-    with _reference(found) as (reference, roster, files):
-        results = _ask(wanted, asked, reference, roster, files, quiet)
+    with reference_of(found) as (reference, roster, files):
+        results = ask(wanted, asked, reference, roster, files, quiet)
     if page is not None:
         facts = {"tribench": {"version": version()}}
         facts |= {arm.name: dict(arm.adapter.versions) for arm in found if arm.why is None}
@@ -238,12 +233,12 @@ def calibrate(
         for one in pick_tasks(choice.tasks, ("*",), known)
     }
     results: list[ParityResult] = []
-    with _reference(found) as (reference, roster, files):
+    with reference_of(found) as (reference, roster, files):
         firsts = [Material(one, 0, files) for one in counts]
         mistakes = calibration.mistakes(reference, firsts)
         for one, count in counts.items():
             wanted = [(one, seed) for seed in range(count)]
-            results += _ask(wanted, asked, reference, roster, files, quiet)
+            results += ask(wanted, asked, reference, roster, files, quiet)
             reference.forget()  # a seed of cnn-tiny is 0.1 GB
     limits = calibration.derive(
         results, mistakes, {one.name: count for one, count in counts.items()}
@@ -350,7 +345,7 @@ def doctor(
         with scratch() as files, reporter(quiet) as progress:
             seen = examine(found, launches, files, progress)
             if seen.logs is not None:
-                _keep(seen.logs)
+                keep_logs(seen.logs)
     sections = {"Self-tests": seen.tests, "Machine": looked, "Frameworks": seen.frameworks}
     if as_json:
         data = {title: list(map(asdict, answers)) for title, answers in sections.items()}
@@ -405,57 +400,13 @@ def _measure(
         _leave(f"{error}; {go_on}", FAILED)
 
 
-@contextmanager
-def _reference(found: Sequence[Arm]) -> Iterator[tuple[Reference, Roster, Path]]:
-    """The reference, the roster of all workers, and where their files go."""
-    roster = Roster(cached=True)
-    with (
-        scratch() as files,
-        Crew(roster, files / "oracle", "reference", share=cost.AT_ONCE) as oracle,
-    ):
-        (files / "oracle").mkdir()
-        yield Reference(runner.reference_lane(found), oracle, files), roster, files
-
-
-def _ask(
-    wanted: Sequence[tuple[Task, int]],
-    asked: Sequence[Lane],
-    reference: Reference,
-    roster: Roster,
-    files: Path,
-    quiet: bool,
-) -> list[ParityResult]:
-    """Parity's answers for these tasks and seeds; the logs are kept only if a worker failed."""
-    materials = [Material(task, seed, files) for task, seed in wanted]
-    with reporter(quiet) as progress, directory.create(files, directory.new_id()) as store:
-        tracks = gate.tracks(asked, materials, reference, files, thorough=True)
-        stage = Stage(name="parity", at_once=cost.PARITY_AT_ONCE, share=cost.AT_ONCE, tracks=tracks)
-        runner.perform([stage], store, roster, progress)
-    records, _ = directory.read_records(store.path)
-    results = [record.result for record in records if isinstance(record, ParityRecord)]
-    if any(result.verdict == "failed" for result in results):
-        _keep(store.path / "logs")
-    return sorted(results, key=_place)
-
-
-def _place(result: ParityResult) -> tuple[str, ...]:
-    """Where it stands in the table; function, precision, training follow by the alphabet."""
-    return (result.task, result.backend, result.execution, result.question, f"{result.seed:9}")
-
-
 def _conform(asked: Sequence[Lane], reference: Lane, quiet: bool) -> list[Result]:
     """The answers of all checks; the logs are kept only if a worker failed."""
     with scratch() as files, reporter(quiet) as progress:
         results = conform(asked, reference, files, files / "logs", progress)
         if any(result.verdict == "failed" for result in results):
-            _keep(files / "logs")
+            keep_logs(files / "logs")
     return results
-
-
-def _keep(logs: Path) -> None:
-    kept = Path(tempfile.mkdtemp(prefix="tribench-logs-"))
-    shutil.copytree(logs, kept, dirs_exist_ok=True)
-    print(f"tribench: a worker failed; what it printed is kept in {kept}", file=sys.stderr)
 
 
 def _console() -> Console:

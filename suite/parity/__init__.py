@@ -9,4 +9,5 @@ compare.py      errors of one backend's values, and where they begin
 confusions/     what may have been done in place of the right thing
 diagnosis.py    the place, and the confusion that makes what the backend made
 gate.py         the questions, asked of one backend
+asking.py       all of them, from the command line
 """

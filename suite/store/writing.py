@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -61,3 +62,10 @@ def append_whole(file: int, path: Path, content: bytes) -> None:
             with suppress(OSError):
                 os.ftruncate(file, length)
             raise
+
+
+def keep_logs(logs: Path) -> None:
+    """Copy what workers printed to where it stays, and say where."""
+    kept = Path(tempfile.mkdtemp(prefix="tribench-logs-"))
+    shutil.copytree(logs, kept, dirs_exist_ok=True)
+    print(f"tribench: a worker failed; what it printed is kept in {kept}", file=sys.stderr)
