@@ -113,6 +113,12 @@ def parity(session: nox.Session) -> None:
     run(session, "suite", "suite", "parity", *session.posargs)
 
 
+@nox.session(venv_backend="none", default=False, requires=["suite", *FRAMEWORKS])
+def doctor(session: nox.Session) -> None:
+    """Does it measure right here, and what on this machine spoils measurements?"""
+    run(session, "suite", "suite", "doctor", *session.posargs)
+
+
 @nox.session(venv_backend="none", default=False, requires=["suite"])
 def report(session: nox.Session) -> None:
     """Make the pages of runs again."""
