@@ -25,6 +25,7 @@ from suite.plan import Lane
 from suite.store.schema import Location
 from tasks.spec import ModelSpec, Place
 
+FAR = 1e3  # times the error: a mask of -20 is 1e-8 off where scores are alike, 0.1 where not
 LEAST_NORM = 1e-3  # below it errors are absolute: what should be 0 has no relative error
 
 
@@ -82,7 +83,7 @@ def answers(crew: Crew, lane: Lane, material: Material, files: Path) -> Answers:
 
 def faults(model: ModelSpec, found: Answers, wanted: Answers) -> list[Fault]:
     """The layers whose answers are off by more than ALONE, in the order of computing: each in its
-    first situation.
+    first situation, or in a later one where it shows by far more.
     """
     seen: dict[str, Fault] = {}
     for place, situation in asked(model):
@@ -93,7 +94,9 @@ def faults(model: ModelSpec, found: Answers, wanted: Answers) -> list[Fault]:
         for key in sorted(theirs, key=partial(_order, parameters)):
             fault = _fault(place, situation, key, mine.get(key), theirs[key])
             if fault is not None:
-                seen.setdefault(place.path, fault)
+                before = seen.setdefault(place.path, fault)
+                if fault.situation is not before.situation and fault.error > FAR * before.error:
+                    seen[place.path] = fault
     return list(seen.values())
 
 

@@ -26,7 +26,7 @@ def test_thresholds_are_derived_and_recorded(calibrate, tmp_path):
     for name in ("function", "alone", "drills"):
         limit = limits[name]
         assert limit["correct"]["value"] < limit["threshold"] < limit["mistake"]["value"]
-    assert "gelu: approximate True in place of False" in limits["alone"]["mistake"]["where"]
+    assert "mean: 1e-06 added to the number of valid" in limits["alone"]["mistake"]["where"]
     assert limits["precision"]["threshold"] >= 4 * limits["precision"]["correct"]["value"]
     assert all(name in done.stdout for name in ("function", "precision", "training"))
 
