@@ -7,6 +7,7 @@ import json
 import pytest
 
 from suite import catalogue
+from suite.parity.trajectory import CHAOS
 
 TINY = [name for name in catalogue.tasks() if name.endswith("-tiny")]
 
@@ -59,7 +60,8 @@ def test_it_is_the_same(question, task, backend, execution, answers):
         course = answer["trajectory"]
         assert course["steps"][-1] == 50
         assert course["horizon"] is None
-        assert all(0 < far < 1e-3 for far in course["distances"] + course["null"])
+        # Rounding alone is 1.4e-3 of cnn-tiny's first step, which is short.
+        assert all(0 < far < CHAOS for far in course["distances"] + course["null"])
 
 
 def test_what_xla_compiled_is_kept_for_the_next_time(answers, caches):
