@@ -13,12 +13,13 @@ from suite.plan import Plan, UsageError, comparisons
 def total(plan: Plan) -> float:
     """Seconds that the whole run may take; a guess."""
     cells = [cell for lane in plan.own_lanes() for cell in plan.cells(lane)]
-    beside = sum(cost.parity(t, lane) for t in plan.tasks for lane in parity_lanes(plan.lanes))
-    beside += sum(cost.memory(plan.task(c.task), c.phase, c.batch_size) for c in cells)
+    parity = sum(cost.parity(t, lane) for t in plan.tasks for lane in parity_lanes(plan.lanes))
+    beside = sum(cost.memory(plan.task(c.task), c.phase, c.batch_size) for c in cells)
     trainings = sum(len(plan.seeds[t.name]) * cost.training(t) for t in plan.tasks)
     beside += len(plan.training_lanes()) * trainings
+    together = parity / cost.PARITY_AT_ONCE + beside / cost.AT_ONCE
     alone = ceiling.COST_SECONDS * len(plan.training_lanes())
-    return beside / cost.AT_ONCE + alone + plan.launches * launch(plan)
+    return together + alone + plan.launches * launch(plan)
 
 
 def launch(plan: Plan) -> float:

@@ -215,9 +215,11 @@ class Turn:
 
     def _feed(self, entry: Entry) -> None:
         """A block's steps with the way to the device, which the blocks leave out."""
-        worker, steps = self.crew.member(entry.lane).worker, block_steps([entry.step_seconds])
-        seconds = worker.call("fed", task=entry.cell.task, phase=entry.cell.phase, steps=steps)
-        self._phase("fed", seconds, cell=entry.cell, samples=[seconds / steps])
+        cell, steps = entry.cell, block_steps([entry.step_seconds])
+        seconds = self.crew.member(entry.lane).worker.call(
+            "fed", task=cell.task, phase=cell.phase, size=cell.batch_size, steps=steps
+        )
+        self._phase("fed", seconds, cell=cell, samples=[seconds / steps])
 
     def _window(self, entry: Entry, steps: int) -> float:
         """Seconds that a step takes now; seen again where the clock jumped."""

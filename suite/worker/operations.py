@@ -26,15 +26,12 @@ OPERATIONS: dict[str, Operation] = {}
 
 @dataclass
 class Bench:
-    """One task in this worker: its program, its data on the host, and its timed batch, on the host
-    and on the device.
-    """
+    """One task in this worker: its program, its data on the host, its timed batch on the device."""
 
     task: Task
     program: Program
     data: dict[str, Batch] = field(default_factory=dict)
     order: NDArray[np.int64] | None = None
-    host: Any = None
     timed: Any = None
 
 
@@ -131,8 +128,7 @@ def place(workshop: Workshop, task: str, size: int) -> None:
     """Put the batch that will be timed on the device: training samples, repeated if need be."""
     bench = workshop.benches[task]
     samples = bench.data["train"]
-    bench.host = samples.take(np.arange(size) % len(samples))
-    bench.timed = bench.program.put(bench.host)
+    bench.timed = bench.program.put(samples.take(np.arange(size) % len(samples)))
     bench.program.wait()
 
 
@@ -183,14 +179,16 @@ def latencies(workshop: Workshop, task: str, most: int, within_seconds: float) -
 
 
 @operation
-def fed(workshop: Workshop, task: str, phase: str, steps: int) -> float:
-    """Seconds of ``steps`` steps, each with its batch put on the device first."""
+def fed(workshop: Workshop, task: str, phase: str, size: int, steps: int) -> float:
+    """Seconds of ``steps`` steps, each with its batch of ``size`` put on the device first."""
     bench = workshop.benches[task]
+    samples = bench.data["train"]
+    host = samples.take(np.arange(size) % len(samples))
     step = bench.program.train_step if phase == "train" else bench.program.predict
     bench.program.wait()
     began = time.perf_counter()
     for _ in range(steps):
-        step(bench.program.put(bench.host))
+        step(bench.program.put(host))
     bench.program.wait()
     return time.perf_counter() - began
 
