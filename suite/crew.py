@@ -45,11 +45,15 @@ class Member:
 
 class Crew:
     """At most one worker per lane. ``suffix`` ends the names of its logs; ``share`` is how many
-    workers divide the cores.
+    workers divide the cores; ``cached`` ones may use what others have compiled, whatever the roster
+    says.
     """
 
-    def __init__(self, roster: Roster, logs: Path, suffix: str, share: int = 1) -> None:
+    def __init__(
+        self, roster: Roster, logs: Path, suffix: str, share: int = 1, cached: bool = False
+    ) -> None:
         self.roster, self.logs, self.suffix, self.share = roster, logs, suffix, share
+        self.cached = cached or roster.cached
         self.members: dict[Lane, Member] = {}
 
     def member(self, lane: Lane) -> Member:
@@ -61,7 +65,7 @@ class Crew:
             version = f"{adapter.framework}-{adapter.versions.get(adapter.framework)}"
             worker = Worker(
                 *(lane.arm.interpreter, log, lane.device, self.share),
-                *(self.roster.limits, version if self.roster.cached else None),
+                *(self.roster.limits, version if self.cached else None),
                 self.roster.environment,
             )
             with self.roster.guard:

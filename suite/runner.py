@@ -80,6 +80,7 @@ def stages(plan: Plan, reference: Reference, files: Path, store: RunDirectory) -
             name="parity",
             at_once=cost.PARITY_AT_ONCE,
             share=cost.AT_ONCE,
+            cached=True,  # no compile time is taken here
             tracks=gate.tracks(parity_lanes(plan.lanes), [*first.values()], reference, files),
         ),
         Stage(
@@ -106,6 +107,7 @@ def stages(plan: Plan, reference: Reference, files: Path, store: RunDirectory) -
                 [
                     [Material(task, seed, files) for seed in plan.seeds[task.name]]
                     for task in plan.tasks
+                    if plan.seeds[task.name]
                 ],
             ),
         ),
@@ -177,7 +179,8 @@ def _track(
     reporter: Reporter,
     deadline: Deadline,
 ) -> None:
-    with Crew(roster, store.path / "logs", track.suffix, stage.share) as crew:
+    logs = store.path / "logs"
+    with Crew(roster, logs, track.suffix, stage.share, stage.cached) as crew:
         for unit in track.units:
             if unit.wanted is not None and not unit.wanted():
                 continue

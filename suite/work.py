@@ -63,12 +63,13 @@ class Track:
 @dataclass(frozen=True, kw_only=True)
 class Stage:
     """Tracks, ``at_once`` of them at a time; what is timed runs alone. Workers get all cores, or
-    one of ``share`` parts of them.
+    one of ``share`` parts of them; ``cached`` ones may use what others have compiled.
     """
 
     name: str
     at_once: int
     share: int = 1
+    cached: bool = False
     tracks: tuple[Track, ...]
 
 

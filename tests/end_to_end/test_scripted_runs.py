@@ -309,6 +309,15 @@ def test_a_second_interpreter_of_a_backend_is_an_arm_of_the_same_run(tribench, t
     assert os.path.dirname(sys.executable) not in command
 
 
+def test_one_phase_and_no_training(tribench, tmp_path):
+    asked = ("--phase", "infer", "--seeds", "0")
+    done = tribench(*RUN, *asked, script=SCRIPT, plugins=PLUGINS, folder=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    summary = summary_of(only_run(tmp_path))
+    assert {(c["phase"], c["status"]) for c in summary["cells"]} == {("infer", "ok")}
+    assert summary["trainings"] == []
+
+
 def test_an_aa_arm_is_timed_beside_the_one_that_it_doubles(tribench, tmp_path):
     done = tribench(*RUN, "--aa", "rival", script=SCRIPT, plugins=PLUGINS, folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
