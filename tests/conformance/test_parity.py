@@ -60,8 +60,9 @@ def test_it_is_the_same(question, task, backend, execution, answers):
         course = answer["trajectory"]
         assert course["steps"][-1] == 50
         assert course["horizon"] is None
-        # Rounding alone is 1.4e-3 of cnn-tiny's first step, which is short.
-        assert all(0 < far < CHAOS for far in course["distances"] + course["null"])
+        assert all(0 < far < 1e-3 for far in course["distances"])
+        # Of cnn-tiny's ensemble, moved by an ulp, 1.4e-3 after its first step, which is short.
+        assert all(0 < far < CHAOS for far in course["null"])
 
 
 def test_what_xla_compiled_is_kept_for_the_next_time(answers, caches):
