@@ -129,10 +129,13 @@ class State:
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
-    """The framework's own peak in bytes; None where it has no figure."""
+    """The framework's own peaks in bytes; None where it has no figure. ``planned_bytes`` is what
+    its compiler set aside for the step that ran last: arguments, results and temporaries.
+    """
 
     live_bytes: int | None
     reserved_bytes: int | None
+    planned_bytes: int | None = None
 
 
 class Program(Protocol):

@@ -15,7 +15,7 @@ LEAST_STEP_SECONDS = 1e-3
 START_SECONDS = 5.0
 COMPILE_SECONDS = 1.0  # and as many again for every 20 layers
 TRAINING_FACTOR = 3  # a step's operations in those of a forward pass
-TIMED_SECONDS = 0.15  # of a block, at least
+TIMED_SECONDS = 1.6  # of an arm's blocks and their lead-ins, at least
 PARITY_STEPS = 24  # optimizer steps, captures and the like that a question comes to
 AT_ONCE = 2  # tracks, of all stages but timing
 PARITY_AT_ONCE = 3  # one more works while others wait for the reference
@@ -47,8 +47,8 @@ def timing(task: Task, phase: str, size: int, arms: int) -> float:
     """A launch of one comparison: warm-up and rounds."""
     each = step(task, phase, size, threads())
     warming = compiling(task) + max(0.3, 6 * each)
-    rounds = 6 if arms < 4 or arms % 2 == 0 else 2 * arms
-    return arms * (START_SECONDS / 10 + warming + rounds * max(TIMED_SECONDS, each))
+    rounds = 6 if arms < 4 else arms if arms > 5 and arms % 2 == 0 else 2 * arms
+    return arms * (START_SECONDS / 10 + warming + max(TIMED_SECONDS, 2 * rounds * each))
 
 
 def memory(task: Task, phase: str, size: int) -> float:

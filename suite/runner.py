@@ -26,7 +26,7 @@ from suite.store.writing import scratch
 from suite.work import Sink, Stage, Track, Unit
 from suite.worker.discovery import Arm
 
-HALF_WIDTH = 0.03  # of a ratio's 95 % interval: once all are that narrow, no more launches
+HALF_WIDTH = 0.02  # of a ratio's 95 % interval: once all are that narrow, no more launches
 
 
 class Stopped(Exception):

@@ -43,6 +43,7 @@ class Program:
             for name in layer.parameters()
         }
         self.latest: Array | None = None
+        self.ran: tuple[Callable, Resident] | None = None
         self.load_state(State(parameters=parameters))
         self.run_predict = backend.compile(self.logits)
         self.run_step = backend.compile(self._training_step, donate_argnums=(0, 1, 2, 3))
@@ -63,12 +64,15 @@ class Program:
     def predict(self, batch: Batch | Resident) -> Array:
         batch = self.put(batch)
         self.latest = self.run_predict(self.parameters, self.buffers, batch.inputs, batch.valid)
+        self.ran = (self.run_predict, batch)
         return self.latest
 
     def train_step(self, batch: Batch | Resident) -> Array:
+        batch = self.put(batch)
         self.latest, self.parameters, self.buffers, self.moments, self.step = self.run_step(
-            self.parameters, self.buffers, self.moments, self.step, self.put(batch)
+            self.parameters, self.buffers, self.moments, self.step, batch
         )
+        self.ran = (self.run_step, batch)
         return self.latest
 
     def wait(self) -> None:
@@ -169,6 +173,7 @@ class Program:
         return Memory(
             live_bytes=figures.get("peak_bytes_in_use"),
             reserved_bytes=figures.get("peak_pool_bytes"),
+            planned_bytes=self._planned_bytes(),
         )
 
     def facts(self) -> dict[str, str]:
@@ -216,6 +221,22 @@ class Program:
         step = step + 1
         parameters, moments = self.update(step, parameters, gradients, moments)
         return loss, parameters, buffers, moments, step
+
+    def _planned_bytes(self) -> int | None:
+        """XLA's plan of the step that ran last; what is donated counts once. Compiles it again,
+        since jax.jit does not give out the executable that it has.
+        """
+        if self.ran is None:
+            return None
+        run, batch = self.ran
+        given = (self.parameters, self.buffers)
+        step = (self.moments, self.step, batch)
+        more = step if run is self.run_step else (batch.inputs, batch.valid)
+        plan = run.lower(*given, *more).compile().memory_analysis()
+        if plan is None:
+            return None
+        size = plan.argument_size_in_bytes + plan.output_size_in_bytes + plan.temp_size_in_bytes
+        return size - plan.alias_size_in_bytes or None
 
     def _tapped_loss(self, taps, parameters, buffers, batch: Resident):
         """The loss with zeros added to plain layers' inputs, and every layer's output. What

@@ -57,7 +57,7 @@ def memory_is_bytes_or_none(adapter: Subject, reference: Subject, case: Whole) -
     program = adapter.program(case.task, case.batch)
     program.train(0, 1)
     peak = adapter.call("peak", task=program.name)
-    for name in ("live", "reserved"):
+    for name in ("live", "reserved", "planned"):
         value = peak[name]
         if value is not None and (not isinstance(value, int) or value <= 0):
             raise Broken(f"memory().{name}_bytes is neither None nor positive: {value!r}")

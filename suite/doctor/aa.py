@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import exp, log, sqrt
 
-from scipy import stats
-
 from suite.doctor.answer import Answer
-from suite.measure.statistics import LEVEL, Estimate, estimate
+from suite.measure.statistics import Estimate, estimate, quantile
 from suite.measure.verdict import DELTA
 from suite.store.schema import FailureRecord
 
@@ -20,8 +18,8 @@ def half_widths(found: Estimate, launches: int) -> dict[int, float]:
     as these did: Student's t times the launches' standard deviation over the root of their number.
     """
     half = log(found.high / found.low) / 2
-    deviation = half * sqrt(launches) / _quantile(launches)
-    return {n: exp(_quantile(n) * deviation / sqrt(n)) - 1 for n in PROJECTED}
+    deviation = half * sqrt(launches) / quantile(launches)
+    return {n: exp(quantile(n) * deviation / sqrt(n)) - 1 for n in PROJECTED}
 
 
 def answer(
@@ -63,7 +61,3 @@ def answer(
             | {f"half_width_{n}": width for n, width in widths.items()}
         ),
     )
-
-
-def _quantile(launches: int) -> float:
-    return float(stats.t.ppf((1 + LEVEL) / 2, launches - 1))

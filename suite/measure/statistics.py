@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 LEVEL = 0.95
+AT_LEVEL = 0.965  # of Student's quantiles: what is left of it after stopping once narrow is LEVEL
 LEAST_ERROR = 1e-12  # of launches that are all alike; a clock tells no more
 
 
@@ -35,6 +36,10 @@ def estimate(launches: Sequence[Sequence[float]]) -> Estimate:
     such synthetic launches as tests/unit/test_statistics.py has, it covered the truth 99 to 100 %
     of the time where rounds scatter, and 8 launches gave an interval a third wider.
 
+    A run that stops once its intervals are narrow stops early where the scatter happened to look
+    small. Simulated (normal launches of deviation 1.5 to 4.5 %, 5 to 12 of them, stopped at 2 %),
+    intervals of 95 % then cover 92.3 to 94.9 %, those of 96.5 %, taken here, 94.6 to 96.4 %.
+
     One launch has no such interval. Its rounds give one for their median (order statistics; David &
     Nagaraja 2003, section 7.1; of six rounds all, for 97 %), which tells of this launch only, and
     the caller has to say so. ValueError without samples.
@@ -47,7 +52,7 @@ def estimate(launches: Sequence[Sequence[float]]) -> Estimate:
     if len(medians) == 1:
         low, high = _of_median(logs[0])
         return Estimate(exp(centre), exp(low), exp(high))
-    half = _quantile(len(medians) - 1) * _standard_error(medians)
+    half = quantile(len(medians)) * _standard_error(medians)
     return Estimate(exp(centre), exp(centre - half), exp(centre + half))
 
 
@@ -82,8 +87,9 @@ def _standard_error(values: NDArray[np.float64]) -> float:
     return float(values.std(ddof=1)) / sqrt(len(values))
 
 
-def _quantile(freedom: int) -> float:
-    return float(stats.t.ppf((1 + LEVEL) / 2, freedom))
+def quantile(launches: int) -> float:
+    """How many standard errors of so many launches an interval reaches to each side."""
+    return float(stats.t.ppf((1 + AT_LEVEL) / 2, launches - 1))
 
 
 def _of_median(values: NDArray[np.float64]) -> tuple[float, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from suite.measure.statistics import LEVEL, Estimate
+from suite.measure.statistics import AT_LEVEL, Estimate
 from suite.store.schema import Verdict
 
 DELTA = 0.05
@@ -24,7 +24,7 @@ def verdict(
     least, most = (twin.low, twin.high) if twin is not None and noisy else (1.0, 1.0)
     if 1 - delta <= ratio.low and ratio.high <= 1 + delta:
         return "INCONCLUSIVE" if noisy else "EQUIVALENT"
-    if p_value > 1 - LEVEL:
+    if p_value > 1 - AT_LEVEL:
         return "INCONCLUSIVE"
     if ratio.high < min(1.0, least):
         return "FASTER"

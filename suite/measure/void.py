@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 COMPILED = "compiled anew"
+DISTURBED = "disturbed, measured again"
 JUMPED = "the clock jumped"
 CLOCKS_APART_SECONDS = 0.05
 CLOCKS_APART = 0.1  # of the time; the larger of the two
+QUIET_PRESSURE = 0.25  # of the time may some process wait for a core; on a quiet machine 0.05-0.08
+QUIET_STEAL = 0.05  # of the time may the host take away
+
+Noise = Mapping[str, float | None]  # as suite.measure.noise tells it
 
 
 class Stopwatch(NamedTuple):
@@ -32,3 +38,17 @@ class Stopwatch(NamedTuple):
         if self.jumped:
             return JUMPED
         return COMPILED if self.compiled else None
+
+
+def disturbed(blocks: Iterable[tuple[float, Noise]]) -> bool:
+    """Did something else work beside these blocks (seconds, and what the machine did meanwhile)?
+    Over all of them, since the host's ticks are 10 ms, a third of a short block.
+    """
+    seen = list(blocks)
+    return _mean(seen, "pressure") > QUIET_PRESSURE or _mean(seen, "steal") > QUIET_STEAL
+
+
+def _mean(blocks: list[tuple[float, Noise]], name: str) -> float:
+    known = [(seconds, noise.get(name)) for seconds, noise in blocks]
+    total = sum(seconds for seconds, value in known if value is not None)
+    return sum(s * value for s, value in known if value is not None) / total if total > 0 else 0.0

@@ -136,6 +136,14 @@ RESULTS = [
         better="lower",
     ),
     Column(
+        head="planned MiB",
+        text=lambda arm: words.mebibytes(arm.cell.memory.planned),
+        value=lambda arm: arm.cell.memory.planned,
+        better="lower",
+        optional=True,
+        room=WIDEST,
+    ),
+    Column(
         head="test accuracy",
         text=lambda arm: words.accuracy(arm.cell),
         value=lambda arm: arm.cell.accuracy,

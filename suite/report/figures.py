@@ -138,6 +138,7 @@ def _memory(found: list[Group], looks: Styles) -> list[Figure]:
         "process": ("Process peak", "Above the process's size after its imports."),
         "live": ("Live peak", "In tensors, as the framework counts."),
         "reserved": ("Reserved peak", "Held by the framework, in use or not."),
+        "planned": ("Planned peak", "What the compiler set aside for a step, before it ran."),
     }
 
     def size(kind: str) -> Callable[[Arm], Value | None]:

@@ -15,6 +15,7 @@ from suite.store.schema import (
     BlockRecord,
     CeilingRecord,
     Cell,
+    CellMemory,
     Interval,
     MemoryRecord,
     ParityRecord,
@@ -37,6 +38,7 @@ CELL = {
     "device": TEXT,
     "batch_size": WHOLE,
 }
+CELL_MEMORY = tuple(CellMemory.model_fields)
 COMPARED = {name: CELL[name] for name in ("task", "phase", "precision", "device", "batch_size")}
 TRAINED = {name: CELL[name] for name in ("task", "backend", "execution", "precision", "device")}
 COLUMNS: dict[str, dict[str, str]] = {
@@ -50,7 +52,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "compile_seconds": REAL,
         **dict.fromkeys(("latency_p50", "latency_p90", "latency_p99", "fed_seconds"), REAL),
         "break_even_steps": WHOLE,
-        **dict.fromkeys(("live_bytes", "reserved_bytes", "process_bytes"), WHOLE),
+        **dict.fromkeys((f"{kind}_bytes" for kind in CELL_MEMORY), WHOLE),
         "accuracy": REAL,
         "test_samples": WHOLE,
         "parity": TEXT,
@@ -66,7 +68,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     },
     "blocks": {
         **CELL,
-        **dict.fromkeys(("launch", "round", "position", "steps"), WHOLE),
+        **dict.fromkeys(("launch", "round", "position", "steps", "lead_in"), WHOLE),
         "seconds": REAL,
         "void": TEXT,
         **dict.fromkeys(("cpu_per_wall", "steal", "pressure"), REAL),
@@ -82,7 +84,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     },
     "memory": {
         **CELL,
-        **dict.fromkeys(("live_bytes", "reserved_bytes", "process_bytes", "baseline_bytes"), WHOLE),
+        **dict.fromkeys((f"{kind}_bytes" for kind in (*CELL_MEMORY, "baseline")), WHOLE),
     },
     "ceilings": {
         **dict.fromkeys(("backend", "execution", "precision", "device", "what", "how"), TEXT),
@@ -169,7 +171,7 @@ def _interval(interval: Interval | None) -> dict[str, float]:
 
 
 def _bytes(sizes: dict[str, Any]) -> dict[str, Any]:
-    kinds = ("live", "reserved", "process", "baseline")
+    kinds = (*CELL_MEMORY, "baseline")
     return {f"{kind}_bytes": sizes[kind] for kind in kinds if kind in sizes}
 
 

@@ -174,6 +174,6 @@ def _measured(summary: Summary) -> tuple[str, str, str]:
 def _missing_memory(summary: Summary) -> list[str]:
     return [
         kind
-        for kind in ("process", "live", "reserved")
+        for kind in ("process", "live", "reserved", "planned")
         if all(getattr(cell.memory, kind) is None for cell in summary.cells)
     ]

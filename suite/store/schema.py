@@ -81,8 +81,8 @@ class Record(Model):
 
 
 class BlockRecord(Record):
-    """``steps`` steps of one cell, timed as one; ``round`` and ``position`` tell the order, and
-    ``void`` why the block does not count, if it does not.
+    """``steps`` steps of one cell, timed as one after ``lead_in`` that were not; ``round`` and
+    ``position`` tell the order, and ``void`` why the block does not count, if it does not.
     """
 
     kind: Literal["block"] = "block"
@@ -91,6 +91,7 @@ class BlockRecord(Record):
     round: int
     position: int
     steps: int
+    lead_in: int = 0
     seconds: float
     noise: Noise
     void: str | None = None
@@ -116,7 +117,7 @@ class PhaseRecord(Record):
 
 class MemoryRecord(Record):
     """Peaks of one cell in a process of its own, bytes. ``process`` is above ``baseline``, the
-    process's size after the imports.
+    process's size after the imports; ``planned`` is what a compiler set aside for a step.
     """
 
     kind: Literal["memory"] = "memory"
@@ -124,6 +125,7 @@ class MemoryRecord(Record):
     live: int | None
     reserved: int | None
     process: int | None
+    planned: int | None = None
     baseline: int | None
 
 
@@ -323,11 +325,14 @@ class Latency(Model):
 
 
 class CellMemory(Model):
-    """Bytes: the framework's live and reserved peaks, the process's peak above its baseline."""
+    """Bytes: the framework's live and reserved peaks, the process's peak above its baseline, and
+    what the compiler set aside for a step.
+    """
 
     live: int | None
     reserved: int | None
     process: int | None
+    planned: int | None = None
 
 
 class CellSummary(Cell):

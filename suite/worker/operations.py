@@ -133,9 +133,12 @@ def place(workshop: Workshop, task: str, size: int) -> None:
 
 
 @operation
-def block(workshop: Workshop, task: str, phase: str, steps: int) -> dict[str, Any]:
-    """Time ``steps`` steps as one: one wait before the clock starts, one before it stops. Beside it
-    runs the wall's clock, and what is compiled meanwhile is counted; see suite.measure.void.
+def block(
+    workshop: Workshop, task: str, phase: str, steps: int, lead_in: int = 0
+) -> dict[str, Any]:
+    """Time ``steps`` steps as one, after ``lead_in`` that are not timed: one wait before the clock
+    starts, one before it stops. Beside it runs the wall's clock, and what is compiled meanwhile is
+    counted; see suite.measure.void.
     """
     bench = workshop.benches[task]
     step = bench.program.train_step if phase == "train" else bench.program.predict
@@ -145,6 +148,8 @@ def block(workshop: Workshop, task: str, phase: str, steps: int) -> dict[str, An
     gc.freeze()  # not looked at again: with TensorFlow each later collection took 0.14 s
     gc.disable()
     try:
+        for _ in range(lead_in):
+            step(timed)
         wait()
         before = noise.read()
         wall_began, began = time.time(), time.perf_counter()
@@ -185,6 +190,7 @@ def fed(workshop: Workshop, task: str, phase: str, size: int, steps: int) -> flo
     samples = bench.data["train"]
     host = samples.take(np.arange(size) % len(samples))
     step = bench.program.train_step if phase == "train" else bench.program.predict
+    step(bench.program.put(host))  # what other workers did to caches and threads is over then
     bench.program.wait()
     began = time.perf_counter()
     for _ in range(steps):
@@ -202,11 +208,12 @@ def copy(workshop: Workshop, size_bytes: int, repeats: int) -> list[float]:
 @operation
 def peak(workshop: Workshop, task: str) -> dict[str, int | None]:
     """Peaks since ``start``, bytes."""
+    top, base = memory.peak_bytes(), workshop.baseline_bytes  # before a compiler is asked
     own = workshop.benches[task].program.memory()
-    top, base = memory.peak_bytes(), workshop.baseline_bytes
     return {
         "live": own.live_bytes,
         "reserved": own.reserved_bytes,
+        "planned": own.planned_bytes,
         "process": None if top is None or base is None else top - base,
         "baseline": base,
     }

@@ -158,8 +158,8 @@ def test_half_widths_are_those_that_so_many_launches_would_have():
     logs = 0.02 * (logs - logs.mean()) / logs.std(ddof=1)
     found = aa.estimate([[exp(x)] for x in logs])
     widths = aa.half_widths(found, 5)
-    assert widths[5] == pytest.approx(exp(2.7764 * 0.02 / 5**0.5) - 1, rel=1e-3)
-    assert widths[16] == pytest.approx(exp(2.1314 * 0.02 / 4) - 1, rel=1e-3)
+    assert widths[5] == pytest.approx(exp(3.1355 * 0.02 / 5**0.5) - 1, rel=1e-3)
+    assert widths[16] == pytest.approx(exp(2.3178 * 0.02 / 4) - 1, rel=1e-3)
     assert sorted(widths.values(), reverse=True) == list(widths.values())
 
 

@@ -16,7 +16,7 @@ from suite.measure.schedule import orders
 from suite.measure.statistics import Estimate, estimate, ratios
 from suite.measure.timing import block_steps
 from suite.measure.verdict import verdict
-from suite.measure.void import Stopwatch
+from suite.measure.void import Stopwatch, disturbed
 
 
 @given(arms=st.integers(1, 9), seed=st.integers(0, 99))
@@ -64,10 +64,10 @@ def test_swapping_the_arms_inverts_the_ratio(pairs):
 
 
 def test_two_launches_give_students_interval():
-    # log medians 0 and 0.1: mean 0.05, standard error 0.05, t(0.975, 1) = 12.706
+    # log medians 0 and 0.1: mean 0.05, standard error 0.05, t(0.9825, 1) = 18.1708
     found = estimate([[1.0], [exp(0.1)]])
     assert log(found.value) == pytest.approx(0.05)
-    assert log(found.high) == pytest.approx(0.05 + 12.7062 * 0.05, abs=1e-4)
+    assert log(found.high) == pytest.approx(0.05 + 18.1708 * 0.05, abs=1e-4)
 
 
 def test_an_outlier_round_does_not_move_the_estimate():
@@ -123,9 +123,19 @@ def test_opposite_ratios_get_opposite_verdicts_or_small_ones(value, down, up):
 
 
 def test_blocks_are_long_enough_and_not_too_long():
-    assert block_steps([0.001, 0.002]) == 100
-    assert block_steps([0.01, 0.5]) == 4
+    assert block_steps([0.001, 0.002]) == 30
+    assert block_steps([0.01, 1.0]) == 2
     assert block_steps([5.0, 30.0]) == 1
+
+
+def test_a_set_of_rounds_is_disturbed_by_what_worked_beside_it_and_not_by_one_tick():
+    quiet = [(0.03, {"pressure": 0.06, "steal": 0.0})] * 23
+    assert not disturbed(quiet)
+    assert not disturbed([*quiet, (0.03, {"pressure": 1.0, "steal": 0.17})])
+    assert disturbed([(0.03, {"pressure": 0.4, "steal": 0.0})] * 24)
+    assert disturbed([(0.03, {"pressure": 0.06, "steal": 0.1})] * 24)
+    assert not disturbed([(0.03, {"pressure": None, "steal": None})] * 24)
+    assert not disturbed([])
 
 
 def test_a_busy_process_shows_in_its_noise():

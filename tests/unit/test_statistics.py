@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from suite.measure.schedule import orders
-from suite.measure.statistics import difference, estimate, holm
+from suite.measure.statistics import AT_LEVEL, difference, estimate, holm
 from suite.measure.verdict import verdict
+from suite.profiles import PROFILES
+from suite.runner import HALF_WIDTH
 
 ARMS, TRIALS = 3, 2000
 BASE = 1  # the first trial's seed
@@ -75,6 +77,18 @@ def test_intervals_cover_the_truth_as_often_as_they_say(name, launches):
     assert covered / TRIALS >= 0.95 - TWO_ERRORS
 
 
+@pytest.mark.parametrize("deviation", [0.015, 0.025, 0.035, 0.05])
+def test_intervals_cover_the_truth_where_a_run_stops_once_they_are_narrow(deviation):
+    least, most = PROFILES["standard"].launches, PROFILES["standard"].most_launches
+    logs = np.random.default_rng(BASE).normal(0, deviation, (TRIALS, most, 1))
+    covered = 0
+    for trial in np.exp(logs):
+        found = (estimate(trial[:launches]) for launches in range(least, most + 1))
+        last = next((f for f in found if log(f.high / f.low) / 2 <= HALF_WIDTH), estimate(trial))
+        covered += last.low <= 1 <= last.high
+    assert covered / TRIALS >= 0.95 - TWO_ERRORS
+
+
 @pytest.mark.parametrize("name", MACHINES)
 def test_of_comparisons_without_a_difference_few_claim_one(name):
     logs = times(MACHINES[name], np.random.default_rng(BASE), 5)
@@ -105,7 +119,7 @@ def test_an_interval_that_excludes_1_has_a_small_p_value():
     for _ in range(200):
         launches = np.exp(rng.normal(0.02, 0.02, (5, 6)))
         found = estimate(launches)
-        assert (found.low <= 1 <= found.high) == (difference(launches) >= 0.05)
+        assert (found.low <= 1 <= found.high) == (difference(launches) >= 1 - AT_LEVEL)
 
 
 def test_one_launch_says_nothing_of_others():
