@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from statistics import median
 from typing import Any
 
 from suite.report import words
@@ -73,7 +74,7 @@ def _rows(
             text = f"{label(arm.name)}: {words.number(at[0])}"
             points.setdefault(arm.cell.arm, []).append((beside(row, position, len(arms)), at, text))
     for key, ours in points.items():
-        plot.add_trace(marks(ours, looks[key]))
+        plot.add(**marks(ours, looks[key]))
     return Figure(
         name=name,
         title=title,
@@ -108,8 +109,8 @@ def _throughput(found: list[Group], looks: Styles) -> list[Figure]:
         looks,
         relative,
     )
-    shares.plot.update_xaxes(rangemode="tozero")
-    shares.plot.add_vline(x=100, line_width=1, line_dash="dot", line_color="#888888")
+    shares.plot.axis("x", rangemode="tozero")
+    shares.plot.upright(100)
     rates = _rows(
         "throughput-absolute",
         "Absolute",
@@ -119,7 +120,7 @@ def _throughput(found: list[Group], looks: Styles) -> list[Figure]:
         looks,
         lambda arm: _rate(arm.cell),
     )
-    rates.plot.update_xaxes(type="log", dtick=1)
+    rates.plot.axis("x", type="log", dtick=1)
     return [shares, rates]
 
 
@@ -153,8 +154,8 @@ def _memory(found: list[Group], looks: Styles) -> list[Figure]:
         caption += " Less is better; no mark: not available."
         unit = f"{kind} MiB"
         figure = _rows(f"memory-{kind}", title, caption, unit, found, looks, size(kind))
-        figure.plot.update_xaxes(rangemode="tozero")
-        figure.plot.update_traces(error_x={"visible": False})
+        figure.plot.axis("x", rangemode="tozero")
+        figure.plot.every_trace(error_x={"visible": False})
         drawn.append(figure)
     return drawn
 
@@ -178,19 +179,13 @@ def _parity(results: list[ParityResult], looks: Styles) -> Figure:
             )
         limits = {result.threshold for result in ours if result.threshold}
         for limit_value in limits:
-            plot.add_shape(
-                type="line",
-                x0=limit_value,
-                x1=limit_value,
-                y0=row - 0.42,
-                y1=row + 0.42,
-                line={"width": 3, "color": "#888888"},
-            )
+            line = {"width": 3, "color": "#888888"}
+            plot.segment(limit_value, row - 0.42, row + 0.42, line=line)
             # A shape stretches no axis; an invisible point does.
-            plot.add_scatter(x=[limit_value], y=[row], mode="markers", opacity=0, hoverinfo="skip")
+            plot.add(x=[limit_value], y=[row], mode="markers", opacity=0, hoverinfo="skip")
     for key, marked in points.items():
-        plot.add_trace(marks(marked, looks[key]))
-    plot.update_traces(error_x={"visible": False})
+        plot.add(**marks(marked, looks[key]))
+    plot.every_trace(error_x={"visible": False})
     return Figure(
         name="parity-errors",
         title="Error against threshold",
@@ -223,63 +218,75 @@ def _samples(found: list[Group], run: Run, looks: Styles) -> list[Figure]:
         ours = blocks.get(group.arms[0].cell.comparison, [])
         ours.sort(key=lambda block: (block.launch, block.round, block.position))
         plot = frame("block, in time order", "ms per step")
-        plot.update_yaxes(rangemode="tozero")
+        plot.axis("y", rangemode="tozero")
         names = {arm.cell.arm: arm.name for arm in group.arms}
         for key in dict.fromkeys(block.cell.arm for block in ours):
             own = [(at, block) for at, block in enumerate(ours) if block.cell.arm == key]
-            plot.add_scatter(
-                x=[at for at, _ in own],
-                y=[0 if block.void else 1000 * block.seconds / block.steps for _, block in own],
-                mode="markers",
-                marker=_void_marked(marker(looks[key], 6), [block for _, block in own]),
-                hovertext=[
-                    f"{label(names.get(key, key[0]))}: {_milliseconds(block)} ms, "
-                    f"launch {block.launch + 1}, round {block.round + 1}{label(_void(block))}"
-                    for _, block in own
-                ],
-                hoverinfo="text",
-            )
+            for void in (False, True):
+                shown = [(at, block) for at, block in own if (block.void is not None) == void]
+                if shown:
+                    name = label(names.get(key, key[0]))
+                    plot.add(**_trace(shown, name, marker(looks[key], 6), void))
         for at in range(1, len(ours)):
             if ours[at].launch != ours[at - 1].launch:
-                plot.add_vline(x=at - 0.5, line_width=1, line_dash="dot", line_color="#888888")
+                plot.upright(at - 0.5)
         drawn.append(
             Figure(
                 name=f"samples-{number}",
                 title=f"{group.task} {group.setting}",
                 caption="A mark is a block of steps; dotted lines part the launches. "
-                "A cross at the bottom is a block that does not count.",
+                "A cross at the bottom is a block that does not count. The table has medians; "
+                "every block is in tables/blocks.csv.",
                 plot=plot,
-                heads=["launch", "round", *(f"{arm.name} ms/step" for arm in group.arms)],
-                rows=_rounds(ours, group),
+                heads=["launch", "rounds", *(f"{arm.name} ms/step" for arm in group.arms)],
+                rows=_launches(ours, group),
             )
         )
     return drawn
 
 
-def _void_marked(look: dict[str, Any], blocks: list[BlockRecord]) -> dict[str, Any]:
-    symbols = ["x-thin-open" if block.void else look["symbol"] for block in blocks]
-    return look | {"symbol": symbols} if "x-thin-open" in symbols else look
+def _trace(
+    shown: list[tuple[int, BlockRecord]], name: str, look: dict[str, Any], void: bool
+) -> dict[str, Any]:
+    """An arm's blocks. What hovering tells is put together in the browser: a text for every block
+    would be most of the page.
+    """
+    why = [label(str(block.void)) for _, block in shown] if void else []
+    told = f"{name}: %{{y}} ms, launch %{{customdata[0]}}, round %{{customdata[1]}}"
+    return {
+        "x": [at for at, _ in shown],
+        "y": [0 if void else _milliseconds(block) for _, block in shown],
+        "mode": "markers",
+        "marker": look | {"symbol": "x-thin-open"} if void else look,
+        "customdata": [[block.launch + 1, block.round + 1] for _, block in shown],
+        "text": why or None,
+        "hovertemplate": f"{name}, void: %{{text}}" if void else told,
+        "hoverlabel": {"namelength": 0},
+    }
 
 
-def _milliseconds(block: BlockRecord) -> str:
-    return words.number(1000 * block.seconds / block.steps)
+def _milliseconds(block: BlockRecord) -> float:
+    """Four digits of it: a clock tells no more, and they are what the page is made of."""
+    return float(f"{1000 * block.seconds / block.steps:.4g}")
 
 
-def _void(block: BlockRecord) -> str:
-    return f", void: {block.void}" if block.void else ""
-
-
-def _rounds(blocks: list[BlockRecord], group: Group) -> list[list[str]]:
-    """A row per round: what each arm took in it."""
-    rounds: dict[tuple[int, int], dict[tuple[str, str], str]] = {}
+def _launches(blocks: list[BlockRecord], group: Group) -> list[list[str]]:
+    """A row per launch: the median of what each arm took, and what does not count."""
+    launches: dict[int, dict[tuple[str, str], list[BlockRecord]]] = {}
     for block in blocks:
-        taken = rounds.setdefault((block.launch, block.round), {})
-        taken[block.cell.arm] = _milliseconds(block) + _void(block)
+        launches.setdefault(block.launch, {}).setdefault(block.cell.arm, []).append(block)
     return [
         [
             str(launch + 1),
-            str(round_ + 1),
-            *(taken.get(arm.cell.arm, words.NOT_AVAILABLE) for arm in group.arms),
+            str(len({block.round for own in arms.values() for block in own})),
+            *(_median(arms.get(arm.cell.arm, [])) for arm in group.arms),
         ]
-        for (launch, round_), taken in rounds.items()
+        for launch, arms in launches.items()
     ]
+
+
+def _median(blocks: list[BlockRecord]) -> str:
+    counted = [_milliseconds(block) for block in blocks if not block.void]
+    void = [str(block.void) for block in blocks if block.void]
+    words_of = words.number(median(counted)) if counted else words.NOT_AVAILABLE
+    return f"{words_of}, {len(void)} void: {words.listed(sorted(set(void)))}" if void else words_of

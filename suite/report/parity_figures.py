@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import floor, inf, log10
 
-import plotly.graph_objects as go
-
 from suite.parity.ensemble import UNIT
 from suite.report import words
 from suite.report.drawing import Figure, frame, label, marker
@@ -86,37 +84,37 @@ def _heat_map(
         for backend, execution in programs
     ]
     plot = frame("", height=FRAME_PIXELS + ROW_PIXELS * len(digits))
-    plot.add_trace(
-        go.Heatmap(
-            z=values,
-            text=[["" if v is None else f"{v:.1f}" for v in row] for row in values],
-            texttemplate="%{text}",
-            hovertext=[
-                [
-                    f"{label(layer)}<br>{label(backend)} {label(execution)}"
-                    for backend, execution in programs
-                ]
-                for layer in digits
-            ],
-            hovertemplate="%{hovertext}<br>%{z:.2f} digits<extra></extra>",
-            zmin=0,
-            zmax=MOST_DIGITS,
-            colorscale=LIGHT,
-            textfont={"color": "#1a1f27"},
-            showscale=False,
-            xgap=2,
-            ygap=2,
-        )
+    plot.add(
+        type="heatmap",
+        z=values,
+        text=[["" if v is None else f"{v:.1f}" for v in row] for row in values],
+        texttemplate="%{text}",
+        hovertext=[
+            [
+                f"{label(layer)}<br>{label(backend)} {label(execution)}"
+                for backend, execution in programs
+            ]
+            for layer in digits
+        ],
+        hovertemplate="%{hovertext}<br>%{z:.2f} digits<extra></extra>",
+        zmin=0,
+        zmax=MOST_DIGITS,
+        colorscale=LIGHT,
+        textfont={"color": "#1a1f27"},
+        showscale=False,
+        xgap=2,
+        ygap=2,
     )
     # Numbered, not named: names that are cut alike would share a row or a column.
-    plot.update_xaxes(side="top", tickvals=list(range(len(heads))), ticktext=heads)
-    plot.update_yaxes(
+    plot.axis("x", side="top", tickvals=list(range(len(heads))), ticktext=heads)
+    plot.axis(
+        "y",
         autorange="reversed",
         tickvals=list(range(len(digits))),
         ticktext=[label(layer) for layer in digits],
     )
-    plot.update_xaxes(showgrid=False, fixedrange=True)
-    plot.update_yaxes(showgrid=False, fixedrange=True)
+    plot.axis("x", showgrid=False, fixedrange=True)
+    plot.axis("y", showgrid=False, fixedrange=True)
     return Figure(
         name=name,
         title=f"{task}: {what}",
@@ -140,9 +138,9 @@ def _course(
     null = furthest.trajectory
     assert null is not None
     plot, rows = frame("step", "distance"), []
-    plot.update_yaxes(type="log", exponentformat="power", dtick=1, range=_decades(drawn))
-    plot.update_xaxes(type="log", tickvals=[1, 2, 5, 10, 20, 50])
-    plot.add_scatter(
+    plot.axis("y", type="log", exponentformat="power", dtick=1, range=_decades(drawn))
+    plot.axis("x", type="log", tickvals=[1, 2, 5, 10, 20, 50])
+    plot.add(
         x=null.steps,
         y=null.null,
         mode="lines",
@@ -151,12 +149,12 @@ def _course(
         hovertemplate="null ensemble: %{y:.1e}<extra></extra>",
     )
     if null.horizon is not None:
-        plot.add_vline(x=null.horizon, line_dash="dot", line_color="#888888")
+        plot.upright(null.horizon)
     for result in drawn:
         course, style = result.trajectory, looks[result.backend, result.execution]
         assert course is not None
         arm = f"{result.backend} {result.execution}"
-        plot.add_scatter(
+        plot.add(
             x=course.steps,
             y=course.distances,
             mode="lines+markers",

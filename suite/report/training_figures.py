@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import plotly.graph_objects as go
-
 from suite.report import words
-from suite.report.drawing import Figure, Mark, beside, frame, label, marker, marks, rows_frame
+from suite.report.drawing import Figure, Mark, Plot, beside, frame, label, marker, marks, rows_frame
 from suite.report.styles import Style
 from suite.store.schema import Training
 
@@ -29,7 +27,7 @@ def accuracy_figures(
         rows = [row for training in ours for row in _epochs(training)]
         loss = _curves(ours, looks, _loss, "step", "loss")
         validation = _curves(ours, looks, _validation, "epoch", "%")
-        validation.update_traces(mode="lines+markers")
+        validation.every_trace(mode="lines+markers")
         averaged = max(_bin_steps(training) for training in ours)
         drawn += [
             Figure(
@@ -71,7 +69,7 @@ def _test_accuracy(tasks: dict[str, list[Training]], looks: dict[tuple[str, str]
             share = f"{training.test_correct:,} of {training.test_samples:,}"
             rows.append([training.task, _name(training), share, words.percent(at.value), low, high])
     for key, marked in points.items():
-        plot.add_trace(marks(marked, looks[key]))
+        plot.add(**marks(marked, looks[key]))
     return Figure(
         name="test-accuracy",
         title="Test accuracy",
@@ -88,12 +86,12 @@ def _curves(
     curve: Callable[[Training], Curve],
     x_title: str,
     y_title: str,
-) -> go.Figure:
+) -> Plot:
     plot = frame(x_title, y_title)
     for training in trainings:
         style = looks[(training.backend, training.execution)]
         x, y = curve(training)
-        plot.add_scatter(
+        plot.add(
             x=x,
             y=y,
             mode="lines",
@@ -107,7 +105,8 @@ def _curves(
 
 
 def _name(training: Training) -> str:
-    return f"{training.backend} {training.execution}, seed {training.seed}"
+    moved = "" if training.start == "stored" else ", moved by one ulp"
+    return f"{training.backend} {training.execution}, seed {training.seed}{moved}"
 
 
 def _validation(training: Training) -> Curve:

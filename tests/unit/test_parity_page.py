@@ -77,9 +77,9 @@ def test_names_that_are_cut_alike_stay_apart():
     digits = {f"activations/{'long' * 9}{number}": 6.0 - number for number in range(2)}
     heat = figures([answer("t", PROGRAMS[0], "precision", digits=digits)])["digits"][0]
     (trace,) = heat.plot.data
-    assert trace.y is None
-    assert len(set(heat.plot.layout.yaxis.ticktext)) == 1
-    assert len(trace.z) == 2
+    assert "y" not in trace
+    assert len(set(heat.plot.layout["yaxis"]["ticktext"])) == 1
+    assert len(trace["z"]) == 2
 
 
 def test_gradients_are_shown_by_layer_in_the_models_order_the_worst_parameter_of_each():
@@ -104,5 +104,5 @@ def test_a_distance_that_is_not_finite_leaves_a_gap():
     course = figures(every_verdict())["training"][1]
     drawn = json.loads(course.plot.to_json())["data"]
     assert [None in trace["y"] for trace in drawn].count(True) == 1
-    assert [shape.x0 for shape in course.plot.layout.shapes] == [20]
+    assert [shape["x0"] for shape in course.plot.layout["shapes"]] == [20]
     assert ["mine eager", "50", "n/a", "2.8e-06"] in course.rows
