@@ -8,6 +8,7 @@ from suite import cost
 from suite.measure import ceiling
 from suite.parity.gate import parity_lanes
 from suite.plan import Plan, UsageError, comparisons
+from tasks.base import Task
 
 
 def total(plan: Plan) -> float:
@@ -15,11 +16,22 @@ def total(plan: Plan) -> float:
     cells = [cell for lane in plan.own_lanes() for cell in plan.cells(lane)]
     parity = sum(cost.parity(t, lane) for t in plan.tasks for lane in parity_lanes(plan.lanes))
     beside = sum(cost.memory(plan.task(c.task), c.phase, c.batch_size) for c in cells)
-    trainings = sum(len(plan.seeds[t.name]) * cost.training(t) for t in plan.tasks)
+    trainings = sum(_trainings(plan, t) * cost.training(t) for t in plan.tasks)
     beside += len(plan.training_lanes()) * trainings
+    trained = [task for task in plan.tasks if plan.seeds[task.name]]
+    beside += len(trained) * cost.LINES_SECONDS
+    if plan.closely:
+        exchanged = [lane for lane in plan.training_lanes() if lane.precision == "float32"]
+        beside += sum(cost.exchange(task, len(exchanged)) for task in trained)
     together = parity / cost.PARITY_AT_ONCE + beside / cost.AT_ONCE
     alone = ceiling.COST_SECONDS * len(plan.training_lanes())
     return together + alone + plan.launches * launch(plan)
+
+
+def _trainings(plan: Plan, task: Task) -> int:
+    """How many each lane does of a task."""
+    seeds = len(plan.seeds[task.name])
+    return seeds + (plan.closely and seeds > 0)
 
 
 def launch(plan: Plan) -> float:
@@ -46,7 +58,7 @@ def fit(plan: Plan) -> Plan:
         else:
             raise UsageError(
                 f"--time-budget (={budget / 60:g}) is too little: one launch and one training of "
-                f"what was chosen take about {total(plan) / 60:.0f} minutes here"
+                f"what was chosen take about {total(plan) / 60:.1f} minutes here"
             )
     return plan
 
@@ -54,7 +66,7 @@ def fit(plan: Plan) -> Plan:
 def announcement(plan: Plan) -> str:
     """What a run is about to do and how long it may take, in a sentence."""
     arms = len([lane for lane in plan.lanes if lane.refused is None])
-    trainings = sum(map(len, plan.seeds.values())) * len(plan.training_lanes())
+    trainings = sum(_trainings(plan, t) for t in plan.tasks) * len(plan.training_lanes())
     limit = "" if plan.budget_seconds is None else f", at most {plan.budget_seconds / 60:g}"
     more = "" if plan.most_launches == plan.launches else f" to {plan.most_launches}"
     return (

@@ -16,6 +16,7 @@ START_SECONDS = 5.0
 COMPILE_SECONDS = 1.0  # and as many again for every 20 layers
 TRAINING_FACTOR = 3  # a step's operations in those of a forward pass
 TIMED_SECONDS = 1.6  # of an arm's blocks and their lead-ins, at least
+LINES_SECONDS = 3.0  # of a task's reference lines
 PARITY_STEPS = 24  # optimizer steps, captures and the like that a question comes to
 AT_ONCE = 2  # tracks, of all stages but timing
 PARITY_AT_ONCE = 3  # one more works while others wait for the reference
@@ -54,6 +55,11 @@ def timing(task: Task, phase: str, size: int, arms: int) -> float:
 def memory(task: Task, phase: str, size: int) -> float:
     """A cell in a process of its own."""
     return START_SECONDS + compiling(task) + 3 * step(task, phase, size, threads())
+
+
+def exchange(task: Task, lanes: int) -> float:
+    """A task's checkpoints, each evaluated in every lane and by the reference."""
+    return (lanes + 1) * (START_SECONDS + compiling(task))
 
 
 def training(task: Task, samples: int = 1257) -> float:

@@ -72,8 +72,9 @@ class Lane:
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """Everything that a run will do. ``seed`` is that of parity and of what is timed; ``seeds`` are
-    those of each task's trainings, by its name;
-    ``budget_seconds`` is how long an invocation may take.
+    those of each task's trainings, by its name; ``closely`` also trains the first from a start
+    moved by one ulp and exchanges checkpoints; ``budget_seconds`` is how long an invocation may
+    take.
     """
 
     profile: str
@@ -86,6 +87,7 @@ class Plan:
     most_launches: int
     seed: int = 0
     seeds: Mapping[str, tuple[int, ...]]
+    closely: bool = False
     budget_seconds: float | None = None
     label: str | None = None
     environment: str = CONTROLLED
@@ -206,6 +208,7 @@ def make(choice: Choice, tasks: dict[str, Task], arms: Sequence[Arm]) -> Plan:
         most_launches=choice.launches or profile.most_launches,
         seed=choice.seed,
         seeds={task.name: _seeds(choice, profile, task) for task in picked},
+        closely=profile.closely,
         budget_seconds=None if minutes is None else 60 * minutes,
         label=choice.label,
         environment=choice.environment,

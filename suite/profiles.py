@@ -12,8 +12,9 @@ class Profile:
     """``executions`` empty: each backend's default. ``launches`` is of every comparison; those
     whose intervals are wide get up to ``most_launches``, in the time that is left. ``seeds`` counts
     the trainings of the tasks that a pattern matches, the first match holding. ``both_batches``
-    times the recipe's batch too, not only the timed one; ``twin`` adds an A/A arm; ``minutes`` is
-    the time budget.
+    times the recipe's batch too, not only the timed one; ``twin`` adds an A/A arm; ``closely``
+    trains the first seed again from a start moved by one ulp, and evaluates its checkpoints in
+    every backend; ``minutes`` is the time budget.
     """
 
     tasks: tuple[str, ...]
@@ -24,6 +25,7 @@ class Profile:
     seeds: tuple[tuple[str, int], ...]
     both_batches: bool = False
     twin: bool = False
+    closely: bool = False
     minutes: float | None = None
 
 
@@ -37,6 +39,7 @@ PROFILES = {
         seeds=(("*-tiny", 5), ("*", 2)),
         both_batches=True,
         twin=True,
+        closely=True,
         minutes=90,
     ),
     "full": Profile(
@@ -48,5 +51,6 @@ PROFILES = {
         seeds=(("*", 5),),
         both_batches=True,
         twin=True,
+        closely=True,
     ),
 }

@@ -10,7 +10,7 @@ from pathlib import Path
 from secrets import token_hex
 
 from suite import cost
-from suite.accuracy import training
+from suite.accuracy import checkpoint, exchange, lines, training
 from suite.crew import Crew, Roster
 from suite.material import Material
 from suite.measure import ceiling, memory_pass, timing
@@ -69,6 +69,12 @@ def stages(plan: Plan, reference: Reference, files: Path, store: RunDirectory) -
     lane_of = {cell: lane for lane in able for cell in plan.cells(lane)}
     groups = [[(lane_of[c], c) for c in g] for g in comparisons(lane_of)]
     own = [(lane, cell) for cell, lane in lane_of.items() if not lane.twin]
+    trained = [
+        [Material(task, seed, files) for seed in plan.seeds[task.name]]
+        for task in plan.tasks
+        if plan.seeds[task.name]
+    ]
+    checkpoints = store.path / checkpoint.FOLDER
     state = timing.State(_failed_before(store), Times(read_records(store.path)[0]))
 
     def launches(numbers: Iterable[int], half_width: float | None = None) -> tuple[Track, ...]:
@@ -102,13 +108,21 @@ def stages(plan: Plan, reference: Reference, files: Path, store: RunDirectory) -
             name="accuracy",
             at_once=cost.AT_ONCE,
             share=cost.AT_ONCE,
-            tracks=training.tracks(
+            tracks=(
+                *training.tracks(plan.training_lanes(), trained, checkpoints, plan.closely),
+                *lines.tracks([seeded[0] for seeded in trained]),
+            ),
+        ),
+        Stage(
+            name="exchange",
+            at_once=cost.AT_ONCE,
+            share=cost.AT_ONCE,
+            cached=True,
+            tracks=exchange.tracks(
                 plan.training_lanes(),
-                [
-                    [Material(task, seed, files) for seed in plan.seeds[task.name]]
-                    for task in plan.tasks
-                    if plan.seeds[task.name]
-                ],
+                reference.lane,
+                [seeded[0] for seeded in trained if plan.closely],
+                checkpoints,
             ),
         ),
         Stage(

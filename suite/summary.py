@@ -11,6 +11,7 @@ from statistics import fmean, median
 
 import numpy as np
 
+from suite.accuracy.learning import learning, rounding
 from suite.measure.achieved import Achieved
 from suite.measure.statistics import Estimate, difference, estimate, holm
 from suite.measure.times import Times
@@ -24,15 +25,19 @@ from suite.store.schema import (
     CellMemory,
     CellSummary,
     ComparisonSummary,
+    Exchange,
+    ExchangeRecord,
     FailureRecord,
     Interval,
     Latency,
+    LineRecord,
     Manifest,
     MemoryRecord,
     ParityRecord,
     ParityResult,
     ParityVerdict,
     PhaseRecord,
+    ReferenceLine,
     Status,
     Summary,
     Training,
@@ -69,6 +74,10 @@ def summarise(manifest: Manifest, records: Sequence[AnyRecord], damaged: Sequenc
         failures=[_sentence(f) for f in view.failures if f.status == "failed"],
         notes=[*_notes(manifest), *damaged],
         ceilings=achieved.ceilings(),
+        learning=learning(view.trainings),
+        rounding=rounding(view.trainings),
+        lines=view.lines,
+        exchanges=view.exchanges,
     )
 
 
@@ -95,6 +104,8 @@ class _View:
         self.memory: dict[Cell, MemoryRecord] = {}
         self.parity: list[ParityResult] = []
         self.trainings: list[Training] = []
+        self.lines: list[ReferenceLine] = []
+        self.exchanges: list[Exchange] = []
         self.failures: list[FailureRecord] = []
         for record in records:
             match record:
@@ -110,6 +121,10 @@ class _View:
                     self.parity.append(record.result)
                 case AccuracyRecord():
                     self.trainings.append(record.training)
+                case LineRecord():
+                    self.lines.append(record.line)
+                case ExchangeRecord():
+                    self.exchanges.append(record.exchange)
                 case FailureRecord():
                     self.failures.append(record)
 
@@ -269,7 +284,9 @@ class _View:
         return [
             t
             for t in self.trainings
-            if cell.phase == "train" and (t.task, t.backend, t.execution, t.precision) == wanted
+            if cell.phase == "train"
+            and t.start == "stored"
+            and (t.task, t.backend, t.execution, t.precision) == wanted
         ]
 
     def _parity(self, cell: Cell) -> ParityVerdict | None:
@@ -303,6 +320,7 @@ def exit_code(summary: Summary) -> int:
     """1 if a cell failed or parity differs, else 0."""
     failed = any(cell.status == "failed" for cell in summary.cells)
     apart = any(result.wrong for result in summary.parity)
+    apart |= any(exchange.wrong for exchange in summary.exchanges)
     return 1 if failed or apart else 0
 
 

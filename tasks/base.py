@@ -57,7 +57,8 @@ class Data(Protocol):
 @dataclass(frozen=True, kw_only=True)
 class Task:
     """One model on one data set. ``batch_size`` is the recipe's, for training to the end;
-    ``timed_batch_size`` is the one that throughput and memory are measured with.
+    ``timed_batch_size`` is the one that throughput and memory are measured with. How long a
+    training takes to a validation accuracy of ``target_accuracy`` is told.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Task:
     batch_size: int
     timed_batch_size: int
     epochs: int
+    target_accuracy: float | None = None
 
     @property
     def family(self) -> str:

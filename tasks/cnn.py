@@ -61,6 +61,7 @@ def tiny() -> Task:
         batch_size=16,
         timed_batch_size=128,
         epochs=10,
+        target_accuracy=0.85,
     )
 
 
@@ -91,6 +92,7 @@ def small() -> Task:
         batch_size=32,
         timed_batch_size=32,
         epochs=12,
+        target_accuracy=0.98,
     )
 
 
@@ -99,8 +101,8 @@ def on_cifar10(task: Task) -> Task:
     recipe for them: it is for speed and parity at a real data set's length.
     """
     name, size = f"{task.name}-cifar10", task.model.input.shape[-1]
-    model = replace(task.model, name=name)
-    return replace(task, name=name, model=model, data=Cifar10(crop=size))
+    model, data = replace(task.model, name=name), Cifar10(crop=size)
+    return replace(task, name=name, model=model, data=data, target_accuracy=None)
 
 
 def _stage(in_channels: int, channels: int, stride: int, blocks: int = 3) -> Sequential:

@@ -46,6 +46,7 @@ def tiny() -> Task:
         batch_size=16,
         timed_batch_size=128,
         epochs=10,
+        target_accuracy=0.85,
     )
 
 
@@ -81,4 +82,5 @@ def _small(name: str, path: str, layer: Layer) -> Task:
         batch_size=16,
         timed_batch_size=16,
         epochs=14,
+        target_accuracy=0.95,
     )

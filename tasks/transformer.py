@@ -97,6 +97,7 @@ def tiny() -> Task:
         batch_size=32,
         timed_batch_size=128,
         epochs=10,
+        target_accuracy=0.6,
     )
 
 
@@ -134,4 +135,5 @@ def small() -> Task:
         batch_size=32,
         timed_batch_size=32,
         epochs=6,
+        target_accuracy=0.95,
     )

@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import statistics
 from collections.abc import Iterator, Mapping
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,15 @@ from suite.store.schema import (
     CellMemory,
     CellSummary,
     ComparisonSummary,
+    Disagreement,
     Environment,
+    Exchange,
+    ExchangeRecord,
     FailureRecord,
     Interval,
+    LearningSummary,
+    LearningVerdict,
+    LineRecord,
     Location,
     Manifest,
     MemoryRecord,
@@ -30,6 +37,8 @@ from suite.store.schema import (
     ParityRecord,
     ParityResult,
     PhaseRecord,
+    ReferenceLine,
+    RoundingSummary,
     Summary,
     Training,
 )
@@ -99,6 +108,10 @@ def sample_run(
     records += [
         AccuracyRecord(unit="accuracy", attempt="1", training=training) for training in trainings
     ]
+    lines = [_line(task) for task in dict.fromkeys(cell.task for cell in cells)]
+    records += [LineRecord(unit="lines", attempt="1", line=line) for line in lines]
+    exchanges = [_exchange(a, b) for a in trainings for b in trainings if a.task == b.task]
+    records += [ExchangeRecord(unit="exchange", attempt="1", exchange=each) for each in exchanges]
     summary = Summary(
         schema="tribench/run/1",
         id=manifest.id,
@@ -112,6 +125,10 @@ def sample_run(
             for cell in summaries
             if cell.status == "failed"
         ],
+        learning=_learning(trainings),
+        rounding=[_rounding(training) for training in trainings],
+        lines=lines,
+        exchanges=exchanges,
         notes=[reason or "no A/A arm in this run: start it with --aa torch to see the noise floor"],
     )
     return Run(
@@ -257,6 +274,78 @@ def _training(cell: Cell, backend: str, original: Mapping[str, str]) -> Training
         test_correct=correct,
         test_samples=360,
         data_hash="sha256:0123456789abcdef",
+        test_macro_f1=correct / 360 - 0.004,
+        epoch_seconds=[1.25] * epochs,
+        target=0.85,
+        steps_to_target=4 * steps_per_epoch if goal > 0.85 else None,
+        seconds_to_target=5.0 if goal > 0.85 else None,
+        repeats=backend != "tensorflow",
+    )
+
+
+def _learning(trainings: list[Training]) -> list[LearningSummary]:
+    """Of each task's first pair EQUIVALENT, of the second DIFFERENT, of the others undecided."""
+    found = []
+    for task in dict.fromkeys(training.task for training in trainings):
+        ours = [training for training in trainings if training.task == task]
+        verdicts: dict[int, LearningVerdict] = {0: "EQUIVALENT", 1: "DIFFERENT"}
+        for number, (base, new) in enumerate(combinations(ours, 2)):
+            said = verdicts.get(number, "INCONCLUSIVE")
+            found.append(
+                LearningSummary(
+                    task=task,
+                    precision=base.precision,
+                    device=base.device,
+                    base=base.backend,
+                    new=new.backend,
+                    seeds=5,
+                    difference=-0.031 if said == "DIFFERENT" else 0.002,
+                    low=-0.045 if said == "DIFFERENT" else -0.012,
+                    high=-0.017 if said == "DIFFERENT" else 0.016,
+                    margin=0.02,
+                    verdict=said,
+                    seeds_needed=14 if said == "INCONCLUSIVE" else None,
+                )
+            )
+    return found
+
+
+def _rounding(training: Training) -> RoundingSummary:
+    return RoundingSummary(
+        task=training.task,
+        precision=training.precision,
+        device=training.device,
+        backend=training.backend,
+        seeds=1,
+        difference=0.0028,
+    )
+
+
+def _line(task: str) -> ReferenceLine:
+    return ReferenceLine(
+        task=task,
+        model="SVM (RBF)",
+        test_accuracy=0.981,
+        test_macro_f1=0.98,
+        test_samples=360,
+        seconds=0.3,
+        data_hash="sha256:0123456789abcdef",
+    )
+
+
+def _exchange(trained: Training, evaluated: Training) -> Exchange:
+    other = trained != evaluated
+    return Exchange(
+        task=trained.task,
+        seed=0,
+        precision=trained.precision,
+        trained_in=trained.backend,
+        evaluated_in=evaluated.backend,
+        samples=360,
+        error=3.1e-6,
+        rounding=2.2e-6,
+        wrong=0,
+        disagreements=[Disagreement(sample=71, margin=1.3e-6)] if other else [],
     )
 
 

@@ -16,7 +16,9 @@ from suite.store.schema import (
     CeilingRecord,
     Cell,
     CellMemory,
+    ExchangeRecord,
     Interval,
+    LineRecord,
     MemoryRecord,
     ParityRecord,
     ParityResult,
@@ -102,11 +104,32 @@ COLUMNS: dict[str, dict[str, str]] = {
         **TRAINED,
         **dict.fromkeys(("seed", "epochs", "steps", "batch_size"), WHOLE),
         "seconds": REAL,
-        **dict.fromkeys(("test_accuracy", "test_loss"), REAL),
+        **dict.fromkeys(("test_accuracy", "test_loss", "test_macro_f1"), REAL),
         **dict.fromkeys(("test_correct", "test_samples"), WHOLE),
         "data_hash": TEXT,
+        "start": TEXT,
+        "target": REAL,
+        "steps_to_target": WHOLE,
+        "seconds_to_target": REAL,
+        "repeats": TRUTH,
     },
-    "losses": {**TRAINED, "seed": WHOLE, "step": WHOLE, "loss": REAL},
+    "lines": {
+        **dict.fromkeys(("task", "model"), TEXT),
+        **dict.fromkeys(("test_accuracy", "test_macro_f1"), REAL),
+        "test_samples": WHOLE,
+        "seconds": REAL,
+        "data_hash": TEXT,
+    },
+    "exchanges": {
+        "task": TEXT,
+        "seed": WHOLE,
+        **dict.fromkeys(("precision", "trained_in", "evaluated_in"), TEXT),
+        "samples": WHOLE,
+        **dict.fromkeys(("error", "rounding"), REAL),
+        "wrong": WHOLE,
+        "disagreements": TEXT,  # JSON
+    },
+    "losses": {**TRAINED, "seed": WHOLE, "start": TEXT, "step": WHOLE, "loss": REAL},
 }
 
 
@@ -155,6 +178,11 @@ def _rows(run: Run, name: str) -> Iterator[dict[str, Any]]:
                     yield _parity(record.result)
                 case "trainings", AccuracyRecord():
                     yield record.training.model_dump()
+                case "lines", LineRecord():
+                    yield record.line.model_dump()
+                case "exchanges", ExchangeRecord():
+                    told = record.exchange.model_dump()
+                    yield told | {"disagreements": json.dumps(told["disagreements"])}
                 case "losses", AccuracyRecord():
                     yield from _losses(record.training)
 
@@ -201,7 +229,7 @@ def _parity(result: ParityResult) -> dict[str, Any]:
 
 
 def _losses(training: Training) -> Iterator[dict[str, Any]]:
-    shared = {name: getattr(training, name) for name in (*TRAINED, "seed")}
+    shared = {name: getattr(training, name) for name in (*TRAINED, "seed", "start")}
     for step, loss in enumerate(training.losses):
         yield {**shared, "step": step, "loss": loss}
 

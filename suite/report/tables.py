@@ -11,11 +11,11 @@ from suite.report import words
 from suite.report.columns import ARM, COMPARISON, RESULTS, SETTING, results
 from suite.report.findings import Arm, Group, groups
 from suite.report.frames import write
-from suite.store.schema import ComparisonSummary, Summary
+from suite.store.schema import ComparisonSummary, LearningSummary, Summary
 
 __all__ = ["markdown", "show", "write"]
 
-VERDICT_STYLES = {"FASTER": "green", "SLOWER": "red", "EQUIVALENT": "cyan"}
+VERDICT_STYLES = {"FASTER": "green", "SLOWER": "red", "DIFFERENT": "red", "EQUIVALENT": "cyan"}
 SHORT_HEADS = {  # what brings the table to 100 columns
     "execution": "exec",
     "ms/step": "ms/\nstep",
@@ -51,6 +51,9 @@ def show(summary: Summary, console: Console) -> None:
     if summary.comparisons:
         console.print(_heading("Comparisons: time of the first / time of the second"))
         console.print(_comparisons(found))
+    if paired := _paired(summary):
+        console.print(_heading("Test accuracy: the first less the second, in points"))
+        console.print(_learning(paired))
     if summary.ceilings:
         console.print(_heading("Ceilings: the highest rates that the device showed"))
         for ceiling in summary.ceilings:
@@ -135,6 +138,27 @@ def _comparisons(found: list[Group]) -> Table:
     return table
 
 
+def _paired(summary: Summary) -> list[LearningSummary]:
+    """Those that rest on more than one seed; one tells nothing."""
+    return [found for found in summary.learning if found.seeds > 1]
+
+
+def _learning(paired: list[LearningSummary]) -> Table:
+    table = _grid()
+    table.padding = (0, 2, 0, 0)
+    for head in ("", "", "difference (95 %)", "verdict", "rests on"):
+        table.add_column(head)
+    for found in paired:
+        table.add_row(
+            Padding(Text(words.plain(found.task)), (0, 0, 0, 2)),
+            Text(words.plain(words.learning(found))),
+            Text(words.points_interval(found)),
+            Text(found.verdict, VERDICT_STYLES.get(found.verdict, "")),
+            Text(words.settled_by(found)),
+        )
+    return table
+
+
 def markdown(summary: Summary) -> str:
     """The summary as Markdown that a pull request or a wiki shows."""
     found = groups(summary)
@@ -156,6 +180,14 @@ def markdown(summary: Summary) -> str:
         rows = [_comparison_row(comparison) for comparison in summary.comparisons]
         lines += ["", "## Comparisons", "", "Ratio: time of the first / time of the second.", ""]
         lines += _table(heads, rows, [False, False, True, False, True, False, True, False])
+    if paired := _paired(summary):
+        heads = ["task", "finding", "difference, points (95 %)", "verdict", "rests on"]
+        rows = [
+            [f.task, words.learning(f), words.points_interval(f), f.verdict, words.settled_by(f)]
+            for f in paired
+        ]
+        lines += ["", "## Test accuracy", ""]
+        lines += _table(heads, rows, [False, False, True, False, False])
     if summary.ceilings:
         lines += ["", "## Ceilings", "", f"{words.CEILINGS} {words.OPERATIONS}", ""]
         lines += [f"- {_escaped(words.ceiling(ceiling))}" for ceiling in summary.ceilings]

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import math
 
-from suite.store.schema import CeilingSummary, CellSummary, ComparisonSummary, Interval, Training
+from suite.store.schema import (
+    CeilingSummary,
+    CellSummary,
+    ComparisonSummary,
+    Interval,
+    LearningSummary,
+    Training,
+)
 
 NOT_AVAILABLE = "n/a"
 MIBIBYTE = 2**20
@@ -160,6 +167,40 @@ def sentence(comparison: ComparisonSummary) -> str:
             return f"{new} and {base}: undecided"
         case _:
             return f"{new} and {base}: no verdict"
+
+
+def learning(found: LearningSummary) -> str:
+    """Whether two arms learn the same, in words."""
+    base, new = found.base, found.new
+    match found.verdict:
+        case "EQUIVALENT":
+            return f"{new} learns as well as {base}"
+        case "DIFFERENT":
+            return f"{new} learns {'better' if found.difference > 0 else 'worse'} than {base}"
+        case _:
+            return f"{new} and {base}: undecided"
+
+
+def points(share: float | None) -> str:
+    """A difference of accuracies in percentage points, with its sign."""
+    return NOT_AVAILABLE if share is None else f"{100 * share:+.2f}"
+
+
+def points_interval(found: LearningSummary) -> str:
+    """The difference with its 95 % interval."""
+    if found.low is None or found.high is None:
+        return points(found.difference)
+    return f"{points(found.difference)} ({points(found.low)} to {points(found.high)})"
+
+
+def settled_by(found: LearningSummary) -> str:
+    """How many seeds a verdict rests on, and how many it would need."""
+    has = count(found.seeds, "seed", "seeds")
+    if found.verdict != "INCONCLUSIVE":
+        return has
+    if found.seeds_needed is None:
+        return f"{has}; two or more would tell how many it needs" if found.seeds < 2 else has
+    return f"{has}; about {found.seeds_needed} would settle it"
 
 
 def first_look(launches: int) -> str:

@@ -13,11 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 RUN_SCHEMA = "tribench/run/1"
 PARITY_SCHEMA = "tribench/parity/1"
+COMPARISON_SCHEMA = "tribench/compare/1"
 TWIN = "@aa"  # ends the name of an A/A arm
 
 Status = Literal["ok", "failed", "not_supported", "not_available", "not_stationary"]
 Phase = Literal["train", "infer"]
 Verdict = Literal["EQUIVALENT", "FASTER", "SLOWER", "INCONCLUSIVE"]
+LearningVerdict = Literal["EQUIVALENT", "DIFFERENT", "INCONCLUSIVE"]
 Question = Literal["function", "precision", "training"]
 ParityVerdict = Literal[
     "same", "different", "precision_loss", "not_supported", "not_available", "failed"
@@ -192,7 +194,13 @@ class ParityRecord(Record):
 
 
 class Training(Model):
-    """One training to the end. ``losses`` are per step, before it; curves per epoch."""
+    """One training to the end. ``losses`` are per step, before it; curves and ``epoch_seconds`` per
+    epoch, ``seconds`` being their sum without evaluations. ``start``: as stored, or every parameter
+    moved by one unit in the last place of float32. ``target`` is the validation accuracy whose
+    reaching is timed, None times if it was not. ``repeats``: the first epoch gave the same bits
+    once more; None if that was not looked at. ``resumed_after``: epochs after which another process
+    went on.
+    """
 
     task: str
     backend: str
@@ -211,6 +219,15 @@ class Training(Model):
     test_correct: int
     test_samples: int
     data_hash: str
+    start: Literal["stored", "one ulp"] = "stored"
+    test_macro_f1: float | None = None
+    validation_losses: list[float] = []
+    epoch_seconds: list[float] = []
+    target: float | None = None
+    steps_to_target: int | None = None
+    seconds_to_target: float | None = None
+    repeats: bool | None = None
+    resumed_after: list[int] = []
 
 
 class AccuracyRecord(Record):
@@ -218,6 +235,60 @@ class AccuracyRecord(Record):
 
     kind: Literal["accuracy"] = "accuracy"
     training: Training
+
+
+class ReferenceLine(Model):
+    """What a simple classifier of scikit-learn reaches on the same split."""
+
+    task: str
+    model: str
+    test_accuracy: float
+    test_macro_f1: float
+    test_samples: int
+    seconds: float
+    data_hash: str
+
+
+class LineRecord(Record):
+    """A reference line within a run."""
+
+    kind: Literal["line"] = "line"
+    line: ReferenceLine
+
+
+class Disagreement(Model):
+    """A test sample that two evaluations of one checkpoint take for different classes, and how far
+    the reference's two best logits are apart.
+    """
+
+    sample: int
+    margin: float
+
+
+class Exchange(Model):
+    """A checkpoint that was trained in one arm and evaluated in another. ``error`` is the worst
+    difference of a logit from the float64 reference's, and ``rounding`` what float32 arithmetic in
+    NumPy makes of it. What may round otherwise is listed; ``wrong`` counts the samples whose margin
+    is larger than rounding explains.
+    """
+
+    task: str
+    seed: int
+    precision: str
+    trained_in: str
+    evaluated_in: str
+    samples: int
+    error: float
+    rounding: float
+    wrong: int
+    disagreements: list[Disagreement]
+
+
+class ExchangeRecord(Record):
+    """An exchanged checkpoint within a run."""
+
+    kind: Literal["exchange"] = "exchange"
+    exchange: Exchange
 
 
 class CeilingRecord(Record):
@@ -264,6 +335,8 @@ AnyRecord = Annotated[
     | ParityRecord
     | AccuracyRecord
     | CeilingRecord
+    | LineRecord
+    | ExchangeRecord
     | FailureRecord,
     Field(discriminator="kind"),
 ]
@@ -376,6 +449,40 @@ class CeilingSummary(Model):
     copy_bytes_per_second: float | None
 
 
+class LearningSummary(Model):
+    """Do two arms learn the same? ``difference`` is the mean over seeds of the test accuracy of
+    ``new`` less that of ``base``, with its 95 % interval (None for one seed); the verdict is of two
+    one-sided tests against ± ``margin``. ``seeds_needed`` would settle it; None if that is settled
+    or cannot be said.
+    """
+
+    task: str
+    precision: str
+    device: str
+    base: str
+    new: str
+    seeds: int
+    difference: float
+    low: float | None
+    high: float | None
+    margin: float
+    verdict: LearningVerdict
+    seeds_needed: int | None
+
+
+class RoundingSummary(Model):
+    """How far rounding alone moves an arm's test accuracy: the root mean square over seeds of what
+    a start moved by one unit in the last place changed.
+    """
+
+    task: str
+    precision: str
+    device: str
+    backend: str
+    seeds: int
+    difference: float
+
+
 class ComparisonSummary(Model):
     """Two arms of a comparison: ratio = time of ``new`` / time of ``base``. No verdict is given
     where parity failed; ``reason`` says so, or what else to keep in mind. An arm is called by its
@@ -399,6 +506,53 @@ class ComparisonSummary(Model):
     reason: str | None
 
 
+class Difference(Model):
+    """Something that two runs' environments differ by; ``matters`` if times cannot be compared
+    then.
+    """
+
+    what: str
+    base: str
+    new: str
+    matters: bool
+
+
+class CellChange(Cell):
+    """A cell in two runs: ratio = seconds per step in NEW / in BASE, unpaired. ``launches`` are
+    BASE's and NEW's; ``p_value`` is adjusted for all cells (Holm). No verdict where the runs are
+    not comparable.
+    """
+
+    ratio: float
+    low: float
+    high: float
+    launches: tuple[int, int]
+    p_value: float
+    verdict: Verdict | None
+
+
+class RunComparison(Model):
+    """Two runs. ``common`` is the median ratio of all cells, with its interval: what the machine,
+    or an upgrade, did to all of them.
+    """
+
+    schema_: str = Field(COMPARISON_SCHEMA, alias="schema")
+    base: str
+    new: str
+    comparable: bool
+    delta: float
+    common: float
+    common_low: float
+    common_high: float
+    differences: list[Difference]
+    changes: list[CellChange]
+    left_out: list[str]
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False
+    )
+
+
 class Summary(Model):
     """The run in short: summary.json."""
 
@@ -412,6 +566,10 @@ class Summary(Model):
     failures: list[str]
     notes: list[str]
     ceilings: list[CeilingSummary] = []
+    learning: list[LearningSummary] = []
+    rounding: list[RoundingSummary] = []
+    lines: list[ReferenceLine] = []
+    exchanges: list[Exchange] = []
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False

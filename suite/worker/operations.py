@@ -235,26 +235,42 @@ def train(workshop: Workshop, task: str, first: int, last: int) -> dict[str, Any
 
 
 @operation
-def evaluate(workshop: Workshop, task: str, split: str) -> dict[str, float | int]:
-    """Correct samples, all samples, and the mean cross-entropy of a split; NaN if any logit is not
-    finite.
+def evaluate(workshop: Workshop, task: str, split: str) -> dict[str, Any]:
+    """Of a split: correct samples, all samples, the mean cross-entropy (NaN if any logit is not
+    finite), and how often each class (rows) was taken for each (columns).
     """
     bench = workshop.benches[task]
+    samples, logits = bench.data[split], _logits(bench, split)
+    if not np.isfinite(logits).all():
+        return {"correct": 0, "samples": len(samples), "loss": float("nan"), "confusion": []}
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_sum = np.log(np.exp(shifted).sum(axis=1))
+    loss = log_sum - shifted[np.arange(len(samples)), samples.targets]
+    confusion = np.zeros((logits.shape[1],) * 2, np.int64)
+    np.add.at(confusion, (samples.targets, logits.argmax(axis=1)), 1)
+    return {
+        "correct": int(np.trace(confusion)),
+        "samples": len(samples),
+        "loss": float(loss.mean()),
+        "confusion": confusion.tolist(),
+    }
+
+
+@operation
+def logits(workshop: Workshop, task: str, split: str, path: str) -> None:
+    """Write a split's logits (samples, classes) as in evaluation."""
+    save(path, {"logits": _logits(workshop.benches[task], split)})
+
+
+def _logits(bench: Bench, split: str) -> NDArray[np.float64]:
     samples, size = bench.data[split], bench.task.batch_size
     parts = []
     for start in range(0, len(samples), size):
         # The last batch is filled up, so that compiled programs see one shape only.
         rows = np.arange(start, start + size) % len(samples)
-        logits = bench.program.predict(bench.program.put(samples.take(rows)))
-        parts.append(bench.program.numpy(logits)[: len(samples) - start])
-    logits = np.concatenate(parts).astype(np.float64)
-    if not np.isfinite(logits).all():
-        return {"correct": 0, "samples": len(samples), "loss": float("nan")}
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    log_sum = np.log(np.exp(shifted).sum(axis=1))
-    loss = log_sum - shifted[np.arange(len(samples)), samples.targets]
-    correct = logits.argmax(axis=1) == samples.targets
-    return {"correct": int(correct.sum()), "samples": len(samples), "loss": float(loss.mean())}
+        found = bench.program.predict(bench.program.put(samples.take(rows)))
+        parts.append(bench.program.numpy(found)[: len(samples) - start])
+    return np.concatenate(parts).astype(np.float64)
 
 
 @operation

@@ -210,7 +210,8 @@ class TestMarkdown:
     def test_every_cell_is_a_row(self, run: Run) -> None:
         text = tables.markdown(run.summary)
         rows = [line for line in text.splitlines() if line.startswith("|")]
-        assert len(rows) == 4 + len(run.summary.cells) + len(run.summary.comparisons)
+        told = (run.summary.cells, run.summary.comparisons, run.summary.learning)
+        assert len(rows) == sum(2 + len(each) for each in told)
         assert sum(reason in text for _, reason in UNMEASURED.values()) == len(UNMEASURED)
 
     def test_no_text_ends_a_cell_or_becomes_markup(self, run: Run, hostile: Run) -> None:
@@ -310,8 +311,8 @@ class TestFigures:
     def test_intervals_lie_around_their_rates(self, run: Run) -> None:
         cell = next(cell for cell in run.summary.cells if cell.status == "ok")
         absolute = figures(run)["throughput"][1].plot
-        assert cell.samples_per_second == absolute.data[0].x[0]
-        assert absolute.data[0].error_x.arrayminus[0] > 0
+        assert cell.samples_per_second == absolute.data[0]["x"][0]
+        assert absolute.data[0]["error_x"]["arrayminus"][0] > 0
 
     def test_names_are_no_markup_for_plotly(self, hostile: Run) -> None:
         for section in figures(hostile).values():
