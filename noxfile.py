@@ -126,6 +126,18 @@ def report(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", default=False, requires=["suite"])
+def compare(session: nox.Session) -> None:
+    """What became slower or faster from one run to another: ``-- BASE NEW``."""
+    run(session, "suite", "suite", "compare", *session.posargs)
+
+
+@nox.session(venv_backend="none", default=False, requires=["suite"])
+def publish(session: nox.Session) -> None:
+    """Check runs and put their records under results/published: ``-- RUN``."""
+    run(session, "suite", "suite", "publish", *session.posargs)
+
+
+@nox.session(venv_backend="none", default=False, requires=["suite"])
 def site(session: nox.Session) -> None:
     """Make the site of the published runs in build/site."""
     runs = [str(path.parent) for path in sorted(Path("results/published").glob("*/manifest.json"))]
@@ -154,8 +166,8 @@ def microbench(session: nox.Session) -> None:
     if found:
         shown = ("--group-by=group", "--sort=min", f"--columns={COLUMNS}")
         with session.chdir(BENCHMARKS):  # elsewhere it would load the tests' conftest.py
-            compare = (python(names[0]), "-m", "pytest_benchmark", "compare")
-            session.run(*compare, *found, *shown, external=True)
+            compared = (python(names[0]), "-m", "pytest_benchmark", "compare")
+            session.run(*compared, *found, *shown, external=True)
     if failed:
         session.error(f"rows of {', '.join(failed)} failed")
 

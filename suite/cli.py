@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import signal
 import sys
@@ -13,7 +12,6 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
-from rich.console import Console
 
 from backends.base import EXECUTIONS
 from suite import budget, catalogue, runner, session
@@ -28,6 +26,7 @@ from suite.doctor.plan import examine
 from suite.doctor.table import conclusion, show_answers
 from suite.listing import listing, show_listing
 from suite.material import Material, MaterialError
+from suite.options import Device, Json, Many, Pythons, Quiet, console, interpreters, split
 from suite.parity import calibration, gate
 from suite.parity.asking import ask, reference_of
 from suite.parity.calibration import NotCorrect
@@ -38,7 +37,7 @@ from suite.progress import reporter
 from suite.report import tables
 from suite.report.parity_page import render_parity
 from suite.report.parity_table import show_limits, show_parity
-from suite.report.site import build_site
+from suite.results_cli import compare, export, publish, report
 from suite.store import directory
 from suite.store.directory import RunDirectory, StoreError
 from suite.store.fingerprint import version
@@ -62,17 +61,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-Many = Annotated[list[str] | None, typer.Option(help="Repeatable; comma lists and wildcards.")]
-Pythons = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--python", help="NAME=PATH: the interpreter that runs a backend; NAME@LABEL=PATH."
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="JSON alone on standard output.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
-Device = Annotated[str, typer.Option(help="cpu or cuda.")]
 
 
 @app.command()
@@ -113,14 +101,14 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Check parity, then measure throughput, memory and accuracy."""
-    pythons = _pythons(python)
+    pythons = interpreters(python)
     choice = Choice(
         profile=profile,
-        tasks=_split(task),
-        backends=_split(backend),
-        executions=_split(execution),
-        precisions=_split(precision),
-        phases=_split(phase),
+        tasks=split(task),
+        backends=split(backend),
+        executions=split(execution),
+        precisions=split(precision),
+        phases=split(phase),
         device=device,
         batch_sizes=tuple(batch_size or ()),
         seed=seed,
@@ -158,7 +146,7 @@ def run(
         if not quiet:
             print(where, file=sys.stderr)
     else:
-        tables.show(done.summary, _console())
+        tables.show(done.summary, console())
         print(f"\n{where}")
     raise typer.Exit(exit_code(done.summary))
 
@@ -179,10 +167,10 @@ def parity(
 ) -> None:
     """Is it the same function, precision and training in every backend and execution?"""
     choice = Choice(
-        tasks=_split(task),
-        backends=_split(backend),
-        executions=_split(execution),
-        precisions=_split(precision),
+        tasks=split(task),
+        backends=split(backend),
+        executions=split(execution),
+        precisions=split(precision),
         device=device,
         seed=seed,
     )
@@ -191,7 +179,7 @@ def parity(
     if page is not None:
         directory.check_file(page)
     precisions = choose("precision", choice.precisions or ("*",), gate.PRECISIONS)
-    found = arms(_pythons(python))
+    found = arms(interpreters(python))
     asked = [lane for p in precisions for lane in lanes(choice, found, p, every=True)]
     tasks = pick_tasks(choice.tasks, ("*",), known)
     wanted = [(one, number) for one in tasks for number in range(seed, seed + seeds)]
@@ -207,7 +195,7 @@ def parity(
         data = [result.model_dump(mode="json") for result in results]
         print(json.dumps({"schema": PARITY_SCHEMA, "results": data}))
     else:
-        show_parity(results, _console())
+        show_parity(results, console())
     raise typer.Exit(FAILED if any(result.wrong for result in results) else 0)
 
 
@@ -223,10 +211,10 @@ def calibrate(
     quiet: Quiet = False,
 ) -> None:
     """Derive parity's thresholds anew, from correct programs and known mistakes. For developers."""
-    choice, known = Choice(tasks=_split(task), backends=_split(backend)), catalogue.tasks()
+    choice, known = Choice(tasks=split(task), backends=split(backend)), catalogue.tasks()
     check(choice, known)
     directory.check_file(output)
-    found = arms(_pythons(python))
+    found = arms(interpreters(python))
     asked = [lane for p in gate.PRECISIONS for lane in lanes(choice, found, p, every=True)]
     counts = {
         one: seeds or (50 if one.name.endswith("-tiny") else 5)
@@ -244,30 +232,7 @@ def calibrate(
         results, mistakes, {one.name: count for one, count in counts.items()}
     )
     write_whole(output, limits.model_dump_json(indent=1) + "\n")
-    show_limits(limits, _console())
-
-
-@app.command()
-def report(
-    runs: list[Path],
-    site: Annotated[
-        Path | None, typer.Option(help="Write pages and an index here, not into the runs.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Make the tables and the page of runs again from their records."""
-    found = [session.read(path) for path in runs]
-    if site is not None:
-        directory.check(site)
-        print(f"Index: {build_site(found, site)}")
-        return
-    for one in found:
-        session.render(one)
-        if as_json:
-            print(one.summary.model_dump_json(by_alias=True))
-        else:
-            tables.show(one.summary, _console())
-            print(f"\nPage: {one.path / 'page.html'}")
+    show_limits(limits, console())
 
 
 @app.command("list")
@@ -279,17 +244,17 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """Which tasks and backends there are, which can run which, and why not where not."""
-    choice, known = Choice(tasks=_split(task), device=device), catalogue.tasks()
+    choice, known = Choice(tasks=split(task), device=device), catalogue.tasks()
     check(choice, known)
     tasks = [known[name] for name in choose("task", choice.tasks or ("*",), known)]
-    asked = arms(_pythons(python), device, [encode(portable(one)) for one in tasks])
+    asked = arms(interpreters(python), device, [encode(portable(one)) for one in tasks])
     named = {arm.name: arm for arm in asked}
-    picked = [named[name] for name in choose("backend", _split(backend) or ("*",), named)]
+    picked = [named[name] for name in choose("backend", split(backend) or ("*",), named)]
     found = listing(tasks, picked, device)
     if as_json:
         print(json.dumps(found))
     else:
-        show_listing(found, _console())
+        show_listing(found, console())
 
 
 @app.command()
@@ -303,10 +268,10 @@ def conformance(
     quiet: Quiet = False,
 ) -> None:
     """Does an adapter do everything that it owes? For those who write one."""
-    choice = Choice(executions=_split(execution), precisions=_split(precision), device=device)
+    choice = Choice(executions=split(execution), precisions=split(precision), device=device)
     check(choice, {})
     precisions = choose("precision", choice.precisions, THRESHOLDS)
-    found = {arm.name: arm for arm in arms(_pythons(python))}
+    found = {arm.name: arm for arm in arms(interpreters(python))}
     if name not in found:
         raise UsageError(f"no backend {name!r}; there are {', '.join(found)}")
     if (why := found[name].why) is not None:
@@ -322,7 +287,7 @@ def conformance(
         data = [asdict(result) for result in results]
         print(json.dumps({"schema": CONFORMANCE_SCHEMA, "backend": name, "results": data}))
     else:
-        show_conformance(name, results, _console())
+        show_conformance(name, results, console())
     raise typer.Exit(FAILED if any(r.verdict in ("fail", "failed") for r in results) else 0)
 
 
@@ -341,7 +306,7 @@ def doctor(
     with Lock() as lock:
         lock.tell(Path("tribench doctor"))
         looked = findings(machine.read())
-        found = arms(_pythons(python))
+        found = arms(interpreters(python))
         with scratch() as files, reporter(quiet) as progress:
             seen = examine(found, launches, files, progress)
             if seen.logs is not None:
@@ -352,9 +317,13 @@ def doctor(
         named = {title.lower().replace("-", "_"): each for title, each in data.items()}
         print(json.dumps({"schema": DOCTOR_SCHEMA} | named))
     else:
-        show_answers(sections, _console())
+        show_answers(sections, console())
         print(f"\n{conclusion(sections)}")
     raise typer.Exit(FAILED if any(test.verdict == "fail" for test in seen.tests) else 0)
+
+
+for command in (report, compare, export, publish):
+    app.command()(command)
 
 
 def main() -> NoReturn:
@@ -407,28 +376,6 @@ def _conform(asked: Sequence[Lane], reference: Lane, quiet: bool) -> list[Result
         if any(result.verdict == "failed" for result in results):
             keep_logs(files / "logs")
     return results
-
-
-def _console() -> Console:
-    """Standard output; wide enough for the tables where it is not a terminal."""
-    console = Console()
-    return console if console.is_terminal or "COLUMNS" in os.environ else Console(width=120)
-
-
-def _split(values: Sequence[str] | None) -> tuple[str, ...]:
-    return tuple(part for value in values or () for part in value.split(",") if part)
-
-
-def _pythons(values: Sequence[str] | None) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for value in values or ():
-        name, _, path = value.partition("=")
-        if not name or not path:
-            raise UsageError(f"--python {value}: it must be NAME=PATH or NAME@LABEL=PATH")
-        if name in found:
-            raise UsageError(f"--python {name} is given twice")
-        found[name] = path
-    return found
 
 
 def _interrupt(number: int, frame: object) -> NoReturn:

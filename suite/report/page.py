@@ -6,6 +6,7 @@ import base64
 import hashlib
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,7 +21,7 @@ from suite.report.columns import ARM, COMPARISON, SETTING, results
 from suite.report.figures import arm_styles, figures
 from suite.report.findings import groups
 from suite.store.run import Run
-from suite.store.schema import ComparisonSummary, ParityResult, Summary
+from suite.store.schema import ParityResult, Summary
 
 HERE = Path(__file__).parent
 NARROWEST_SPAN, WIDEST_SPAN = math.log(1.25), math.log(8)  # of the axis that ratios stand on
@@ -37,14 +38,14 @@ class RatioBar:
     band_high: float
 
 
-def render(run: Run) -> str:
-    """The page as HTML."""
+def render(run: Run, plotly_file: str | None = None) -> str:
+    """The page as HTML; ``plotly_file`` is where it finds plotly's script if not in itself."""
     summary = run.summary
     found = groups(summary)
     arms = [arm for group in found for arm in group.arms]
     cells = [arm.cell for arm in arms]
     settings = {(cell.precision, cell.device) for cell in cells}
-    span = _span(summary.comparisons)
+    span = ratio_span([(c.low, c.high) for c in summary.comparisons])
     return (
         templates()
         .get_template("page.html")
@@ -60,23 +61,26 @@ def render(run: Run) -> str:
             styles=arm_styles(run),
             measured=list(dict.fromkeys(cell.arm for cell in summary.cells if cell.status == "ok")),
             sections=figures(run),
-            bars=[_bar(comparison, span) for comparison in summary.comparisons],
+            bars=[ratio_bar(c.ratio, c.low, c.high, c.delta, span) for c in summary.comparisons],
             findings=_findings(run),
             missing_memory=_missing_memory(summary),
             notes=summary.notes,
-            **frame(),
+            **frame(plotly_file),
         )
     )
 
 
-def frame() -> dict[str, Any]:
+def frame(plotly_file: str | None = None) -> dict[str, Any]:
     """What every page's frame is filled with: its style, its scripts, and leave for these alone."""
-    script, plotly = (HERE / "page.js").read_text("utf-8"), get_plotlyjs()
+    script = (HERE / "page.js").read_text("utf-8")
+    plotly = "" if plotly_file else get_plotlyjs()
+    allowed = _source(plotly) if plotly else "'self'"
     return {
         "style": Markup((HERE / "page.css").read_text("utf-8")),
         "plotly": Markup(plotly),
+        "plotly_file": plotly_file,
         "script": Markup(script),
-        "script_sources": " ".join(_source(text) for text in (plotly, script)),
+        "script_sources": f"{allowed} {_source(script)}",
     }
 
 
@@ -106,23 +110,25 @@ def _source(script: str) -> str:
     return f"'sha256-{digest}'"
 
 
-def _span(comparisons: list[ComparisonSummary]) -> float:
+def ratio_span(intervals: Sequence[tuple[float, float]]) -> float:
     """How far the axis of ratios reaches to each side of 1, as a logarithm."""
-    reached = [abs(math.log(ratio)) for c in comparisons for ratio in (c.low, c.high) if ratio > 0]
+    reached = [abs(math.log(ratio)) for ends in intervals for ratio in ends if ratio > 0]
     return min(max([NARROWEST_SPAN, *(1.05 * each for each in reached)]), WIDEST_SPAN)
 
 
-def _bar(comparison: ComparisonSummary, span: float) -> RatioBar:
+def ratio_bar(value: float, low: float, high: float, delta: float, span: float) -> RatioBar:
+    """A ratio with its interval on that axis, and 1 ± delta."""
+
     def place(ratio: float) -> float:
         share = math.log(ratio) / span if ratio > 0 else -1
         return round(50 + 50 * max(-1.0, min(1.0, share)), 2)
 
     return RatioBar(
-        value=place(comparison.ratio),
-        low=place(comparison.low),
-        high=place(comparison.high),
-        band_low=place(1 - comparison.delta),
-        band_high=place(1 + comparison.delta),
+        value=place(value),
+        low=place(low),
+        high=place(high),
+        band_low=place(1 - delta),
+        band_high=place(1 + delta),
     )
 
 

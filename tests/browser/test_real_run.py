@@ -37,8 +37,8 @@ def test_it_opens_from_disk_and_shows_what_was_typed(
 
 
 def test_the_sites_index_leads_to_every_run(browser, tmp_path: Path) -> None:
-    runs = [sample_run(tmp_path / "a", id="a"), hostile_run(tmp_path / "b")]
-    index = build_site(runs, tmp_path / "site")
+    runs = {Path("a"): sample_run(tmp_path / "a", id="a"), Path("b"): hostile_run(tmp_path / "b")}
+    index = build_site(list(runs), tmp_path / "site", runs.__getitem__)
     page = browser.new_context(offline=True).new_page()
     page.goto(index.as_uri())
     links = page.locator("tbody a")
@@ -47,5 +47,6 @@ def test_the_sites_index_leads_to_every_run(browser, tmp_path: Path) -> None:
     for number in range(2):
         links.nth(number).click()
         page.locator("h1").wait_for()
-        assert page.locator(".plot").count() > 0
+        page.locator(".plot").first.scroll_into_view_if_needed()
+        page.locator(".plot svg.main-svg").first.wait_for()  # with the script that pages share
         page.go_back()

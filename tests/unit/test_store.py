@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from suite.store import directory
+from suite.store import directory, json_schema
 from suite.store.directory import StoreError
 from suite.store.schema import Cell, FailureRecord, Manifest, MemoryRecord, PhaseRecord
 
@@ -186,3 +186,8 @@ def test_a_record_is_appended_whole_or_not_at_all(room, tmp_path):
     assert damaged == []
     assert records[:2] == [memory("x"), closing("x")]
     assert (len(records) > 2) == (room == 4000)
+
+
+def test_the_published_json_schema_is_that_of_the_models():
+    published = {path.name: path.read_text("utf-8") for path in json_schema.FOLDER.glob("*.json")}
+    assert published == json_schema.schemas(), "run python -m suite.store.json_schema"

@@ -1,0 +1,165 @@
+"""A run in other tools' formats. Each loses something; its docstring says what."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from statistics import fmean, quantiles, stdev
+from typing import Any
+
+from suite.store.run import Run
+from suite.store.schema import BlockRecord, Cell, CellSummary
+
+Export = Callable[[Run], str]
+EXPORTS: dict[str, Export] = {}
+
+
+def export(name: str) -> Callable[[Export], Export]:
+    """Offer a function as ``tribench export --format NAME``."""
+
+    def keep(function: Export) -> Export:
+        EXPORTS[name] = function
+        return function
+
+    return keep
+
+
+@export("pytest-benchmark")
+def pytest_benchmark(run: Run) -> str:
+    """For ``pytest-benchmark compare``: a benchmark per measured cell, its rounds the seconds of a
+    step in every block that counts. Lost: launches (rounds stand in a row as if they were
+    independent, so that its deviations are too small), pairing, intervals, verdicts, memory,
+    accuracy, parity and cells without a result.
+    """
+    benchmarks = []
+    for cell, seconds in _steps(run).items():
+        ordered = sorted(seconds)
+        q1, middle, q3 = quantiles(ordered, n=4) if len(ordered) > 1 else ordered * 3
+        low, high = q1 - 1.5 * (q3 - q1), q3 + 1.5 * (q3 - q1)
+        mean, spread = fmean(ordered), stdev(ordered) if len(ordered) > 1 else 0.0
+        benchmarks.append(
+            {
+                "group": f"{cell.task} {cell.phase} {cell.batch_size}",
+                "name": _name(cell),
+                "fullname": _name(cell),
+                "params": None,
+                "param": None,
+                "extra_info": cell.model_dump(),
+                "options": {"disable_gc": True, "timer": "perf_counter", "warmup": True},
+                "stats": {
+                    "min": ordered[0],
+                    "max": ordered[-1],
+                    "mean": mean,
+                    "stddev": spread,
+                    "rounds": len(ordered),
+                    "median": middle,
+                    "iqr": q3 - q1,
+                    "q1": q1,
+                    "q3": q3,
+                    "iqr_outliers": sum(not low <= x <= high for x in ordered),
+                    "stddev_outliers": sum(abs(x - mean) > spread for x in ordered),
+                    "outliers": "",
+                    "ld15iqr": min(x for x in ordered if x >= low),
+                    "hd15iqr": max(x for x in ordered if x <= high),
+                    "ops": 1 / mean,
+                    "total": sum(ordered),
+                    "data": seconds,
+                    "iterations": 1,
+                },
+            }
+        )
+    machine = run.environment
+    return _json(
+        {
+            "machine_info": {
+                "node": run.manifest.label or "",
+                "processor": machine.cpu,
+                "machine": machine.system,
+                "python_version": machine.coordinator.get("python", ""),
+                "cpu": {"brand_raw": machine.cpu, "count": machine.cores},
+            },
+            "commit_info": {"id": run.manifest.id, "time": run.manifest.created, "dirty": False},
+            "benchmarks": benchmarks,
+            "datetime": run.manifest.created,
+            "version": run.manifest.tribench,
+        }
+    )
+
+
+@export("github-action-benchmark")
+def github_action_benchmark(run: Run) -> str:
+    """For ``tool: customBiggerIsBetter``: samples per second of each cell with its 95 % interval as
+    the range. Lost: all but that number; ratios between backends, which are what a run knows best;
+    memory and time, which would be smaller-is-better and need a file of their own.
+    """
+    entries = []
+    for cell in _measured(run):
+        low, high = _rates(cell)
+        entries.append(
+            {
+                "name": _name(cell),
+                "unit": "samples/s",
+                "value": cell.samples_per_second,
+                "range": f"{low:.6g} to {high:.6g}",
+                "extra": f"{cell.launches} launches; parity {cell.parity or 'not known'}",
+            }
+        )
+    return _json(entries)
+
+
+@export("bencher")
+def bencher(run: Run) -> str:
+    """Bencher Metric Format: throughput (samples/s) and latency of a step (ns), each with its 95 %
+    interval, and the process's peak (bytes). Lost: samples, pairing, verdicts, accuracy, parity.
+    """
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for cell in _measured(run):
+        low, high = _rates(cell)
+        measures = {
+            "throughput": {
+                "value": cell.samples_per_second or 0.0,
+                "lower_value": low,
+                "upper_value": high,
+            }
+        }
+        if cell.step_seconds is not None:
+            step = cell.step_seconds
+            measures["latency"] = {
+                "value": 1e9 * step.value,
+                "lower_value": 1e9 * step.low,
+                "upper_value": 1e9 * step.high,
+            }
+        if cell.memory.process is not None:
+            measures["memory"] = {"value": float(cell.memory.process)}
+        found[_name(cell)] = measures
+    return _json(found)
+
+
+def _steps(run: Run) -> dict[Cell, list[float]]:
+    found: dict[Cell, list[float]] = {}
+    for record in run.records:
+        if isinstance(record, BlockRecord) and record.void is None:
+            found.setdefault(record.cell, []).append(record.seconds / record.steps)
+    return found
+
+
+def _measured(run: Run) -> list[CellSummary]:
+    return [cell for cell in run.summary.cells if cell.samples_per_second is not None]
+
+
+def _rates(cell: CellSummary) -> tuple[float, float]:
+    """The interval of samples per second."""
+    assert cell.samples_per_second is not None
+    step = cell.step_seconds
+    if step is None or step.low <= 0:
+        return cell.samples_per_second, cell.samples_per_second
+    return cell.batch_size / step.high, cell.batch_size / step.low
+
+
+def _name(cell: Cell) -> str:
+    words = (cell.task, cell.phase, cell.backend, cell.execution, cell.precision, cell.device)
+    return f"{'/'.join(words)}/{cell.batch_size}"
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=1, allow_nan=False) + "\n"

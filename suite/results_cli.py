@@ -1,0 +1,102 @@
+"""The commands that read what runs left: report, compare, export, publish."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from suite import session
+from suite.compare.runs import compare as compared
+from suite.compare.runs import regressions
+from suite.options import Json, console
+from suite.plan import UsageError
+from suite.report import tables
+from suite.report.compare_page import render_comparison
+from suite.report.compare_table import show_comparison
+from suite.report.exports import EXPORTS
+from suite.report.site import build_site
+from suite.store import directory, publishing
+from suite.store.writing import write_whole
+
+PUBLISHED = Path("results/published")
+
+
+def report(
+    runs: list[Path],
+    site: Annotated[
+        Path | None, typer.Option(help="Write pages and an index here, not into the runs.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Make the tables and the page of runs again from their records."""
+    if site is not None:
+        for path in runs:
+            directory.read_manifest(path)  # a run that is none is told before work starts
+        directory.check(site)
+        print(f"Index: {build_site(runs, site, session.read)}")
+        return
+    for one in [session.read(path) for path in runs]:
+        session.render(one)
+        if as_json:
+            print(one.summary.model_dump_json(by_alias=True))
+        else:
+            tables.show(one.summary, console())
+            print(f"\nPage: {one.path / 'page.html'}")
+
+
+def compare(
+    base: Annotated[Path, typer.Argument(help="A run directory.")],
+    new: Annotated[Path, typer.Argument(help="A later one.")],
+    fail_on_regression: Annotated[
+        bool, typer.Option("--fail-on-regression", help="Exit code 1 if anything became slower.")
+    ] = False,
+    page: Annotated[Path | None, typer.Option(help="Write the comparison as a page.")] = None,
+    as_json: Json = False,
+) -> None:
+    """What became slower or faster from one run to another. Arms of one run say more."""
+    if page is not None:
+        directory.check_file(page)
+    found = compared(session.read(base), session.read(new))
+    if page is not None:
+        write_whole(page, render_comparison(found))
+    if as_json:
+        print(found.model_dump_json(by_alias=True))
+    else:
+        show_comparison(found, console())
+        if page is not None:
+            print(f"\nPage: {page}")
+    raise typer.Exit(int(fail_on_regression and bool(regressions(found))))
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="A run directory.")],
+    kind: Annotated[str, typer.Option("--format", help=f"{', '.join(EXPORTS)}.")],
+    output: Annotated[Path | None, typer.Option(help="A file, not standard output.")] = None,
+) -> None:
+    """A run in another tool's format. CSV and Parquet lie in the run's tables."""
+    if kind not in EXPORTS:
+        raise UsageError(f"no format {kind!r}; there are {', '.join(EXPORTS)}")
+    if output is not None:
+        directory.check_file(output)
+    text = EXPORTS[kind](session.read(run))
+    if output is None:
+        print(text, end="")
+    else:
+        write_whole(output, text)
+
+
+def publish(
+    runs: Annotated[list[Path], typer.Argument(help="Run directories.")],
+    output: Annotated[Path, typer.Option(help="Where published runs are.")] = PUBLISHED,
+) -> None:
+    """Check runs and copy their records to where the site is made from; all of them or none."""
+    found = [session.read(path) for path in runs]
+    for run in found:
+        problems = publishing.problems(run)
+        if problems:
+            raise UsageError(f"{run.path} is not published: {'; '.join(problems)}")
+    directory.check(output)
+    for run in found:
+        print(f"Published: {publishing.publish(run, output)}")
