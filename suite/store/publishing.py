@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import getpass
 import platform
+import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 from suite.store.run import Run
@@ -16,7 +15,7 @@ from suite.store.writing import writing
 FILES = ("manifest.json", "environment.json", "records.jsonl", "summary.json", "summary.md")
 FLOAT_BYTES = 4
 MOST_OF_CEILING = 2.25  # what Winograd's F(2x2, 3x3) saves (arXiv 1509.09308); more is a mistake
-SHORTEST_NAME = 4  # a shorter user or host name is in every text
+SHORTEST_NAME = 4  # a shorter one is in every text
 
 Check = Callable[[Run], Iterator[str]]
 CHECKS: list[Check] = []
@@ -101,16 +100,16 @@ def rates(run: Run) -> Iterator[str]:
 
 @check
 def privacy(run: Run) -> Iterator[str]:
-    """No home folder, user or host name; a label is the user's own choice."""
-    names = {str(Path.home()), platform.node()}
-    with suppress(Exception):  # a user without a name
-        names.add(getpass.getuser())
+    """Neither a home folder nor the host's name; a label is the user's own choice. A user's name
+    alone may be any word, and where it is one's own it stands in such a folder.
+    """
+    names = [name for name in (str(Path.home()), platform.node()) if len(name) >= SHORTEST_NAME]
     text = "".join(
         (run.path / name).read_text("utf-8", "replace")
         for name in FILES
         if (run.path / name).is_file()
     )
     label = run.manifest.label or ""
-    for name in sorted(names):
-        if len(name) >= SHORTEST_NAME and name in text and name not in label:
+    for name in names:
+        if re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])", text) and name not in label:
             yield f"it names {name!r}, which is personal"
