@@ -54,6 +54,7 @@ def busy(lane: Lane, material: Material, files: Path) -> float:
         crew.build(lane, material, material.initial)
         worker, name = crew.member(lane).worker, material.task.name
         worker.call("place", task=name, size=material.task.timed_batch_size)
+        worker.call("block", task=name, phase="train", steps=5)  # compiles
         once = worker.call("block", task=name, phase="train", steps=5)["seconds"] / 5
         began, spent = time.perf_counter(), time.process_time()
         worker.call("block", task=name, phase="train", steps=int(LONG_SECONDS / once))
