@@ -8,7 +8,7 @@ so that the scatter of launches within each run says far too little.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import exp, log, sqrt
+from math import exp, sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -85,8 +85,3 @@ def _freedom(base: Launches, new: Launches, spread: float, cells: int) -> float:
     parts = [(base.variance, base.freedom), (new.variance, new.freedom), (spread**2, cells - 1.0)]
     total = sum(variance for variance, _ in parts)
     return total**2 / sum(variance**2 / freedom for variance, freedom in parts)
-
-
-def log_ratio(change: Change) -> float:
-    """For sorting: how far the ratio is from 1."""
-    return abs(log(change.ratio.value))

@@ -212,9 +212,10 @@ class Turn:
             order = orders(len(entries), seed + number)
             seen: list[Block] = []
             for turn, row in enumerate(order):
-                for position, index in enumerate(row):
-                    where = (entries[index], number + turn, position, steps)
-                    self._attempt(entries[index], partial(self._block, seen, *where))
+                for position, entry in enumerate(entries[index] for index in row):
+                    if entry.alive:
+                        where = (entry, number + turn, position, steps)
+                        self._attempt(entry, partial(self._block, seen, *where))
             repeat = again > 0 and disturbed((b.watch.seconds, b.noise) for b in seen)
             for block in seen:
                 self._keep(block, DISTURBED if repeat else None)
@@ -298,9 +299,10 @@ def block_steps(step_seconds: Sequence[float]) -> int:
     """How many steps every block has: enough for the fastest arm, not too many for the slowest.
 
     Many short blocks tell more than a few long ones. Of PyTorch's cnn-tiny steps (19 ms) half lie
-    within 4 % of each other, but one of ten is hit by something and takes up to 40 % longer, so
-    that a block of six is rarely spared. With 48 steps an arm in a launch, medians of A/A ratios
-    scattered by 0.9 % in blocks of one step, 1.2 % of two, 2.4 % of six and 3.5 % of twelve.
+    within 4 % of the median, but one of twenty is hit by something and takes 18 % longer or more,
+    one of a hundred 40 %, so that a block of six is often not spared. With 48 steps an arm in a
+    launch, medians of A/A ratios scattered by 0.9 % in blocks of one step, 1.2 % of two, 2.4 % of
+    six and 3.5 % of twelve.
     """
     enough = ceil(FASTEST_BLOCK_SECONDS / min(step_seconds))
     at_most = int(SLOWEST_BLOCK_SECONDS / max(step_seconds))
