@@ -67,12 +67,15 @@ def clip(optimizer: spec.Optimizer, gradients: Tree) -> Tree:
 
 
 def rate(optimizer: spec.Optimizer, step: Array) -> Array | float:
-    """The learning rate of this step, warm-up included."""
-    if optimizer.warmup_steps == 0:
-        return optimizer.learning_rate
-    # Not step / warmup_steps: JAX divides integers in float32, also in a float64 program.
-    slope = optimizer.learning_rate / optimizer.warmup_steps
-    return slope * jnp.minimum(step, optimizer.warmup_steps)
+    """The learning rate of this step, with its warm-up and milestones."""
+    now: Array | float = optimizer.learning_rate
+    if optimizer.warmup_steps:
+        # Not step / warmup_steps: JAX divides integers in float32, also in a float64 program.
+        slope = optimizer.learning_rate / optimizer.warmup_steps
+        now = slope * jnp.minimum(step, optimizer.warmup_steps)
+    for milestone in optimizer.milestones:
+        now = now / jnp.where(step > milestone, 10.0, 1.0)
+    return now
 
 
 def _correction(beta: float, step: Array) -> Array | float:

@@ -68,6 +68,6 @@ def clip(optimizer: Optimizer, gradients: Tree) -> Tree:
 
 def rate(optimizer: Optimizer, step: int) -> float:
     """The learning rate of this step, which grows linearly during the warm-up."""
-    if not optimizer.warmup_steps:
-        return optimizer.learning_rate
-    return optimizer.learning_rate * min(1, step / optimizer.warmup_steps)
+    grown = min(1.0, step / optimizer.warmup_steps) if optimizer.warmup_steps else 1.0
+    passed = sum(step > milestone for milestone in optimizer.milestones)
+    return optimizer.learning_rate * grown / 10.0**passed

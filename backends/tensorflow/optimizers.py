@@ -75,11 +75,13 @@ def clip(optimizer: spec.Optimizer, gradients: Tree) -> Tree:
 
 
 def rate(optimizer: spec.Optimizer, step: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
-    """The learning rate of this step, warm-up included."""
-    full = tf.constant(optimizer.learning_rate, dtype)
-    if optimizer.warmup_steps == 0:
-        return full
-    return full * tf.minimum(tf.cast(step, dtype) / optimizer.warmup_steps, 1.0)
+    """The learning rate of this step, with its warm-up and milestones."""
+    now = tf.constant(optimizer.learning_rate, dtype)
+    if optimizer.warmup_steps:
+        now *= tf.minimum(tf.cast(step, dtype) / optimizer.warmup_steps, 1.0)
+    for milestone in optimizer.milestones:
+        now /= tf.where(step > milestone, tf.constant(10.0, dtype), tf.constant(1.0, dtype))
+    return now
 
 
 def _correction(beta: float, step: tf.Tensor, dtype: tf.DType) -> tf.Tensor:

@@ -83,7 +83,7 @@ def clip(optimizer: spec.Optimizer, gradients: Tree) -> Tree:
 
 
 def rate(optimizer: spec.Optimizer, step: int) -> float:
-    """The learning rate of this step, warm-up included."""
-    if optimizer.warmup_steps == 0:
-        return optimizer.learning_rate
-    return optimizer.learning_rate * min(1.0, step / optimizer.warmup_steps)
+    """The learning rate of this step, with its warm-up and milestones."""
+    grown = min(1.0, step / optimizer.warmup_steps) if optimizer.warmup_steps else 1.0
+    passed = sum(step > milestone for milestone in optimizer.milestones)
+    return optimizer.learning_rate * grown / 10.0**passed

@@ -20,6 +20,7 @@ OPTIMIZERS = {
     **{f"{name}-decay": replace(plain, weight_decay=0.5) for name, plain in PLAIN.items()},
     **{f"{name}-clip": replace(plain, clip_norm=0.5) for name, plain in PLAIN.items()},
     **{f"{name}-warmup": replace(plain, warmup_steps=UPDATES - 1) for name, plain in PLAIN.items()},
+    **{f"{name}-milestones": replace(plain, milestones=(1, 2)) for name, plain in PLAIN.items()},
 }
 
 

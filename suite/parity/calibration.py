@@ -118,10 +118,11 @@ def _of_layers(reference: Reference, material: Material) -> Iterator[tuple[float
 
 
 def _of_updates(reference: Reference) -> Iterator[tuple[float, str]]:
-    for name, right in reference.drilled(drills.DRILLS).items():
-        if drills.DRILLS[name].of_loss:
+    every = drills.DRILLS | drills.STEPPED
+    for name, right in reference.drilled(every).items():
+        if every[name].of_loss:
             continue
-        for confusion in optimizers.confusions(drills.DRILLS[name].optimizer):
+        for confusion in optimizers.confusions(every[name].optimizer):
             made = drills.named(confusion.rule(drills.start(), drills.gradients()))
             error = max(drills.off(made[key], right[key]) for key in right)
             yield error, f"{name}: {confusion.words}"

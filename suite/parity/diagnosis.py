@@ -60,8 +60,8 @@ def diagnose(evidence: Evidence, reference: Reference) -> Diagnosis | None:
     """What is wrong; None if nothing is. Raises ReferenceFailed."""
     model = evidence.material.task.model
     faults = alone.faults(model, evidence.layers, reference.alone(evidence.material))
-    wanted = reference.drilled(drills.DRILLS)
-    mistakes = drills.wrong(evidence.drilled, wanted, drills.DRILLS)
+    asked = drills.of(evidence.material.task)
+    mistakes = drills.wrong(evidence.drilled, reference.drilled(asked), asked)
     found = _diagnosis(evidence, faults, mistakes, reference)
     if found is None:
         return None

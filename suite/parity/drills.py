@@ -60,6 +60,14 @@ DRILLS: dict[str, Drill] = {
     "AdamW": Drill(optimizer=_ADAMW),
 }
 
+# From a greater rate: of an update a thousandth as large rounding would hide a hundred times more.
+STEPPED: dict[str, Drill] = {
+    f"{name} with milestones": Drill(
+        optimizer=replace(DRILLS[name].optimizer, learning_rate=1.0, milestones=(2, 4))
+    )
+    for name in ("SGD", "AdamW")
+}
+
 # Of a whole model's update rounding hides what is lost; at the rate 1 it does not.
 PRECISE: dict[str, Drill] = {
     "AdamW": Drill(
@@ -81,6 +89,13 @@ class Mistake:
     drill: Drill
     key: str
     error: float
+
+
+def of(task: Task) -> dict[str, Drill]:
+    """Those that a task's backends are put through: an update by others' hands may know nothing of
+    milestones, and need not where the task has none.
+    """
+    return DRILLS | (STEPPED if task.optimizer.milestones else {})
 
 
 def answers(crew: Crew, lane: Lane, files: Path, drills: Mapping[str, Drill] = DRILLS) -> Answers:
@@ -151,7 +166,12 @@ def start() -> Arrays:
 
 def switched(optimizer: Optimizer) -> dict[str, Drill]:
     """The optimizer with nothing but its rate, and with each field alone beside it, by field."""
-    off: dict[str, Any] = {"weight_decay": 0.0, "clip_norm": None, "warmup_steps": 0}
+    off: dict[str, Any] = {
+        "weight_decay": 0.0,
+        "clip_norm": None,
+        "warmup_steps": 0,
+        "milestones": (),
+    }
     if isinstance(optimizer, SGD):
         off = {"momentum": 0.0, "nesterov": False, **off}
     elif isinstance(optimizer, AdamW):

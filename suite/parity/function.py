@@ -42,7 +42,7 @@ def ask(inquiry: Inquiry, drilled: Callable[[], drills.Answers] | None) -> Parit
     reference, model = inquiry.reference, material.task.model
     looks = {
         "alone": alone.worst(model, evidence.layers, reference.alone(material)),
-        "drills": drills.worst(evidence.drilled, reference.drilled(drills.DRILLS)),
+        "drills": drills.worst(evidence.drilled, reference.drilled(drills.of(material.task))),
     }
     answer = answer.model_copy(update={"errors": answer.errors | all_finite(looks)})
     return _diagnosed(_gaps(answer, evidence), diagnose(evidence, reference))
@@ -104,7 +104,7 @@ def _gaps(answer: ParityResult, evidence: Evidence) -> ParityResult:
         for place, situation in alone.asked(evidence.material.task.model)
         if (place.path, situation.name) not in evidence.layers
     ]
-    gaps += [name for name in drills.DRILLS if name not in evidence.drilled]
+    gaps += [name for name in drills.of(evidence.material.task) if name not in evidence.drilled]
     if not gaps or answer.verdict != "same":
         return answer
     told = f"not shown or not supported, so not looked at: {', '.join(gaps)}"

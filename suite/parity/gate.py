@@ -71,7 +71,7 @@ class _Program:
         self, lanes: Sequence[Lane], reference: Reference, files: Path, thorough: bool
     ) -> None:
         self.lanes, self.reference, self.files, self.thorough = lanes, reference, files, thorough
-        self.drilled: dict[str, drills.Answers] = {}  # by precision; the same for all tasks
+        self.drilled: dict[tuple[str, ...], drills.Answers] = {}  # by precision and drills
 
     def units(self, materials: Sequence[Material]) -> tuple[Unit, ...]:
         """In the order of the materials, seeds of a task following each other."""
@@ -120,7 +120,9 @@ class _Program:
         @cache
         def of_function() -> ParityResult:
             exact = inquiry(replace(self.lanes[0], precision=EXACT))
-            drilled = partial(self._drilled, exact, drills.DRILLS) if self.thorough else None
+            drilled = (
+                partial(self._drilled, exact, drills.of(material.task)) if self.thorough else None
+            )
             return _answer(exact, "function", partial(function.ask, exact, drilled))
 
         for lane in self.lanes:
@@ -136,10 +138,10 @@ class _Program:
 
     def _drilled(self, inquiry: Inquiry, asked: Mapping[str, drills.Drill]) -> drills.Answers:
         lane = inquiry.lane
-        if lane.precision not in self.drilled:
-            made = drills.answers(inquiry.crew, lane, inquiry.files, asked)
-            self.drilled[lane.precision] = made
-        return self.drilled[lane.precision]
+        key = (lane.precision, *asked)
+        if key not in self.drilled:
+            self.drilled[key] = drills.answers(inquiry.crew, lane, inquiry.files, asked)
+        return self.drilled[key]
 
 
 def _answer(inquiry: Inquiry, question: Question, ask: Callable[[], ParityResult]) -> ParityResult:

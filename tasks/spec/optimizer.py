@@ -16,18 +16,26 @@ class CrossEntropy:
 class Optimizer:
     """What every optimizer has. First the gradients are clipped, if asked: all of them times
     min(1, clip_norm / ‖all gradients‖). The rate of step t (from 1) is
-    learning_rate * min(1, t / warmup_steps).
+    learning_rate * min(1, t / warmup_steps), divided by 10 for every milestone before t (as
+    arXiv 1512.03385, section 4.2, does twice).
     """
 
     learning_rate: float
     weight_decay: float = 0.0
     clip_norm: float | None = None
     warmup_steps: int = 0
+    milestones: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         positive(self, learning_rate=self.learning_rate)
         if self.clip_norm is not None:
             positive(self, clip_norm=self.clip_norm)
+        if (
+            list(self.milestones) != sorted({*self.milestones})
+            or min(self.milestones, default=1) < 1
+        ):
+            kind, given = type(self).__name__, self.milestones
+            raise SpecError(f"{kind}: milestones (={given}) must be rising steps from 1 on")
 
     def moments(self) -> tuple[str, ...]:
         """The names of the arrays kept beside each parameter; all start at 0."""

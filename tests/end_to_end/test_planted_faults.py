@@ -72,6 +72,7 @@ OPTIMIZER = {
     "undecayed": (ROWS, "optimizer", PLACE, "weight_decay", "weight_decay ignored"),
     "unclipped": (ROWS, "optimizer", "optimizer", "clip_norm", "clip_norm ignored"),
     "cold": (ROWS, "optimizer", "optimizer", "warmup_steps", "warmup_steps ignored"),
+    "unstepped": (ROWS, "optimizer", "optimizer", "milestones", "milestones ignored"),
     "plain": (IMAGES, "optimizer", "optimizer", "nesterov", "nesterov left out"),
     "adam-coupled": (ROWS, "optimizer", PLACE, "weight_decay", "as an L2 term"),
     "adam-uncorrected": (ROWS, "optimizer", PLACE, "beta1", "no bias correction"),

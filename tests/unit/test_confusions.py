@@ -41,7 +41,8 @@ LAYERS: list[tuple[Layer, tuple[int, ...], int | None]] = [
 ]
 
 
-UPDATES = [name for name, drill in drills.DRILLS.items() if not drill.of_loss]
+EVERY = drills.DRILLS | drills.STEPPED
+UPDATES = [name for name, drill in EVERY.items() if not drill.of_loss]
 
 
 def place_of(layer: Layer, shape: tuple[int, ...]) -> Place:
@@ -134,7 +135,7 @@ def apart(made, right):
 
 @pytest.mark.parametrize("name", UPDATES)
 def test_the_rules_unchanged_are_the_specified(name):
-    optimizer = drills.DRILLS[name].optimizer
+    optimizer = EVERY[name].optimizer
     rule = confused.adamw if isinstance(optimizer, spec.AdamW) else confused.sgd
     made = rule(optimizer, drills.start(), drills.gradients())
     assert apart(made, right_updates(optimizer)) < 1e-12
@@ -142,13 +143,12 @@ def test_the_rules_unchanged_are_the_specified(name):
 
 @pytest.mark.parametrize("name", UPDATES)
 def test_every_confusion_about_an_optimizer_shows_in_its_drill(name):
-    optimizer = drills.DRILLS[name].optimizer
+    optimizer = EVERY[name].optimizer
     right = right_updates(optimizer)
     found = list(confused.confusions(optimizer))
     assert len(found) > 20
-    assert {confusion.field for confusion in found} >= set(drills.switched(optimizer)) - {
-        "nesterov"
-    }
+    assumed = {"nesterov"} if optimizer.milestones else {"nesterov", "milestones"}
+    assert {confusion.field for confusion in found} >= set(drills.switched(optimizer)) - assumed
     for confusion in found:
         made = confusion.rule(drills.start(), drills.gradients())
         assert apart(made, right) > 10 * drills.LIMIT, confusion.words

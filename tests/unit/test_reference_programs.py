@@ -42,6 +42,7 @@ FORMS = [
         replace(base, clip_norm=0.5),
         replace(base, clip_norm=100.0),
         replace(base, warmup_steps=3),
+        replace(base, milestones=(1, 3)),
         replace(base, weight_decay=0.2, clip_norm=0.5, warmup_steps=3),
     )
 ]
@@ -54,7 +55,7 @@ def literally(optimizer, thetas: list[float], gradients: list[list[float]]) -> l
         norm = sqrt(sum(g * g for g in found))
         factor = 1.0 if optimizer.clip_norm is None else min(1.0, optimizer.clip_norm / norm)
         warm = min(1.0, t / optimizer.warmup_steps) if optimizer.warmup_steps else 1.0
-        eta = optimizer.learning_rate * warm
+        eta = optimizer.learning_rate * warm * 0.1 ** sum(t > m for m in optimizer.milestones)
         for k, theta in enumerate(thetas):
             g = factor * found[k]
             if isinstance(optimizer, spec.SGD):

@@ -115,6 +115,10 @@ def test_two_layers_of_one_path_are_refused():
         (lambda: spec.AvgPool(size=0, stride=1), r"size \(=0\) must be positive"),
         (lambda: spec.GRU(input_size=1, hidden_size=0, num_layers=1), r"hidden_size \(=0\)"),
         (lambda: spec.SGD(learning_rate=0), r"learning_rate \(=0\)"),
+        (
+            lambda: spec.SGD(learning_rate=1, milestones=(9, 3)),
+            r"milestones \(=\(9, 3\)\) must be rising",
+        ),
         (lambda: spec.AdamW(learning_rate=1, beta1=1, beta2=0, epsilon=1), r"beta1 \(=1\)"),
     ],
 )

@@ -75,7 +75,8 @@ def normalised(o: Optimizer, gradients: Tree) -> Tree:
 
 def warm(o: Optimizer, step: int) -> float:
     """The rate of a step, as specified."""
-    return o.learning_rate * (min(1, step / o.warmup_steps) if o.warmup_steps else 1)
+    grown = min(1.0, step / o.warmup_steps) if o.warmup_steps else 1.0
+    return o.learning_rate * grown / 10.0 ** sum(step > milestone for milestone in o.milestones)
 
 
 def warm_from_0(o: Optimizer, step: int) -> float:
@@ -184,7 +185,12 @@ def sgd(
 
 
 def _shared(o: Optimizer, rule: Callable[..., list[Tree]]) -> Iterator[Confusion]:
-    ignored: dict[str, Any] = {"weight_decay": 0.0, "clip_norm": None, "warmup_steps": 0}
+    ignored: dict[str, Any] = {
+        "weight_decay": 0.0,
+        "clip_norm": None,
+        "warmup_steps": 0,
+        "milestones": (),
+    }
     for field, nothing in ignored.items():
         if getattr(o, field):
             yield Confusion(
@@ -206,6 +212,9 @@ def _shared(o: Optimizer, rule: Callable[..., list[Tree]]) -> Iterator[Confusion
                 f"warm-up over {steps} steps in place of {o.warmup_steps}",
                 partial(rule, replace(o, warmup_steps=steps)),
             )
+    if o.milestones:
+        early = replace(o, milestones=tuple(step - 1 for step in o.milestones if step > 1))
+        yield Confusion("milestones", "milestones a step early", partial(rule, early))
     yield Confusion(
         "weight_decay", "weight decay of matrices only", partial(rule, o, decay="matrices")
     )

@@ -177,8 +177,3 @@ def no_padding(batch: Batch) -> Batch:
     if batch.valid is not None:
         raise NotSupported("the peers have no masks")
     return batch
-
-
-def warmed(task: Task) -> bool:
-    """Does the rate rise over more than one step?"""
-    return task.optimizer.warmup_steps > 1

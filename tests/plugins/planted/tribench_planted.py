@@ -448,6 +448,10 @@ class Cold(_Changed):
     field, value = "warmup_steps", 0
 
 
+class Unstepped(_Changed):
+    field, value = "milestones", ()
+
+
 class Plain(_Changed):
     field, value = "nesterov", False
 

@@ -81,7 +81,14 @@ def tasks():
                 ("last", spec.LastStep()),
                 ("fc", spec.Linear(in_features=5, out_features=CLASSES)),
             ),
-            AdamW(learning_rate=1e-3, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.1),
+            AdamW(
+                learning_rate=1e-3,
+                beta1=0.9,
+                beta2=0.999,
+                epsilon=1e-8,
+                weight_decay=0.1,
+                milestones=(900,),  # only the drills go so far
+            ),
         ),
     ]
 

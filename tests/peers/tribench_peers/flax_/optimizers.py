@@ -42,12 +42,14 @@ def _(optimizer: spec.AdamW) -> optax.GradientTransformation:
 
 
 def schedule(given: spec.Optimizer) -> optax.ScalarOrSchedule:
-    """The rate, with its warm-up."""
+    """The rate, with its warm-up and milestones."""
+    drops = optax.piecewise_constant_schedule(1.0, dict.fromkeys(given.milestones, 0.1))
     if given.warmup_steps < 2:
-        return given.learning_rate
+        rate = given.learning_rate
+        return (lambda count: rate * drops(count)) if given.milestones else rate
     # optax.linear_schedule divides integers, which JAX does in float32: 6e-7 off in float64.
     slope = given.learning_rate / given.warmup_steps
-    return lambda count: slope * jnp.minimum(count + 1, given.warmup_steps)
+    return lambda count: slope * jnp.minimum(count + 1, given.warmup_steps) * drops(count)
 
 
 def differences(task: Task) -> dict[str, str]:

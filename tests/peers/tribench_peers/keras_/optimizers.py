@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from functools import singledispatch
+from math import prod
+from typing import Any
 
 import keras
 import numpy as np
 from keras import optimizers
-from keras.optimizers.schedules import LearningRateSchedule, PolynomialDecay
+from keras.optimizers.schedules import (
+    LearningRateSchedule,
+    PiecewiseConstantDecay,
+    PolynomialDecay,
+)
 
 from backends.base import NotSupported
 from tasks import spec
@@ -43,12 +49,26 @@ def _(optimizer: spec.AdamW) -> optimizers.Optimizer:
     )
 
 
+class Product(LearningRateSchedule):
+    """Several schedules multiplied."""
+
+    def __init__(self, *parts: LearningRateSchedule) -> None:
+        self.parts = parts
+
+    def __call__(self, step: Any) -> Any:
+        return prod(part(step) for part in self.parts)
+
+
 def schedule(given: spec.Optimizer) -> float | LearningRateSchedule:
-    """The rate, with its warm-up."""
-    last, rate = given.warmup_steps - 1, given.learning_rate
-    if last < 1:
-        return rate
-    return PolynomialDecay(rate / given.warmup_steps, decay_steps=last, end_learning_rate=rate)
+    """The rate, with its warm-up and milestones; Keras counts steps from 0."""
+    last, rate, parts = given.warmup_steps - 1, given.learning_rate, list[LearningRateSchedule]()
+    if last > 0:
+        parts.append(PolynomialDecay(rate / given.warmup_steps, last, end_learning_rate=rate))
+    if given.milestones:
+        first = 1.0 if parts else rate
+        values = [first * 0.1**number for number in range(len(given.milestones) + 1)]
+        parts.append(PiecewiseConstantDecay([step - 1 for step in given.milestones], values))
+    return Product(*parts) if len(parts) > 1 else parts[0] if parts else rate
 
 
 @singledispatch

@@ -41,10 +41,14 @@ def _(optimizer: spec.AdamW, parameters: Iterable[nn.Parameter]) -> optim.Optimi
     )
 
 
-def schedule(given: spec.Optimizer, made: optim.Optimizer) -> optim.lr_scheduler.LinearLR:
-    """The warm-up."""
-    last = given.warmup_steps - 1
-    return optim.lr_scheduler.LinearLR(made, 1 / given.warmup_steps, total_iters=last)
+def schedules(given: spec.Optimizer, made: optim.Optimizer) -> list[optim.lr_scheduler.LRScheduler]:
+    """The warm-up and the milestones, if any; each is stepped after every step."""
+    found: list[optim.lr_scheduler.LRScheduler] = []
+    if (last := given.warmup_steps - 1) > 0:
+        found.append(optim.lr_scheduler.LinearLR(made, 1 / given.warmup_steps, total_iters=last))
+    if given.milestones:
+        found.append(optim.lr_scheduler.MultiStepLR(made, list(given.milestones)))
+    return found
 
 
 def differences(task: Task) -> dict[str, str]:

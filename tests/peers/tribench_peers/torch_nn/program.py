@@ -127,8 +127,7 @@ class Program(base.Program):
     def restart(self) -> None:
         given = self.task.optimizer
         self.optimizer = optimizers.optimizer(given, self.model.parameters())
-        warm = base.warmed(self.task)
-        self.schedule = optimizers.schedule(given, self.optimizer) if warm else None
+        self.schedules = optimizers.schedules(given, self.optimizer)
 
     def numpy(self, array: Tensor) -> np.ndarray:
         return array.detach().double().numpy().copy()
@@ -151,5 +150,5 @@ class Program(base.Program):
         if self.task.optimizer.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.task.optimizer.clip_norm)
         self.optimizer.step()
-        if self.schedule is not None:
-            self.schedule.step()
+        for schedule in self.schedules:
+            schedule.step()
