@@ -98,11 +98,16 @@ def bench(session: nox.Session) -> None:
     run(session, "suite", "suite", "run", *session.posargs)
 
 
+def peer_pythons() -> list[str]:
+    """The options that name the interpreter of each peer, and of the adapter beside it."""
+    arms = [(name, python(environment)) for environment, names in PEERS.items() for name in names]
+    return [f"--python={name}={path}" for name, path in arms]
+
+
 @nox.session(venv_backend="none", default=False, requires=["suite", *PEERS])
 def peers(session: nox.Session) -> None:
     """Measure the adapters beside the same models as users otherwise write them (tests/peers)."""
-    arms = [(name, python(environment)) for environment, names in PEERS.items() for name in names]
-    pythons = [f"--python={name}={path}" for name, path in arms]
+    pythons = peer_pythons()
     found = str(Path("tests", "peers").absolute())
     run(session, "suite", "suite", "run", *pythons, *session.posargs, PYTHONPATH=found)
 
@@ -204,11 +209,12 @@ def _microbench(session: nox.Session, name: str, *arguments: str) -> bool:
     return True
 
 
-@nox.session(venv_backend="none", default=False, requires=["suite", *FRAMEWORKS])
+@nox.session(venv_backend="none", default=False, requires=["suite", *FRAMEWORKS, *PEERS])
 def trials(session: nox.Session) -> None:
-    """Are verdicts right, what does measuring cost? ``-- verdicts``: an hour; ``-- harness``."""
+    """Does it measure right? ``-- verdicts``, ``-- widths``, ``-- harness``, ``-- peers``."""
     name, *rest = session.posargs or ("verdicts",)
-    run(session, "suite", f"tests.trials.{name}", *rest)
+    pythons = peer_pythons() if name == "peers" else []
+    run(session, "suite", f"tests.trials.{name}", *pythons, *rest)
 
 
 @nox.session(venv_backend="none", default=False, requires=["develop"])

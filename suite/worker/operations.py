@@ -138,7 +138,7 @@ def block(
 ) -> dict[str, Any]:
     """Time ``steps`` steps as one, after ``lead_in`` that are not timed: one wait before the clock
     starts, one before it stops. Beside it runs the wall's clock, and what is compiled meanwhile is
-    counted; see suite.measure.void.
+    counted; see suite.measure.void. Noise is of the lead-in too.
     """
     bench = workshop.benches[task]
     step = bench.program.train_step if phase == "train" else bench.program.predict
@@ -148,10 +148,10 @@ def block(
     gc.freeze()  # not looked at again: with TensorFlow each later collection took 0.14 s
     gc.disable()
     try:
+        before = noise.read()  # not right before the clock: it puts threads that wait to sleep
         for _ in range(lead_in):
             step(timed)
         wait()
-        before = noise.read()
         wall_began, began = time.time(), time.perf_counter()
         for _ in range(steps):
             step(timed)

@@ -12,7 +12,7 @@ from random import Random
 from suite.worker import operations
 from suite.worker.operations import Workshop
 
-ROUNDS, WARM = 60, 5
+ROUNDS, WARM = 240, 5
 BLOCK_SECONDS = 0.03  # as suite.measure.timing's shortest; importing it here would need pydantic
 
 

@@ -66,8 +66,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--task", default="rnn-tiny")
     parser.add_argument("--launches", type=int, default=5)
+    parser.add_argument("--backend", default="*", help="names, as tribench run takes them")
     options = parser.parse_args()
-    found = lanes(Choice(), arms({}), "float32")
+    found = lanes(Choice(backends=(options.backend,)), arms({}), "float32")
     with scratch() as files:
         material = Material(catalogue.tasks()[options.task], 0, files)
         for lane in (lane for lane in found if lane.refused is None):

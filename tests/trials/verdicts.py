@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
-import tempfile
 from collections import Counter
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.trials.kept import ROOT, TRIALS, run
+
 PLUGIN = ROOT / "tests" / "plugins" / "slowed"
-KEPT = ("manifest.json", "environment.json", "records.jsonl", "summary.json")
 ARMS = ("torch@aa", "torch-5-slower", "torch-10-slower")
 COMMAND = (
     *("run", "--profile", "standard", "--execution", "eager", "--task", "cnn-tiny"),
@@ -30,26 +27,8 @@ COMMAND = (
         "--backend",
         "torch,torch-?-slower,torch-??-slower",
     ),
-    *("--aa", "torch", "--seeds", "0", "--time-budget", "4", "--quiet"),
+    *("--aa", "torch", "--seeds", "0", "--time-budget", "4"),
 )
-
-
-def run(into: Path) -> None:
-    """One run of fresh processes, kept under ``into``."""
-    path = os.pathsep.join((str(ROOT), str(PLUGIN)))
-    with tempfile.TemporaryDirectory() as made:
-        done = subprocess.run(
-            [sys.executable, "-m", "suite", *COMMAND, "--output", made],
-            env=os.environ | {"PYTHONPATH": path},
-            stdout=subprocess.DEVNULL,
-            check=False,
-        )
-        for folder in Path(made).iterdir():
-            (into / folder.name).mkdir(parents=True)
-            for name in KEPT:
-                (into / folder.name / name).write_bytes((folder / name).read_bytes())
-    if done.returncode:
-        sys.exit(done.returncode)
 
 
 def tally(into: Path) -> str:
@@ -81,17 +60,17 @@ def main() -> None:
     """Run until there are as many as asked for; then the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=20)
-    parser.add_argument("--output", type=Path, default=ROOT / "results" / "trials" / "verdicts")
+    parser.add_argument("--output", type=Path, default=TRIALS / "verdicts")
     options = parser.parse_args()
     while (have := len(list(options.output.glob("*/summary.json")))) < options.runs:
         print(f"run {have + 1} of {options.runs}", file=sys.stderr, flush=True)
-        run(options.output)
+        run(COMMAND, options.output, PLUGIN)
         (options.output / "README.md").write_text(_report(options.output))
     print(tally(options.output))
 
 
 def _report(into: Path) -> str:
-    command = " ".join(COMMAND[:-1]).replace("torch,torch-?-slower,torch-??-slower", "'torch*'")
+    command = " ".join(COMMAND).replace("torch,torch-?-slower,torch-??-slower", "'torch*'")
     return (
         "# Do the verdicts hold?\n\n"
         f"Runs of `tribench {command}`, each of fresh processes, made by\n"
