@@ -51,5 +51,7 @@ def spec_hash(task: Task) -> str:
     """Twelve hexadecimal digits that change with the model, loss, optimizer or recipe."""
     encoded = encode(portable(task))
     del encoded["target_accuracy"]  # changes nothing that is computed
+    if not encoded["optimizer"].get("milestones"):  # a later field: older runs' hashes have none
+        encoded["optimizer"].pop("milestones", None)
     text = json.dumps(encoded, sort_keys=True)
     return sha256(text.encode()).hexdigest()[:12]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from tasks.spec.layer import SpecError, positive
 
@@ -30,10 +31,7 @@ class Optimizer:
         positive(self, learning_rate=self.learning_rate)
         if self.clip_norm is not None:
             positive(self, clip_norm=self.clip_norm)
-        if (
-            list(self.milestones) != sorted({*self.milestones})
-            or min(self.milestones, default=1) < 1
-        ):
+        if any(later <= before for before, later in pairwise((0, *self.milestones))):
             kind, given = type(self).__name__, self.milestones
             raise SpecError(f"{kind}: milestones (={given}) must be rising steps from 1 on")
 
