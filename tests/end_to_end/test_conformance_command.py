@@ -37,7 +37,7 @@ FAULTS = {
     },
     "undecayed": {"update": {"sgd-decay", "adamw-decay"}, "training": {"images", *PADDED}},
     "uncorrected": {
-        "update": {"adamw", "adamw-decay", "adamw-clip", "adamw-warmup"},
+        "update": {"adamw", "adamw-decay", "adamw-clip", "adamw-warmup", "adamw-milestones"},
         "training": PADDED,
     },
     "forgetful": {"load_state": {"sgd", "adamw"}, "continue": {"sgd", "adamw"}},

@@ -92,7 +92,9 @@ class Uncorrected(Backend):
     name = "uncorrected"
 
     def update(self, optimizer, step, parameters, gradients, state):
-        optimizer = replace(optimizer, learning_rate=rate(optimizer, step), warmup_steps=0)
+        optimizer = replace(
+            optimizer, learning_rate=rate(optimizer, step), warmup_steps=0, milestones=()
+        )
         return super().update(optimizer, LATE, parameters, gradients, state)
 
 

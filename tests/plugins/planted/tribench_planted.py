@@ -472,7 +472,10 @@ class AdamUncorrected(Backend):
     def update(self, optimizer, step, parameters, gradients, state):
         if isinstance(optimizer, spec.AdamW):
             rate = optimizers.rate(optimizer, step)
-            optimizer, step = replace(optimizer, learning_rate=rate, warmup_steps=0), 10**7
+            optimizer, step = (
+                replace(optimizer, learning_rate=rate, warmup_steps=0, milestones=()),
+                10**7,
+            )
         return super().update(optimizer, step, parameters, gradients, state)
 
 
@@ -493,7 +496,7 @@ class WarmFromZero(Backend):
     def update(self, optimizer, step, parameters, gradients, state):
         if optimizer.warmup_steps:
             rate = max(optimizers.rate(optimizer, step - 1), 1e-300)
-            optimizer = replace(optimizer, learning_rate=rate, warmup_steps=0)
+            optimizer = replace(optimizer, learning_rate=rate, warmup_steps=0, milestones=())
         return super().update(optimizer, step, parameters, gradients, state)
 
 
