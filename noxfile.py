@@ -209,12 +209,17 @@ def _microbench(session: nox.Session, name: str, *arguments: str) -> bool:
     return True
 
 
-@nox.session(venv_backend="none", default=False, requires=["suite", *FRAMEWORKS, *PEERS])
+@nox.session(venv_backend="none", default=False, requires=["suite", *FRAMEWORKS])
 def trials(session: nox.Session) -> None:
-    """Does it measure right? ``-- verdicts``, ``-- widths``, ``-- harness``, ``-- peers``."""
+    """Does it measure right? ``-- verdicts``, ``-- widths`` or ``-- harness``."""
     name, *rest = session.posargs or ("verdicts",)
-    pythons = peer_pythons() if name == "peers" else []
-    run(session, "suite", f"tests.trials.{name}", *pythons, *rest)
+    run(session, "suite", f"tests.trials.{name}", *rest)
+
+
+@nox.session(name="peers-trial", venv_backend="none", default=False, requires=["suite", *PEERS])
+def peers_trial(session: nox.Session) -> None:
+    """Is every adapter as fast as its fastest peer? An hour on two cores."""
+    run(session, "suite", "tests.trials.peers", *peer_pythons(), *session.posargs)
 
 
 @nox.session(venv_backend="none", default=False, requires=["develop"])

@@ -120,9 +120,8 @@ class _Program:
         @cache
         def of_function() -> ParityResult:
             exact = inquiry(replace(self.lanes[0], precision=EXACT))
-            drilled = (
-                partial(self._drilled, exact, drills.of(material.task)) if self.thorough else None
-            )
+            asked = drills.of(material.task)
+            drilled = partial(self._drilled, exact, asked) if self.thorough else None
             return _answer(exact, "function", partial(function.ask, exact, drilled))
 
         for lane in self.lanes:

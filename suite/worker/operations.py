@@ -148,7 +148,7 @@ def block(
     gc.freeze()  # not looked at again: with TensorFlow each later collection took 0.14 s
     gc.disable()
     try:
-        before = noise.read()  # not right before the clock: it puts threads that wait to sleep
+        before = noise.read()  # here, so that nothing comes between the wait and the clock
         for _ in range(lead_in):
             step(timed)
         wait()

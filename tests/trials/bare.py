@@ -12,7 +12,7 @@ from random import Random
 from suite.worker import operations
 from suite.worker.operations import Workshop
 
-ROUNDS, WARM = 240, 5
+ROUNDS, WARM = 240, 5  # of 60 the interval over 8 launches of JAX was 1.7 % to each side
 BLOCK_SECONDS = 0.03  # as suite.measure.timing's shortest; importing it here would need pydantic
 
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 TRIALS = ROOT / "results" / "trials"
 KEPT = ("manifest.json", "environment.json", "records.jsonl", "summary.json")
 
 
-def run(command: Sequence[str], into: Path, *plugins: Path) -> Path:
-    """One run of fresh processes with adapters from these folders too; where its records are. The
-    trial ends if the run fails.
+def run(command: Sequence[str], into: Path, *plugins: Path) -> None:
+    """One run of fresh processes with adapters from these folders too. If it fails the trial ends,
+    and what it left is kept all the same: to leave it out would be a choice.
     """
     path = os.pathsep.join(map(str, (ROOT, *plugins)))
     with tempfile.TemporaryDirectory() as made:
@@ -26,11 +28,16 @@ def run(command: Sequence[str], into: Path, *plugins: Path) -> Path:
             stdout=subprocess.DEVNULL,
             check=False,
         )
-        if done.returncode:
-            sys.exit(done.returncode)
-        (folder,) = Path(made).iterdir()
-        place = into / folder.name
-        place.mkdir(parents=True)
-        for name in KEPT:
-            (place / name).write_bytes((folder / name).read_bytes())
-    return place
+        for folder in Path(made).iterdir():
+            place = into / folder.name
+            place.mkdir(parents=True)
+            for file in filter(Path.exists, map(folder.joinpath, KEPT)):
+                (place / file.name).write_bytes(file.read_bytes())
+    if done.returncode:
+        sys.exit(done.returncode)
+
+
+def read(into: Path, name: str) -> list[dict[str, Any]]:
+    """That file of every kept run that came to its end, oldest first."""
+    ended = sorted(file.parent for file in into.glob("*/summary.json"))
+    return [json.loads((folder / name).read_text()) for folder in ended]

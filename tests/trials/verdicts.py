@@ -8,12 +8,11 @@ the trial can be stopped and gone on with.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections import Counter
 from pathlib import Path
 
-from tests.trials.kept import ROOT, TRIALS, run
+from tests.trials.kept import ROOT, TRIALS, read, run
 
 PLUGIN = ROOT / "tests" / "plugins" / "slowed"
 ARMS = ("torch@aa", "torch-5-slower", "torch-10-slower")
@@ -35,8 +34,8 @@ def tally(into: Path) -> str:
     """A Markdown table: how often each arm was called what, and its ratios."""
     counts = {arm: Counter[str]() for arm in ARMS}
     ratios: dict[str, list[tuple[float, float]]] = {arm: [] for arm in ARMS}
-    for file in sorted(into.glob("*/summary.json")):
-        for found in json.loads(file.read_text())["comparisons"]:
+    for summary in read(into, "summary.json"):
+        for found in summary["comparisons"]:
             if found["base"] == "torch" and found["new"] in ARMS:
                 counts[found["new"]][found["verdict"]] += 1
                 half = (found["high"] - found["low"]) / 2
@@ -62,7 +61,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--output", type=Path, default=TRIALS / "verdicts")
     options = parser.parse_args()
-    while (have := len(list(options.output.glob("*/summary.json")))) < options.runs:
+    while (have := len(read(options.output, "summary.json"))) < options.runs:
         print(f"run {have + 1} of {options.runs}", file=sys.stderr, flush=True)
         run(COMMAND, options.output, PLUGIN)
         (options.output / "README.md").write_text(_report(options.output))

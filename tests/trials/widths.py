@@ -8,13 +8,12 @@ Runs that are there count too, so that the trial can be stopped and gone on with
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 from suite import catalogue
 from suite.plan import PHASES
-from tests.trials.kept import TRIALS, run
+from tests.trials.kept import TRIALS, read, run
 
 MINUTES = {"tiny": 5, "small": 10}
 MOST_LAUNCHES = 12
@@ -23,33 +22,24 @@ MOST_LAUNCHES = 12
 def table(into: Path) -> str:
     """Markdown: the half-width of every ratio, in percent of it."""
     lines = ["| task | phase | arms | ratio | ± | launches |", "|---|---|---|---:|---:|---:|"]
-    for file in sorted(into.glob("*/summary.json")):
-        for c in json.loads(file.read_text())["comparisons"]:
+    for summary in read(into, "summary.json"):
+        for c in summary["comparisons"]:
             half = 100 * (c["high"] - c["low"]) / 2 / c["ratio"]
-            arms = f"{c['new']} / {c['base']}"
-            told = (
-                c["task"],
-                c["phase"],
-                arms,
-                f"{c['ratio']:.2f}",
-                f"{half:.1f} %",
-                c["launches"],
-            )
-            lines.append(f"| {' | '.join(map(str, told))} |")
+            where = f"{c['task']} | {c['phase']} | {c['new']} / {c['base']}"
+            lines.append(f"| {where} | {c['ratio']:.2f} | {half:.1f} % | {c['launches']} |")
     return "\n".join(lines) + "\n"
 
 
 def main() -> None:
     """Make the runs that are missing; then the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--task", action="append")
+    names = [n for n in catalogue.tasks() if n.rpartition("-")[2] in MINUTES]
+    parser.add_argument("--task", action="append", choices=names)
     parser.add_argument("--output", type=Path, default=TRIALS / "widths")
     options = parser.parse_args()
-    names = [n for n in catalogue.tasks() if n.rpartition("-")[2] in MINUTES]
     done = {
         (manifest["cells"][0]["task"], manifest["cells"][0]["phase"])
-        for file in options.output.glob("*/manifest.json")
-        for manifest in [json.loads(file.read_text())]
+        for manifest in read(options.output, "manifest.json")
     }
     for task in options.task or names:
         for phase in PHASES:
