@@ -17,10 +17,10 @@ from suite.plan import Choice, Plan
 from suite.report import page, tables
 from suite.store import directory, seal
 from suite.store.directory import RunDirectory, StoreError
-from suite.store.fingerprint import fingerprint, version
+from suite.store.fingerprint import fingerprint, version, versions
 from suite.store.run import Run
 from suite.store.salvage import salvage
-from suite.store.schema import AnyRecord, Environment, Manifest, PhaseRecord
+from suite.store.schema import AnyRecord, Manifest, PhaseRecord
 from suite.store.writing import WriteError, write_whole
 from suite.summary import summarise
 from suite.worker.discovery import Arm
@@ -76,8 +76,7 @@ def go_on(path: Path, plan: Plan, arms: Sequence[Arm]) -> RunDirectory:
         raise StoreError(f"{path} cannot be resumed: other backends or tasks are there now")
     if _tasks(plan) != manifest.tasks:
         raise StoreError(f"{path} cannot be resumed: its tasks have changed")
-    now: Environment = fingerprint(arms, manifest.cells[0].device if manifest.cells else "cpu")
-    if now.backends != environment.backends:
+    if versions(arms) != environment.backends:
         raise StoreError(f"{path} cannot be resumed: its frameworks have other versions now")
     return RunDirectory(path)
 

@@ -47,8 +47,13 @@ def fingerprint(arms: Sequence[Arm], device: str, kind: str = CONTROLLED) -> Env
             "tribench": version(),
             "numpy": metadata.version("numpy"),
         },
-        backends={arm.name: dict(arm.adapter.versions) for arm in arms if arm.why is None},
+        backends=versions(arms),
     )
+
+
+def versions(arms: Sequence[Arm]) -> dict[str, dict[str, str]]:
+    """What each backend that is there runs on."""
+    return {arm.name: dict(arm.adapter.versions) for arm in arms if arm.why is None}
 
 
 def gpus() -> list[str]:
