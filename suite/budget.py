@@ -16,8 +16,7 @@ def total(plan: Plan) -> float:
     cells = [cell for lane in plan.own_lanes() for cell in plan.cells(lane)]
     parity = sum(cost.parity(t, lane) for t in plan.tasks for lane in parity_lanes(plan.lanes))
     beside = sum(cost.memory(plan.task(c.task), c.phase, c.batch_size) for c in cells)
-    trainings = sum(_trainings(plan, t) * cost.training(t) for t in plan.tasks)
-    beside += len(plan.training_lanes()) * trainings
+    beside += sum(_trainings(plan, t) * cost.training(t) for t in plan.tasks)
     trained = [task for task in plan.tasks if plan.seeds[task.name]]
     beside += len(trained) * cost.LINES_SECONDS
     if plan.closely:
@@ -29,9 +28,9 @@ def total(plan: Plan) -> float:
 
 
 def _trainings(plan: Plan, task: Task) -> int:
-    """How many each lane does of a task."""
-    seeds = len(plan.seeds[task.name])
-    return seeds + (plan.closely and seeds > 0)
+    """How many all lanes do of a task."""
+    every = len(plan.training_lanes()) * len(plan.seeds[task.name])
+    return every + (plan.closely and every > 0)
 
 
 def launch(plan: Plan) -> float:
@@ -44,15 +43,15 @@ def launch(plan: Plan) -> float:
 
 
 def fit(plan: Plan) -> Plan:
-    """The plan, with fewer seeds and then fewer launches where its budget asks for it; UsageError
-    if even one of each is too much.
+    """The plan, with fewer seeds (of the task that takes longest to train, before others) and then
+    fewer launches where its budget asks for it; UsageError if even one of each is too much.
     """
     budget = plan.budget_seconds
     while budget is not None and total(plan) > budget:
-        most = max(map(len, plan.seeds.values()), default=1)
-        if most > 1:
-            fewer = {name: seeds[: most - 1] for name, seeds in plan.seeds.items()}
-            plan = replace(plan, seeds=fewer)
+        several = [task for task in plan.tasks if len(plan.seeds[task.name]) > 1]
+        if several:
+            longest = max(several, key=cost.training).name
+            plan = replace(plan, seeds={**plan.seeds, longest: plan.seeds[longest][:-1]})
         elif plan.launches > 1:
             plan = replace(plan, launches=plan.launches - 1)
         else:
@@ -66,7 +65,7 @@ def fit(plan: Plan) -> Plan:
 def announcement(plan: Plan) -> str:
     """What a run is about to do and how long it may take, in a sentence."""
     arms = len([lane for lane in plan.lanes if lane.refused is None])
-    trainings = sum(_trainings(plan, t) for t in plan.tasks) * len(plan.training_lanes())
+    trainings = sum(_trainings(plan, t) for t in plan.tasks)
     limit = "" if plan.budget_seconds is None else f", at most {plan.budget_seconds / 60:g}"
     more = "" if plan.most_launches == plan.launches else f" to {plan.most_launches}"
     return (

@@ -10,6 +10,8 @@ from typing import Any
 
 from tasks.base import Splits, Task
 
+LATER = {"milestones": [], "initial_deviation": 1.0}  # fields that specs had not at first
+
 
 @dataclass(frozen=True, kw_only=True)
 class NamedData:
@@ -51,7 +53,15 @@ def spec_hash(task: Task) -> str:
     """Twelve hexadecimal digits that change with the model, loss, optimizer or recipe."""
     encoded = encode(portable(task))
     del encoded["target_accuracy"]  # changes nothing that is computed
-    if not encoded["optimizer"].get("milestones"):  # a later field: older runs' hashes have none
-        encoded["optimizer"].pop("milestones", None)
-    text = json.dumps(encoded, sort_keys=True)
+    text = json.dumps(_as_before(encoded), sort_keys=True)
     return sha256(text.encode()).hexdigest()[:12]
+
+
+def _as_before(value: Any) -> Any:
+    """Without the later fields that have their default, so that older runs' hashes hold."""
+    if isinstance(value, dict):
+        kept = {key: item for key, item in value.items() if LATER.get(key, ...) != item}
+        return {key: _as_before(item) for key, item in kept.items()}
+    if isinstance(value, list):
+        return [_as_before(item) for item in value]
+    return value

@@ -78,7 +78,7 @@ class Backend(Layers):
             "build": _build(),
             "compiler": f"jax.jit, XLA of jaxlib {jax.lib.__version__}",
             "image layout": "channels last",
-            "recurrence": "lax.scan, input projection outside",
+            "recurrence": "lax.scan; inputs projected beforehand, on the CPU in training only",
             "attention": "by hand, exact",
             "optimizer": "own formulas, in the step's program",
             "donation": "parameters, buffers, moments, step",

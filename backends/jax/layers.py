@@ -145,24 +145,32 @@ class Layers(Backend):
 
     @lowers(spec.LSTM)
     def lstm(self, layer: spec.LSTM, parameters: Arrays, x: Array, context: Context) -> Array:
+        ahead = self._projects_ahead(context)
         valid = None if context.valid is None else context.valid.T[..., None]
         x = x.swapaxes(0, 1)  # scanned along the first axis
         for level in range(layer.num_layers):
             bias = parameters[f"bias_ih_l{level}"] + parameters[f"bias_hh_l{level}"]
-            projected = _affine(x, parameters[f"weight_ih_l{level}"], bias)  # all steps at once
-            x = _lstm_steps(projected, valid, parameters[f"weight_hh_l{level}"])
+            weight, recurrent = parameters[f"weight_ih_l{level}"], parameters[f"weight_hh_l{level}"]
+            x = _lstm_steps(x, valid, weight, recurrent, bias, ahead)
         return x.swapaxes(0, 1)
 
     @lowers(spec.GRU)
     def gru(self, layer: spec.GRU, parameters: Arrays, x: Array, context: Context) -> Array:
+        ahead = self._projects_ahead(context)
         valid = None if context.valid is None else context.valid.T[..., None]
         x = x.swapaxes(0, 1)  # scanned along the first axis
         for level in range(layer.num_layers):
-            weight, bias = parameters[f"weight_ih_l{level}"], parameters[f"bias_ih_l{level}"]
-            projected = _affine(x, weight, bias)  # all steps at once
-            recurrent, held = parameters[f"weight_hh_l{level}"], parameters[f"bias_hh_l{level}"]
-            x = _gru_steps(projected, valid, recurrent, held)
+            weight, recurrent = parameters[f"weight_ih_l{level}"], parameters[f"weight_hh_l{level}"]
+            biases = parameters[f"bias_ih_l{level}"], parameters[f"bias_hh_l{level}"]
+            x = _gru_steps(x, valid, weight, recurrent, biases, ahead)
         return x.swapaxes(0, 1)
+
+    def _projects_ahead(self, context: Context) -> bool:
+        """Whether a recurrent level multiplies all steps' inputs at once, before its scan."""
+        # Not in inference on the CPU: a scan whose steps multiply input and state takes 0.66 of the
+        # time (LSTM) and 0.75 (GRU; two levels of 256, 16 rows of 64 steps, JAX 0.10.2, two cores),
+        # 0.52 with 128 rows of rnn-tiny. In training no form was faster.
+        return context.training or self.device != "cpu"
 
     @lowers(spec.LastStep)
     def last_step(
@@ -189,12 +197,20 @@ def _affine(x: Array, weight: Array, bias: Array | None) -> Array:
     return y if bias is None else y + bias
 
 
-def _lstm_steps(projected: Array, valid: Array | None, recurrent: Array) -> Array:
+def _lstm_steps(
+    x: Array, valid: Array | None, weight: Array, recurrent: Array, bias: Array, ahead: bool
+) -> Array:
     """One level, (steps, batch, features); ``valid`` is (steps, batch, 1) or None."""
+    x = _affine(x, weight, bias) if ahead else x
+    joined = jnp.concatenate((weight, recurrent), axis=1).T
 
     def cell(held: tuple[Array, Array], now: tuple[Array, Array | None]):
-        (h, c), (gates, keep) = held, now
-        i, f, g, o = jnp.split(gates + h @ recurrent.T, 4, axis=-1)
+        (h, c), (given, keep) = held, now
+        if ahead:
+            gates = given + h @ recurrent.T
+        else:
+            gates = jnp.concatenate((given, h), axis=-1) @ joined + bias
+        i, f, g, o = jnp.split(gates, 4, axis=-1)
         new_c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
         new_h = jax.nn.sigmoid(o) * jnp.tanh(new_c)
         if keep is None:
@@ -202,17 +218,26 @@ def _lstm_steps(projected: Array, valid: Array | None, recurrent: Array) -> Arra
         state = jnp.where(keep, new_h, h), jnp.where(keep, new_c, c)
         return state, jnp.where(keep, new_h, 0.0)
 
-    start = jnp.zeros((projected.shape[1], recurrent.shape[1]), projected.dtype)
-    return lax.scan(cell, (start, start), (projected, valid))[1]
+    start = jnp.zeros((x.shape[1], recurrent.shape[1]), x.dtype)
+    return lax.scan(cell, (start, start), (x, valid))[1]
 
 
-def _gru_steps(projected: Array, valid: Array | None, recurrent: Array, bias: Array) -> Array:
+def _gru_steps(
+    x: Array,
+    valid: Array | None,
+    weight: Array,
+    recurrent: Array,
+    biases: tuple[Array, Array],
+    ahead: bool,
+) -> Array:
     """One level, (steps, batch, features); ``valid`` is (steps, batch, 1) or None."""
+    x = _affine(x, weight, biases[0]) if ahead else x
 
     def cell(h: Array, now: tuple[Array, Array | None]):
-        gates, keep = now
+        given, keep = now
+        gates = given if ahead else _affine(given, weight, biases[0])
         of_input = jnp.split(gates, 3, axis=-1)
-        of_state = jnp.split(h @ recurrent.T + bias, 3, axis=-1)
+        of_state = jnp.split(_affine(h, recurrent, biases[1]), 3, axis=-1)
         r = jax.nn.sigmoid(of_input[0] + of_state[0])
         z = jax.nn.sigmoid(of_input[1] + of_state[1])
         n = jnp.tanh(of_input[2] + r * of_state[2])
@@ -221,5 +246,5 @@ def _gru_steps(projected: Array, valid: Array | None, recurrent: Array, bias: Ar
             return new_h, new_h
         return jnp.where(keep, new_h, h), jnp.where(keep, new_h, 0.0)
 
-    start = jnp.zeros((projected.shape[1], recurrent.shape[1]), projected.dtype)
-    return lax.scan(cell, start, (projected, valid))[1]
+    start = jnp.zeros((x.shape[1], recurrent.shape[1]), x.dtype)
+    return lax.scan(cell, start, (x, valid))[1]

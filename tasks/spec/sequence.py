@@ -17,16 +17,21 @@ from tasks.spec.layer import Layer, Parameter, Shape, SpecError, expect, positiv
 
 @dataclass(frozen=True, kw_only=True)
 class Embedding(Layer):
-    """Row ``id`` of a table; the values are not scaled. Initial values have variance 1."""
+    """Row ``id`` of a table; the values are not scaled. Initial values are uniform around 0, their
+    standard deviation is ``initial_deviation``.
+    """
 
     vocabulary: int
     width: int
+    initial_deviation: float = 1.0
 
     def __post_init__(self) -> None:
-        positive(self, vocabulary=self.vocabulary, width=self.width)
+        deviation = self.initial_deviation
+        positive(self, vocabulary=self.vocabulary, width=self.width, initial_deviation=deviation)
 
     def parameters(self) -> dict[str, Parameter]:
-        return {"weight": Parameter(shape=(self.vocabulary, self.width), bound=sqrt(3))}
+        bound = sqrt(3) * self.initial_deviation
+        return {"weight": Parameter(shape=(self.vocabulary, self.width), bound=bound)}
 
     def output_shape(self, shape: Shape) -> Shape:
         expect(self, len(shape) == 1, "(steps,)", shape)
@@ -63,12 +68,15 @@ class PositionalEmbedding(Layer):
 
     steps: int
     width: int
+    initial_deviation: float = 1.0
 
     def __post_init__(self) -> None:
-        positive(self, steps=self.steps, width=self.width)
+        deviation = self.initial_deviation
+        positive(self, steps=self.steps, width=self.width, initial_deviation=deviation)
 
     def parameters(self) -> dict[str, Parameter]:
-        return {"weight": Parameter(shape=(self.steps, self.width), bound=sqrt(3))}
+        bound = sqrt(3) * self.initial_deviation
+        return {"weight": Parameter(shape=(self.steps, self.width), bound=bound)}
 
     def output_shape(self, shape: Shape) -> Shape:
         expect(self, shape == (self.steps, self.width), f"({self.steps}, {self.width})", shape)

@@ -119,3 +119,10 @@ def test_a_field_that_came_later_changes_only_the_hashes_of_those_who_use_it():
     stepped = replace(task, optimizer=replace(task.optimizer, milestones=(500,)))
     assert codec.spec_hash(task) == "1623ac375095"  # as in results/published, of before milestones
     assert codec.spec_hash(stepped) != codec.spec_hash(task)
+
+
+def test_tables_start_with_the_deviation_that_their_spec_names():
+    table = spec.Embedding(vocabulary=500, width=40, initial_deviation=0.02)
+    given = spec.Input(shape=(3,), vocabulary=500)
+    model = spec.ModelSpec(name="m", input=given, layers=(("table", table),))
+    assert initial(model, 0)["table.weight"].std() == pytest.approx(0.02, rel=0.02)
