@@ -16,7 +16,7 @@ from math import exp
 from pathlib import Path
 from random import Random
 
-from suite.store.directory import checksum
+from suite.store.lines import line_of
 from suite.store.schema import (
     AccuracyRecord,
     Cell,
@@ -174,12 +174,7 @@ def _cell(cell: Cell) -> str:
 @cache
 def _others(cells: tuple[Cell, ...]) -> tuple[str, ...]:
     """Everything but the blocks, and what closes the units, as lines."""
-    return tuple(_serialised(record) for record in _other_records(cells))
-
-
-def _serialised(record: Record) -> str:
-    data = record.model_dump(mode="json")
-    return json.dumps(data | {"checksum": checksum(data)}) + "\n"
+    return tuple(line_of(record).decode() for record in _other_records(cells))
 
 
 def _other_records(cells: tuple[Cell, ...]) -> Iterator[Record]:

@@ -12,9 +12,8 @@ from math import exp, sqrt
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
-from suite.measure.statistics import AT_LEVEL, Estimate
+from suite.measure.statistics import Estimate, student, two_sided
 
 FLOOR = 0.05  # standard deviation of a log ratio between runs that no number of launches removes
 ALONE = 0.10  # the same where too few cells are there to show what the machine did
@@ -65,17 +64,17 @@ def changes(pairs: Sequence[tuple[Launches, Launches]]) -> tuple[Estimate, list[
     for (base, new), ratio in zip(pairs, seen, strict=True):
         error = sqrt(base.variance + new.variance + spread**2)
         freedom = _freedom(base, new, spread, len(pairs) if enough else ENOUGH)
-        half = float(stats.t.ppf((1 + AT_LEVEL) / 2, freedom)) * error
+        half = student(freedom) * error
         ends = (float(ratio), float(ratio) - common)
         nearest = min(abs(end) for end in ends) if ends[0] * ends[1] > 0 else 0.0
         found.append(
             Change(
                 Estimate(exp(ratio), exp(min(ends) - half), exp(max(ends) + half)),
-                float(2 * stats.t.sf(nearest / error, freedom)),
+                two_sided(nearest / error, freedom),
             )
         )
     error = spread / sqrt(len(pairs))
-    half = float(stats.t.ppf((1 + AT_LEVEL) / 2, max(1, len(pairs) - 1))) * error
+    half = student(max(1, len(pairs) - 1)) * error
     middle = float(np.median(seen))
     return Estimate(exp(middle), exp(middle - half), exp(middle + half)), found
 

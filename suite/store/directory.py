@@ -1,13 +1,10 @@
 """The run directory: written while the run goes on, readable at any moment.
 
-    manifest.json      what was set out to do, and whether it is complete
-    environment.json   the machine and the software
-    records.jsonl      one record a line, appended as it is made, each with a checksum
-    summary.json page.html summary.md tables/   made from the records at the end
-    logs/              what the workers printed
-
-A line's checksum is the first 16 hexadecimal digits of the SHA-256 of its JSON without the
-checksum, keys sorted, no spaces.
+manifest.json      what was set out to do, and whether it is complete
+environment.json   the machine and the software
+records.jsonl      one record a line, appended as it is made, each with a checksum
+summary.json page.html summary.md tables/   made from the records at the end
+logs/              what the workers printed
 """
 
 from __future__ import annotations
@@ -20,12 +17,12 @@ import shutil
 import tempfile
 import threading
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 
+from suite.store.lines import line_of, record_of
 from suite.store.schema import (
     RUN_SCHEMA,
     AnyRecord,
@@ -37,7 +34,6 @@ from suite.store.schema import (
 from suite.store.writing import append_whole, write_whole, writing
 
 M = TypeVar("M", bound=BaseModel)
-RECORD: TypeAdapter[AnyRecord] = TypeAdapter(AnyRecord)
 
 
 class StoreError(ValueError):
@@ -68,10 +64,9 @@ class RunDirectory:
 
     def append(self, record: Record) -> None:
         """Add a record; it is in the file when this returns, and no part of it if this raises."""
-        data = record.model_dump(mode="json")
-        line = json.dumps(data | {"checksum": checksum(data)}, ensure_ascii=False) + "\n"
+        line = line_of(record)
         with self.guard:
-            self._append(line.encode())
+            self._append(line)
 
     def write(self, name: str, content: BaseModel) -> None:
         """Write a JSON file whole or not at all."""
@@ -149,23 +144,14 @@ def read_records(path: Path) -> tuple[list[AnyRecord], list[str]]:
     lines = (path / "records.jsonl").read_bytes().splitlines()
     for number, line in enumerate(lines, start=1):
         try:
-            data = json.loads(line)
-            if data.pop("checksum", None) != checksum(data):
-                raise ValueError("its checksum does not fit")
-            found.append(RECORD.validate_python(data))
-        except (ValueError, AttributeError, ValidationError) as error:
+            found.append(record_of(line))
+        except ValueError as error:
             why = str(error).splitlines()[0]
             damaged.append(f"records.jsonl line {number} was left out: {why}")
     closed = {
         (r.unit, r.attempt) for r in found if isinstance(r, PhaseRecord) and r.phase == "unit"
     }
     return [r for r in found if (r.unit, r.attempt) in closed], damaged
-
-
-def checksum(data: dict[str, Any]) -> str:
-    """See the module's docstring."""
-    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return sha256(text.encode()).hexdigest()[:16]
 
 
 def _ends_in_newline(path: Path) -> bool:
