@@ -33,7 +33,8 @@ def report(
     """Make the tables and the page of runs again from their records."""
     if site is not None:
         for path in runs:
-            directory.read_manifest(path)  # a run that is none is told before work starts
+            if not (path / "manifest.json").exists():
+                directory.read_manifest(path)  # says that it is no run, before work starts
         directory.check(site)
         print(f"Index: {build_site(runs, site, session.read)}")
         return

@@ -51,9 +51,19 @@ class Digest(Model):
         return self.label or self.id
 
     @property
-    def device(self) -> str:
+    def devices(self) -> list[str]:
         """What it measured on."""
-        return ", ".join(dict.fromkeys(cell.device for cell in self.cells))
+        return list(dict.fromkeys(cell.device for cell in self.cells))
+
+    @property
+    def measured(self) -> int:
+        """How many cells have times."""
+        return sum(cell.logs is not None for cell in self.cells)
+
+    @property
+    def state(self) -> str:
+        """Can it be relied on? complete, partial or damaged."""
+        return "damaged" if self.problems else "complete" if self.complete else "partial"
 
     @property
     def versions(self) -> list[str]:

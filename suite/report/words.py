@@ -8,6 +8,7 @@ from suite.store.schema import (
     CeilingSummary,
     CellSummary,
     ComparisonSummary,
+    Environment,
     Interval,
     LearningSummary,
     Training,
@@ -213,6 +214,12 @@ def first_look(launches: int) -> str:
 def count(amount: int, one: str, many: str) -> str:
     """``1 launch``, ``2 launches``."""
     return f"{amount:,} {one if amount == 1 else many}"
+
+
+def machine(found: Environment) -> str:
+    """``Example CPU @ 2.60GHz, 2 cores, 8 GiB``, and its accelerators."""
+    size = f"{found.memory_bytes / 2**30:.0f} GiB"
+    return ", ".join([found.cpu, count(found.cores, "core", "cores"), size, *found.gpus])
 
 
 def listed(names: list[str]) -> str:
