@@ -60,6 +60,7 @@ def large_run(
     id: str,  # noqa: A002
     created: str,
     cells: int = 100,
+    arms: Sequence[tuple[str, str]] = ARMS,
     blocks: int = 30,
     seed: int = 0,
     machine: int = 0,
@@ -75,7 +76,7 @@ def large_run(
     """
     folder = path / id
     folder.mkdir(parents=True)
-    planned = list(plan(cells))
+    planned = list(plan(cells, arms))
     manifest = Manifest(
         id=id,
         created=created,
@@ -99,12 +100,12 @@ def large_run(
     return folder
 
 
-def plan(cells: int) -> Iterator[Cell]:
-    """So many cells: comparisons of five arms."""
+def plan(cells: int, arms: Sequence[tuple[str, str]] = ARMS) -> Iterator[Cell]:
+    """So many cells: comparisons of these arms."""
     sizes = (16 * 8**power for power in itertools.count())
     every = ((size, task, phase) for size in sizes for task in TASKS for phase in PHASES)
-    arms = ((*about, *arm) for about in every for arm in ARMS)
-    for size, task, phase, backend, execution in itertools.islice(arms, cells):
+    combined = ((*about, *arm) for about in every for arm in arms)
+    for size, task, phase, backend, execution in itertools.islice(combined, cells):
         yield Cell(
             task=task,
             phase=phase,
@@ -118,7 +119,7 @@ def plan(cells: int) -> Iterator[Cell]:
 
 def seconds_of(cell: Cell) -> float:
     """A step's, before anything scatters."""
-    arm = 1 + 0.15 * ARMS.index(cell.arm)
+    arm = 1 + 0.15 * _place(cell)
     share = 1.0 if cell.phase == "train" else 0.35
     return TASKS[cell.task] / 1000 * share * arm * (cell.batch_size / 16) ** 0.8
 
@@ -200,7 +201,7 @@ def _other_records(cells: tuple[Cell, ...]) -> Iterator[Record]:
                     steady=True if phase == "warmup" else None,
                 )
     for cell in cells:
-        size = int(2**20 * (90 + 10 * ARMS.index(cell.arm)) * (cell.batch_size / 16) ** 0.5)
+        size = int(2**20 * (90 + 10 * _place(cell)) * (cell.batch_size / 16) ** 0.5)
         yield MemoryRecord(
             unit="memory",
             attempt="a",
@@ -253,3 +254,8 @@ def _training(task: str, backend: str, execution: str) -> Training:
         test_samples=360,
         data_hash="0123456789ab",
     )
+
+
+def _place(cell: Cell) -> int:
+    """Among ARMS; another arm is as the first is."""
+    return ARMS.index(cell.arm) if cell.arm in ARMS else 0

@@ -16,7 +16,7 @@ def differences(base: Environment, new: Environment) -> list[Difference]:
     times incomparable. Other versions do not: what they change is what one wants to know.
     """
     found = [
-        Difference(what=name, base=str(a), new=str(b), matters=True)
+        Difference(what=name, base=_shown(a), new=_shown(b), matters=True)
         for name in MACHINE
         if not _alike(name, a := getattr(base, name), b := getattr(new, name))
     ]
@@ -61,6 +61,12 @@ def _alike(name: str, a: object, b: object) -> bool:
     if name == "memory_bytes" and isinstance(a, int) and isinstance(b, int):
         return abs(a - b) <= NEARLY * max(a, b)
     return a == b
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, list):
+        return "; ".join(value) or "none"
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 def _told(

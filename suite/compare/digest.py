@@ -61,6 +61,11 @@ class Digest(Model):
         return sum(cell.logs is not None for cell in self.cells)
 
     @property
+    def timed_tasks(self) -> list[str]:
+        """Those of which it has times."""
+        return list(dict.fromkeys(cell.task for cell in self.cells if cell.logs is not None))
+
+    @property
     def state(self) -> str:
         """Can it be relied on? complete, partial or damaged."""
         return "damaged" if self.problems else "complete" if self.complete else "partial"

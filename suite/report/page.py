@@ -74,8 +74,8 @@ def frame(
     plotly_file: str | None = None, scripts: Sequence[str] = ("tables", "figures")
 ) -> dict[str, Any]:
     """What every page's frame is filled with: its style, its scripts, and leave for these alone.
-    ``scripts`` are files in scripts/, which share one scope, in order; ``plotly_file`` is "" for a page
-    without figures.
+    ``scripts`` are files in scripts/, which share one scope, in order; ``plotly_file`` is "" for a
+    page without figures.
     """
     texts = [(HERE / "scripts" / f"{name}.js").read_text("utf-8") for name in scripts]
     script = "\n".join(['"use strict";', *texts])

@@ -222,6 +222,11 @@ def machine(found: Environment) -> str:
     return ", ".join([found.cpu, count(found.cores, "core", "cores"), size, *found.gpus])
 
 
+def moment(created: str) -> str:
+    """A time as people read it: ``2026-03-14 15:09``."""
+    return created[:16].replace("T", " ")
+
+
 def listed(names: list[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
