@@ -13,7 +13,7 @@ from suite.report import words
 from suite.report.compare_table import headline
 from suite.report.page import templates
 from suite.report.site_frame import embedded, site_frame
-from suite.store.schema import RunComparison
+from suite.store.schema import CellChange, Interval, RunComparison
 
 SCRIPTS = ("state", "rows", "load", "student", "unpaired", "compare")
 CONSTANTS: dict[str, Any] = {  # what scripts/unpaired.js takes from Python
@@ -30,6 +30,7 @@ def render_comparison(found: RunComparison) -> str:
         site=None,
         headline=headline(found),
         names=json.dumps({"base": found.base, "new": found.new}),
+        rows=[_row(change) for change in found.changes],
         comparison=embedded(found.model_dump(mode="json", by_alias=True)),
     )
 
@@ -49,6 +50,17 @@ def render_chooser(runs: Sequence[tuple[Digest, int]]) -> str:
         headline=None,
         runs=[{"id": run.id, "title": title} for (run, _), title in zip(runs, titles, strict=True)],
     )
+
+
+def _row(change: CellChange) -> list[str]:
+    """A cell where no script runs."""
+    interval = Interval(value=change.ratio, low=change.low, high=change.high)
+    return [
+        f"{change.task} {change.phase} ×{change.batch_size}",
+        f"{change.backend} {change.execution}",
+        words.times(interval),
+        change.verdict or "no verdict",
+    ]
 
 
 def _render(**values: Any) -> str:
