@@ -8,7 +8,8 @@ so that the scatter of launches within each run says far too little.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import exp, sqrt
+from math import exp, fsum, log, sqrt
+from statistics import fmean
 from typing import NamedTuple
 
 import numpy as np
@@ -40,10 +41,12 @@ def launches(medians: Sequence[float]) -> Launches:
     """Of seconds per step, one positive number a launch; ValueError without any."""
     if not medians:
         raise ValueError("no launches")
-    logs = np.log(medians)
+    logs = [log(seconds) for seconds in medians]
+    mean = fmean(logs)
     if len(logs) == 1:
-        return Launches(float(logs[0]), 0.0, 1.0)
-    return Launches(float(logs.mean()), float(logs.var(ddof=1)) / len(logs), len(logs) - 1.0)
+        return Launches(mean, 0.0, 1.0)
+    variance = fsum((each - mean) ** 2 for each in logs) / (len(logs) - 1)
+    return Launches(mean, variance / len(logs), len(logs) - 1.0)
 
 
 def changes(pairs: Sequence[tuple[Launches, Launches]]) -> tuple[Estimate, list[Change]]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from math import exp, log, sqrt
-from statistics import median
+from math import exp, fsum, log, sqrt
+from statistics import fmean, median
 from typing import NamedTuple
 
 import numpy as np
@@ -47,9 +47,9 @@ def estimate(launches: Sequence[Sequence[float]]) -> Estimate:
     the caller has to say so. ValueError without samples.
     """
     medians = _medians(launches)
-    if not len(medians):
+    if not medians:
         raise ValueError("no samples to estimate from")
-    centre = float(medians.mean())
+    centre = fmean(medians)
     if len(medians) == 1:
         (rounds,) = (rounds for rounds in launches if len(rounds))
         low, high = _of_median(np.log(np.asarray(rounds, dtype=np.float64)))
@@ -65,7 +65,7 @@ def difference(launches: Sequence[Sequence[float]]) -> float:
     medians = _medians(launches)
     if len(medians) < 2:
         return 1.0
-    t = abs(float(medians.mean())) / max(_standard_error(medians), LEAST_ERROR)
+    t = abs(fmean(medians)) / max(_standard_error(medians), LEAST_ERROR)
     return two_sided(t, len(medians) - 1)
 
 
@@ -85,13 +85,17 @@ def ratios(new: Sequence[float], base: Sequence[float]) -> list[float]:
     return [exp(log(a) - log(b)) for a, b in zip(new, base, strict=True)]
 
 
-def _medians(launches: Sequence[Sequence[float]]) -> NDArray[np.float64]:
-    """Of each launch's logarithms. There are few rounds in each, for which NumPy takes longer."""
-    return np.array([median(map(log, rounds)) for rounds in launches if len(rounds)])
+def _medians(launches: Sequence[Sequence[float]]) -> list[float]:
+    """Of each launch's logarithms. There are few in each, for which NumPy takes ten times longer:
+    a run has hundreds of comparisons, a site hundreds of runs.
+    """
+    return [median(map(log, rounds)) for rounds in launches if len(rounds)]
 
 
-def _standard_error(values: NDArray[np.float64]) -> float:
-    return float(values.std(ddof=1)) / sqrt(len(values))
+def _standard_error(values: Sequence[float]) -> float:
+    centre = fmean(values)
+    variance = fsum((value - centre) ** 2 for value in values) / (len(values) - 1)
+    return sqrt(variance / len(values))
 
 
 @cache

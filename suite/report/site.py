@@ -25,7 +25,7 @@ from suite.store.directory import StoreError
 from suite.store.run import Run
 from suite.store.writing import write_whole, writing
 
-PROCESSES = 2  # of 250 MB each
+PROCESSES = 4  # of 160 MB each
 STAMP, CALL = "// made from ", "tribench.give("
 
 
