@@ -98,7 +98,7 @@ def digest(run: Run) -> Digest:
         profile=manifest.profile,
         complete=manifest.complete,
         delta=manifest.delta,
-        problems=[note for note in run.summary.notes if "was left out" in note],
+        problems=list(run.damage),
         environment=run.environment,
         tasks={
             name: {key: str(told[key]) for key in ("spec", "data_hash") if key in told}

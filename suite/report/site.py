@@ -21,7 +21,6 @@ from plotly.offline import get_plotlyjs, get_plotlyjs_version
 from suite.compare.digest import Digest, digest
 from suite.report.page import HERE, render
 from suite.report.site_pages import Row, pages
-from suite.store.directory import StoreError
 from suite.store.run import Run
 from suite.store.writing import write_whole, writing
 
@@ -58,8 +57,8 @@ def _page(
     gc.disable()  # what a page takes is let go of at its end; looking for it costs a third
     try:
         return _made(read(path), folder, stamp, plotly)
-    except StoreError as error:
-        return Row(folder=path.name, why=str(error).removeprefix(f"{path.parent}/"))
+    except (ArithmeticError, ValueError) as error:  # a StoreError, or numbers that cannot be
+        return Row(folder=path.name, why=str(error).replace(f"{path.parent}/", ""))
     finally:
         gc.enable()
 
