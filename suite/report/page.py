@@ -70,9 +70,14 @@ def render(run: Run, plotly_file: str | None = None) -> str:
     )
 
 
-def frame(plotly_file: str | None = None) -> dict[str, Any]:
-    """What every page's frame is filled with: its style, its scripts, and leave for these alone."""
-    script = (HERE / "page.js").read_text("utf-8")
+def frame(
+    plotly_file: str | None = None, scripts: Sequence[str] = ("tables", "figures")
+) -> dict[str, Any]:
+    """What every page's frame is filled with: its style, its scripts, and leave for these alone.
+    ``scripts`` are files in scripts/, which share one scope, in order.
+    """
+    texts = [(HERE / "scripts" / f"{name}.js").read_text("utf-8") for name in scripts]
+    script = "\n".join(['"use strict";', *texts])
     plotly = "" if plotly_file else get_plotlyjs()
     allowed = _source(plotly) if plotly else "'self'"
     return {
