@@ -37,7 +37,7 @@ TABS = [
     ("environment", "Environment"),
 ]
 SCRIPTS = (
-    *("text", "theme", "tables", "figures", "state", "results", "controls", "table"),
+    *("text", "theme", "tables", "figures", "address", "results", "controls", "table"),
     *("drawing", "charts", "noise", "cell", "start"),
 )
 NARROWEST_SPAN, WIDEST_SPAN = math.log(1.25), math.log(8)  # of the axis that ratios stand on

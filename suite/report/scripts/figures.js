@@ -3,7 +3,7 @@
 const GRAPHS = new WeakMap(); // a figure's holder: its traces and layout, where they are no JSON
 
 function theme(layout) {
-  const probe = make("i", { hidden: true });
+  const probe = document.createElement("i");
   document.body.append(probe);
   const colour = (name) => {
     probe.style.color = `var(${name})`;

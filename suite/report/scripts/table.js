@@ -122,7 +122,7 @@ function showTable(state) {
 
 function showCards(state) {
   const metric = metricNamed(state.metric);
-  const groups = Map.groupBy(rowsFor(state).filter(({ cell }) => cell.values[metric.key]), ({ cell }) => cell.group);
+  const groups = Map.groupBy(rowsFor(state).filter(({ cell }) => cell.values[metric.key] && !cell.twin), ({ cell }) => cell.group);
   cards.classList.toggle("few", groups.size <= FEW);
   const sign = metric.better === "higher" ? -1 : 1;
   cards.replaceChildren(...[...groups].map(([place, rows]) => {
@@ -140,7 +140,7 @@ function showCards(state) {
 function cardLine({ cell, relative }, metric, most, few) {
   const [value] = cell.values[metric.key];
   return make("li", {},
-    make("span", { class: "name" }, mark(cell), ` ${armOf(cell)}`),
+    make("span", { class: "name" }, mark(cell), ` ${cell.name}`),
     make("span", { class: `bar${cell.tier || !["time", "rate"].includes(metric.judged) ? "" : " unranked"}`, "aria-hidden": "true" },
       make("i", { style: `width: ${(100 * value / (most || 1)).toFixed(2)}%; background: ${cell.colour}` })),
     make("span", { class: "rate" }, number(value)),
