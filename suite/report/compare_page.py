@@ -15,7 +15,7 @@ from suite.report.page import templates
 from suite.report.site_frame import embedded, site_frame
 from suite.store.schema import CellChange, Interval, RunComparison
 
-SCRIPTS = ("state", "rows", "load", "student", "unpaired", "compare")
+SCRIPTS = ("text", "theme", "state", "rows", "load", "student", "unpaired", "compare")
 CONSTANTS: dict[str, Any] = {  # what scripts/unpaired.js takes from Python
     **{name: getattr(unpaired, name) for name in ("FLOOR", "ALONE", "ENOUGH", "NORMAL")},
     **{name: getattr(comparable, name) for name in ("MACHINE", "NEARLY")},

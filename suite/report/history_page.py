@@ -15,7 +15,7 @@ from suite.report.page import templates
 from suite.report.site_frame import embedded, site_frame
 from suite.report.styles import styles
 
-SCRIPTS = ("state", "load", "figures", "history")
+SCRIPTS = ("text", "theme", "figures", "state", "load", "history")
 CELL = ("phase", "backend", "execution", "precision", "device", "batch_size")
 BANDS = {  # how far unchanged runs may lie apart, relative or in accuracy itself
     "relative": round(exp(1.96 * FLOOR) - 1, 3),

@@ -52,7 +52,7 @@ def _index(runs: Sequence[tuple[Digest, int]], unreadable: Sequence[Row]) -> str
             devices=_choices({device for run, _ in runs for device in run.devices}),
             tasks=_choices({task for run, _ in runs for task in run.timed_tasks}),
             versions=_choices({version for run, _ in runs for version in run.versions}),
-            **site_frame(("state", "rows", "index")),
+            **site_frame(("text", "theme", "state", "rows", "index")),
         )
     )
 

@@ -115,9 +115,13 @@ def accuracy(cell: CellSummary) -> str:
 
 
 def accuracy_interval(training: Training) -> Interval:
-    """Test accuracy with Wilson's 95 % interval, which stays inside 0 and 1."""
-    z, samples = 1.96, training.test_samples
-    share = training.test_correct / samples
+    """Test accuracy with Wilson's interval."""
+    return wilson(training.test_correct / training.test_samples, training.test_samples)
+
+
+def wilson(share: float, samples: int) -> Interval:
+    """A share of so many samples with Wilson's 95 % interval, which stays inside 0 and 1."""
+    z = 1.96
     centre = (share + z * z / (2 * samples)) / (1 + z * z / samples)
     spread = math.sqrt(share * (1 - share) / samples + z * z / (4 * samples**2))
     half = spread * z / (1 + z * z / samples)

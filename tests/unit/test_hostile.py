@@ -12,7 +12,6 @@ import pytest
 
 from suite import results_cli, session
 from suite.report.exports import EXPORTS
-from suite.store import directory, lines
 from suite.store.directory import StoreError
 from suite.store.seal import SEAL
 from tests.hostile_folder import TEXTS, hostile_folders

@@ -11,7 +11,7 @@ import pytest
 
 from suite import catalogue, session
 from suite.plan import Choice, make
-from suite.store import directory, fingerprint, lines
+from suite.store import fingerprint, lines
 from suite.store.directory import NewerError
 from suite.store.repeat import command
 from suite.store.schema import Environment

@@ -21,20 +21,20 @@ function show(found, names) {
   showBanner(found);
   const findings = [...amounts(found), common(found), unpaired()].filter(Boolean);
   document.getElementById("findings").replaceChildren(
-    ...findings.map(([kind, title, text]) => element("li", { class: kind }, element("strong", {}, title), ` ${text}`)),
+    ...findings.map(([kind, title, text]) => make("li", { class: kind }, make("strong", {}, title), ` ${text}`)),
   );
   showDifferences(found.differences);
   for (const name of ["task", "phase", "backend"]) {
     const select = controls.find((control) => control.dataset.state === name);
     const values = [...new Set(found.changes.map((change) => change[name]))].sort();
-    const options = values.map((value) => element("option", { value }, value));
+    const options = values.map((value) => make("option", { value }, value));
     select.replaceChildren(select.options[0], ...options);
   }
   const reached = found.changes.flatMap(({ low, high }) => [low, high]).map((ratio) => 1.05 * Math.abs(Math.log(ratio)));
   const span = Math.min(Math.max(NARROWEST, ...reached), WIDEST);
   table.tBodies[0].replaceChildren(...found.changes.map((change, number) => rowOf(change, number, found.delta, span)));
   document.getElementById("delta").textContent = `1 ± ${+(100 * found.delta).toFixed(6)} %`;
-  document.getElementById("left").replaceChildren(...found.left_out.map((line) => element("li", {}, line)));
+  document.getElementById("left").replaceChildren(...found.left_out.map((line) => make("li", {}, line)));
   document.getElementById("left-out").hidden = !found.left_out.length;
   readControls();
   rows.read();
@@ -45,7 +45,7 @@ function showBanner(found) {
   banner.hidden = found.comparable;
   const apart = found.differences.filter((each) => each.matters).map((each) => each.what);
   banner.replaceChildren(
-    element("strong", {}, "NOT COMPARABLE"),
+    make("strong", {}, "NOT COMPARABLE"),
     ` The runs differ in ${listed(apart)}: their times are shown, and nothing is judged.`,
   );
 }
@@ -84,8 +84,8 @@ function showDifferences(differences) {
   const body = document.getElementById("differences").tBodies[0];
   body.replaceChildren(
     ...differences.map((each) =>
-      element("tr", {}, element("th", { scope: "row", class: "wrap" }, each.what), ...[each.base, each.new].map((text) => element("td", { class: "wrap" }, text)),
-        element("td", { class: each.matters ? "why" : "" }, each.matters ? "times cannot be compared" : "")),
+      make("tr", {}, make("th", { scope: "row", class: "wrap" }, each.what), ...[each.base, each.new].map((text) => make("td", { class: "wrap" }, text)),
+        make("td", { class: each.matters ? "why" : "" }, each.matters ? "times cannot be compared" : "")),
     ),
   );
   document.getElementById("apart").hidden = !differences.length;
@@ -98,16 +98,16 @@ function rowOf(change, number, delta, span) {
   const kinds = { SLOWER: ["changed", "regressed"], FASTER: ["changed", "improved"] }[verdict] ?? [];
   const small = `${change.phase} ×${change.batch_size} ${change.precision} ${change.device}`;
   const cells = [
-    [element("td", {}, change.task, " ", element("small", {}, small)), `${change.task} ${change.phase} ${change.batch_size}`],
-    [element("th", { scope: "row" }, `${change.backend} ${change.execution}`), `${change.backend} ${change.execution}`],
-    [element("td", { class: "number" }, told), change.ratio],
-    [element("td", { class: "axis" }, ratioAxis(change, told, delta, span)), change.ratio],
-    [element("td", {}, element("span", { class: `badge ${(verdict ?? "none").toLowerCase()}` }, verdict ?? "no verdict")), verdict ?? ""],
-    [element("td", { class: "number" }, change.p_value < 0.001 ? "< 0.001" : change.p_value.toFixed(3)), change.p_value],
-    [element("td", {}, change.launches.join(", ")), ""],
+    [make("td", {}, change.task, " ", make("small", {}, small)), `${change.task} ${change.phase} ${change.batch_size}`],
+    [make("th", { scope: "row" }, `${change.backend} ${change.execution}`), `${change.backend} ${change.execution}`],
+    [make("td", { class: "number" }, told), change.ratio],
+    [make("td", { class: "axis" }, ratioAxis(change, told, delta, span)), change.ratio],
+    [make("td", {}, make("span", { class: `badge ${(verdict ?? "none").toLowerCase()}` }, verdict ?? "no verdict")), verdict ?? ""],
+    [make("td", { class: "number" }, change.p_value < 0.001 ? "< 0.001" : change.p_value.toFixed(3)), change.p_value],
+    [make("td", {}, change.launches.join(", ")), ""],
   ];
   for (const [cell, value] of cells) cell.dataset.value = value;
-  const row = element("tr", {}, ...cells.map(([cell]) => cell));
+  const row = make("tr", {}, ...cells.map(([cell]) => cell));
   row.dataset.number = number;
   for (const name of ["task", "phase", "backend"]) row.dataset[name] = JSON.stringify([change[name]]);
   row.dataset.change = JSON.stringify(kinds);
@@ -118,11 +118,11 @@ function rowOf(change, number, delta, span) {
 function ratioAxis({ ratio, low, high, verdict }, told, delta, span) {
   const place = (value) => `${50 + 50 * Math.max(-1, Math.min(1, Math.log(value) / span))}%`;
   const [from, to] = [place(1 - delta), place(1 + delta)];
-  return element("svg", { class: (verdict ?? "none").toLowerCase(), role: "img", "aria-label": told },
-    element("rect", { class: "band", x: from, width: `${parseFloat(to) - parseFloat(from)}%`, y: 0, height: "100%" }),
-    element("line", { class: "one", x1: "50%", x2: "50%", y1: 0, y2: "100%" }),
-    element("line", { class: "interval", x1: place(low), x2: place(high), y1: "50%", y2: "50%" }),
-    element("circle", { cx: place(ratio), cy: "50%", r: 4 }));
+  return make("svg:svg", { class: (verdict ?? "none").toLowerCase(), role: "img", "aria-label": told },
+    make("svg:rect", { class: "band", x: from, width: `${parseFloat(to) - parseFloat(from)}%`, y: 0, height: "100%" }),
+    make("svg:line", { class: "one", x1: "50%", x2: "50%", y1: 0, y2: "100%" }),
+    make("svg:line", { class: "interval", x1: place(low), x2: place(high), y1: "50%", y2: "50%" }),
+    make("svg:circle", { cx: place(ratio), cy: "50%", r: 4 }));
 }
 
 async function readAddress() {

@@ -5,7 +5,7 @@ const { runs, files, machines, styles, bands } = JSON.parse(document.getElementB
 const [RUN, CELL, WORK, STEP, LOW, HIGH, COMPILE, BYTES, ACCURACY] = Array(9).keys();
 const BAND = `The band is ± ${+(100 * bands.relative).toFixed(1)} % around the median of a stretch: two runs without any change may differ by so much.`;
 
-// value, low and high of a point; a digit count; what is better.
+// value, low and high of a point; what is better.
 const METRICS = {
   time: { title: "ms per step", better: "lower", of: (p) => [STEP, LOW, HIGH].map((at) => 1000 * p[at]), told: BAND },
   rate: { title: "samples/s", better: "higher", of: (p, cell) => [STEP, HIGH, LOW].map((at) => cell.batch_size / p[at]), told: BAND },
@@ -18,16 +18,6 @@ const METRICS = {
 };
 const control = (name) => controls.find((each) => each.dataset.state === name);
 const area = document.getElementById("figures");
-
-function median(values) {
-  const ordered = [...values].sort((a, b) => a - b);
-  const half = Math.floor(ordered.length / 2);
-  return ordered.length % 2 ? ordered[half] : (ordered[half - 1] + ordered[half]) / 2;
-}
-
-function digits(value) {
-  return value === null ? "n/a" : Number(value.toPrecision(4)).toLocaleString("en", { maximumSignificantDigits: 4 });
-}
 
 // What two runs' software differ by, each once.
 function changesBetween(before, after) {
@@ -94,13 +84,13 @@ function lineOf(arm, cell, points, metric, changes) {
       const run = runs[point[RUN]];
       const [value, low = value, high = value] = metric.of(point, cell);
       const where = value > most ? "above" : value < least ? "below" : "inside";
-      const interval = low === high ? "" : `${digits(low)} to ${digits(high)}`;
+      const interval = low === high ? "" : `${number(low)} to ${number(high)}`;
       line.x.push(run.created);
       line.y.push(value);
-      line.text.push(plain(`${arm}: ${digits(value)} ${metric.title}, ${run.name}`));
+      line.text.push(plain(`${arm}: ${number(value)} ${metric.title}, ${run.name}`));
       line.error_y.array.push(high - value);
       line.error_y.arrayminus.push(value - low);
-      rows.push({ run, arm, value: digits(value), interval, where, changed: changes.get(point[RUN])?.texts.join("; ") ?? "" });
+      rows.push({ run, arm, value: number(value), interval, where, changed: changes.get(point[RUN])?.texts.join("; ") ?? "" });
     }
   }
   return { traces: [...filled, line], rows };
@@ -121,13 +111,12 @@ function figureOf(title, lines, metric, changes) {
     shapes: marks.map(({ x, hard }) => ({ type: "line", x0: x, x1: x, y0: 0, y1: 1, yref: "paper", line: { dash: hard ? "solid" : "dot", width: 1, color: "#888888" } })),
     annotations: marks.map(({ x, number }) => ({ x, y: 1, yref: "paper", yanchor: "bottom", text: String(number), showarrow: false })),
   };
-  const plot = element("div", { class: "plot", role: "img", "aria-label": `${title}; the table below has its numbers`, style: "min-height: 340px" });
-  const details = element("details", {}, element("summary", {}, "Table"));
+  const told = `${title}; the table below has its numbers`;
+  const plot = make("div", { class: "plot", role: "img", "aria-label": told, "data-figure": `data-history-${title}`, style: "min-height: 340px" });
+  GRAPHS.set(plot, { data: traces, layout });
   const rows = lines.flatMap((each) => each.rows).sort((a, b) => (a.run.created < b.run.created ? 1 : -1));
-  details.addEventListener("toggle", () => details.children.length === 1 && details.append(tableOf(title, rows, metric)));
-  const figure = element("figure", { class: "panel" }, element("figcaption", {}, element("h3", {}, title)), plot, details);
-  figure.plot = { traces, layout };
-  return figure;
+  return make("figure", { class: "panel" }, make("figcaption", {}, make("h3", {}, title)), plot,
+    make("div", { class: "under" }, make("details", {}, make("summary", {}, "Table"), tableOf(title, rows, metric)), make("span", { class: "takeaway" })));
 }
 
 // A day more to each side: a single run has no span of its own.
@@ -141,12 +130,12 @@ function daysOf(lines) {
 function tableOf(title, rows, metric) {
   const heads = ["date", "run", "backend", metric.title, "95 % interval", "band", "changed since the run before"];
   const lines = rows.map(({ run, arm, value, interval, where, changed }) =>
-    element("tr", {}, element("td", {}, run.created.slice(0, 16).replace("T", " ")),
-      element("td", {}, element("a", { href: `${run.id}/index.html` }, run.name)), element("th", { scope: "row" }, arm),
-      element("td", { class: "number" }, value), element("td", {}, interval),
-      element("td", { class: where === "inside" ? "" : "why" }, where), element("td", { class: "reason" }, changed)));
-  const table = element("table", {}, element("thead", {}, element("tr", {}, ...heads.map((head) => element("th", { scope: "col" }, head)))), element("tbody", {}, ...lines));
-  return element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `Data of ${title}` }, table);
+    make("tr", {}, make("td", {}, run.created.slice(0, 16).replace("T", " ")),
+      make("td", {}, make("a", { href: `${run.id}/index.html` }, run.name)), make("th", { scope: "row" }, arm),
+      make("td", { class: "number" }, value), make("td", {}, interval),
+      make("td", { class: where === "inside" ? "" : "why" }, where), make("td", { class: "reason" }, changed)));
+  const table = make("table", {}, make("thead", {}, make("tr", {}, ...heads.map((head) => make("th", { scope: "col" }, head)))), make("tbody", {}, ...lines));
+  return make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `Data of ${title}` }, table);
 }
 
 function show({ cells, points }) {
@@ -161,7 +150,7 @@ function show({ cells, points }) {
   document.getElementById("told").textContent = `${metric.title}, ${metric.better} is better. ${metric.told} A line is interrupted where machine, model or data changed.`;
   document.getElementById("changes").hidden = !changes.size;
   document.getElementById("changed").replaceChildren(
-    ...[...changes].map(([run, { texts }]) => element("li", {}, `${runs[run].created.slice(0, 10)} ${runs[run].name}: ${texts.join("; ")}`)),
+    ...[...changes].map(([run, { texts }]) => make("li", {}, `${runs[run].created.slice(0, 10)} ${runs[run].name}: ${texts.join("; ")}`)),
   );
   const groups = grouped(wanted, groupOf);
   function groupOf(point) {
@@ -175,7 +164,7 @@ function show({ cells, points }) {
   });
   area.replaceChildren(...figures);
   document.getElementById("nothing").hidden = figures.length > 0;
-  for (const figure of figures) seen.observe(figure.querySelector(".plot"));
+  figures.forEach(tend);
 }
 
 function armOf(cell) {
@@ -192,22 +181,6 @@ function grouped(values, keyOf) {
   return found;
 }
 
-function drawTrend(holder) {
-  const { traces, layout } = holder.parentElement.plot;
-  Plotly.react(holder, traces, withTheme(layout), { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"], toImageButtonOptions: { format: "svg", filename: "tribench-history" } });
-}
-
-const seen = new IntersectionObserver(
-  (entries) => {
-    for (const entry of entries) {
-      if (!entry.isIntersecting) continue;
-      seen.unobserve(entry.target);
-      drawTrend(entry.target);
-    }
-  },
-  { rootMargin: "300px" },
-);
-
 async function readAddress() {
   readControls();
   const message = document.getElementById("message");
@@ -218,7 +191,7 @@ async function readAddress() {
     const found = await load(files[task]);
     const select = control("arm");
     const arms = [...new Set(found.cells.map(armOf))].sort();
-    select.replaceChildren(select.options[0], ...arms.map((value) => element("option", { value }, value)));
+    select.replaceChildren(select.options[0], ...arms.map((value) => make("option", { value }, value)));
     readControls();
     show(found);
   } catch (error) {
@@ -232,9 +205,5 @@ for (const each of controls) {
     readAddress();
   });
 }
-for (const query of ["(prefers-color-scheme: dark)", "print"]) {
-  matchMedia(query).addEventListener("change", () => area.querySelectorAll(".js-plotly-plot").forEach(drawTrend));
-}
 addEventListener("hashchange", readAddress);
-addEventListener("beforeprint", () => area.querySelectorAll(".plot").forEach(drawTrend));
 readAddress();

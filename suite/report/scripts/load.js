@@ -9,7 +9,7 @@ window.tribench = { give: (data) => (given = data) };
 function load(file) {
   if (!asked.has(file)) {
     const promise = new Promise((resolve, reject) => {
-      const script = element("script", { src: file });
+      const script = make("script", { src: file });
       script.addEventListener("load", () => resolve(given));
       script.addEventListener("error", () => reject(new Error(`${file} cannot be loaded`)));
       document.head.append(script);

@@ -28,15 +28,6 @@ function writeControls(more = {}) {
   history.replaceState(null, "", `#${values}`);
 }
 
-// An element with attributes and children; texts are texts, never markup.
-function element(tag, attributes = {}, ...children) {
-  const svg = ["svg", "rect", "line", "circle"].includes(tag);
-  const made = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
-}
-
 function counted(amount, one, many) {
   return `${amount.toLocaleString("en")} ${amount === 1 ? one : many}`;
 }

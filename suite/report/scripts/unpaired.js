@@ -63,8 +63,8 @@ function changes(pairs, { FLOOR, ALONE, ENOUGH, NORMAL, AT_LEVEL }) {
   if (!pairs.length) return { common: { ratio: 1, low: 1, high: 1 }, found: [] };
   const seen = pairs.map(([base, new_]) => new_[0] - base[0]); // of [mean, variance, freedom]
   const enough = pairs.length >= ENOUGH;
-  const common = enough ? medianOf(seen) : 0;
-  const spread = enough ? Math.max(FLOOR, NORMAL * medianOf(seen.map((each) => Math.abs(each - common)))) : ALONE;
+  const common = enough ? median(seen) : 0;
+  const spread = enough ? Math.max(FLOOR, NORMAL * median(seen.map((each) => Math.abs(each - common)))) : ALONE;
   const found = pairs.map(([base, new_], index) => {
     const ratio = seen[index];
     const error = Math.sqrt(base[1] + new_[1] + spread ** 2);
@@ -80,7 +80,7 @@ function changes(pairs, { FLOOR, ALONE, ENOUGH, NORMAL, AT_LEVEL }) {
       p_value: twoSided(nearest / error, freedom),
     };
   });
-  const middle = medianOf(seen);
+  const middle = median(seen);
   const half = (quantile(1 - AT_LEVEL, Math.max(1, pairs.length - 1)) * spread) / Math.sqrt(pairs.length);
   return { common: { ratio: Math.exp(middle), low: Math.exp(middle - half), high: Math.exp(middle + half) }, found };
 }
@@ -132,10 +132,4 @@ function shown(value) {
 
 function sum(values) {
   return values.reduce((total, value) => total + value, 0);
-}
-
-function medianOf(values) {
-  const ordered = [...values].sort((a, b) => a - b);
-  const half = Math.floor(ordered.length / 2);
-  return ordered.length % 2 ? ordered[half] : (ordered[half - 1] + ordered[half]) / 2;
 }
