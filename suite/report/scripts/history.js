@@ -78,7 +78,7 @@ function lineOf(arm, cell, points, metric, changes) {
     if (line.x.length) for (const part of [line.x, line.y, line.text, line.error_y.array, line.error_y.arrayminus]) part.push(null);
     if (stretch.length > 1) {
       filled.push({ x: [times[0], times.at(-1), times.at(-1), times[0]], y: [least, least, most, most], type: "scatter", mode: "none",
-        fill: "toself", fillcolor: `${style.colour}22`, hoverinfo: "skip", showlegend: false });
+        fill: "toself", fillcolor: `${style.colour}18`, hoverinfo: "skip", showlegend: false });
     }
     for (const point of stretch) {
       const run = runs[point[RUN]];
@@ -105,14 +105,14 @@ function figureOf(title, lines, metric, changes) {
   const traces = lines.flatMap((each) => each.traces);
   const marks = [...changes].map(([run, { number, hard }]) => ({ x: runs[run].created, number, hard }));
   const layout = {
-    height: 340, margin: { l: 60, r: 15, t: 25, b: 40 }, hovermode: "closest", paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-    showlegend: true, legend: { orientation: "h", y: -0.15 }, xaxis: { type: "date", range: daysOf(lines) },
+    height: 380, margin: { l: 60, r: 15, t: 25, b: 90 }, hovermode: "closest", paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+    showlegend: true, legend: { orientation: "h", y: -0.22 }, xaxis: { type: "date", range: daysOf(lines) },
     yaxis: { title: { text: metric.title }, automargin: true, type: metric.absolute ? "linear" : "log" },
     shapes: marks.map(({ x, hard }) => ({ type: "line", x0: x, x1: x, y0: 0, y1: 1, yref: "paper", line: { dash: hard ? "solid" : "dot", width: 1, color: "#888888" } })),
     annotations: marks.map(({ x, number }) => ({ x, y: 1, yref: "paper", yanchor: "bottom", text: String(number), showarrow: false })),
   };
   const told = `${title}; the table below has its numbers`;
-  const plot = make("div", { class: "plot", role: "img", "aria-label": told, "data-figure": `data-history-${title}`, style: "min-height: 340px" });
+  const plot = make("div", { class: "plot", role: "img", "aria-label": told, "data-figure": `data-history-${title}`, style: "min-height: 380px" });
   GRAPHS.set(plot, { data: traces, layout });
   const rows = lines.flatMap((each) => each.rows).sort((a, b) => (a.run.created < b.run.created ? 1 : -1));
   return make("figure", { class: "panel" }, make("figcaption", {}, make("h3", {}, title)), plot,
