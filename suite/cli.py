@@ -38,7 +38,7 @@ from suite.report import tables
 from suite.report.parity_page import render_parity
 from suite.report.parity_table import show_limits, show_parity
 from suite.results_cli import compare, export, publish, report
-from suite.store import directory
+from suite.store import directory, seal
 from suite.store.directory import RunDirectory, StoreError
 from suite.store.fingerprint import version
 from suite.store.lock import Lock
@@ -124,6 +124,10 @@ def run(
     if resume is not None:
         if choice != Choice():
             raise UsageError("--resume takes its options from the run; give --python alone")
+        if seal.is_sealed(resume):
+            done = session.read(resume)
+            session.render(done)
+            _told(done, as_json, quiet)
         choice = session.choice_of(resume)
     known = catalogue.tasks()
     check(choice, known)
@@ -140,15 +144,7 @@ def run(
         if not quiet:
             print(f"tribench: {budget.announcement(plan)}", file=sys.stderr)
         done = _measure(plan, found, store, pythons, quiet)
-    where = f"Page: {done.path / 'page.html'}"
-    if as_json:
-        print(done.summary.model_dump_json(by_alias=True))
-        if not quiet:
-            print(where, file=sys.stderr)
-    else:
-        tables.show(done.summary, console())
-        print(f"\n{where}")
-    raise typer.Exit(exit_code(done.summary))
+    _told(done, as_json, quiet)
 
 
 @app.command()
@@ -367,6 +363,19 @@ def _measure(
             return session.close(store, complete=not left_out)
     except WriteError as error:
         _leave(f"{error}; {go_on}", FAILED)
+
+
+def _told(done: Run, as_json: bool, quiet: bool) -> NoReturn:
+    """Say what a run found, and end with its exit code."""
+    where = f"Page: {done.path / 'page.html'}"
+    if as_json:
+        print(done.summary.model_dump_json(by_alias=True))
+        if not quiet:
+            print(where, file=sys.stderr)
+    else:
+        tables.show(done.summary, console())
+        print(f"\n{where}")
+    raise typer.Exit(exit_code(done.summary))
 
 
 def _conform(asked: Sequence[Lane], reference: Lane, quiet: bool) -> list[Result]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,12 +13,14 @@ from suite.compare.runs import compare as compared
 from suite.compare.runs import regressions
 from suite.options import Json, console
 from suite.plan import UsageError
-from suite.report import tables
+from suite.report import tables, words
 from suite.report.compare_page import render_comparison
 from suite.report.compare_table import show_comparison
 from suite.report.exports import EXPORTS
 from suite.report.site import build_site
 from suite.store import directory, publishing
+from suite.store.run import Run
+from suite.store.seal import DATA
 from suite.store.writing import write_whole
 
 PUBLISHED = Path("results/published")
@@ -33,7 +36,8 @@ def report(
     """Make the tables and the page of runs again from their records."""
     if site is not None:
         for path in runs:
-            directory.read_manifest(path)  # a run that is none is told before work starts
+            if not any((path / name).exists() for name in DATA):
+                session.check(path)  # a run that is none is told before work starts
         directory.check(site)
         print(f"Index: {build_site(runs, site, session.read)}")
         return
@@ -58,7 +62,7 @@ def compare(
     """What became slower or faster from one run to another. Arms of one run say more."""
     if page is not None:
         directory.check_file(page)
-    found = compared(session.read(base), session.read(new))
+    found = compared(_read(base), _read(new))
     if page is not None:
         write_whole(page, render_comparison(found))
     if as_json:
@@ -80,7 +84,7 @@ def export(
         raise UsageError(f"no format {kind!r}; there are {', '.join(EXPORTS)}")
     if output is not None:
         directory.check_file(output)
-    text = EXPORTS[kind](session.read(run))
+    text = EXPORTS[kind](_read(run))
     if output is None:
         print(text, end="")
     else:
@@ -90,13 +94,45 @@ def export(
 def publish(
     runs: Annotated[list[Path], typer.Argument(help="Run directories.")],
     output: Annotated[Path, typer.Option(help="Where published runs are.")] = PUBLISHED,
+    check: Annotated[
+        bool, typer.Option("--check", help="Copy nothing; tell all that is wrong, exit code 1.")
+    ] = False,
 ) -> None:
     """Check runs and copy their records to where the site is made from; all of them or none."""
+    if check:
+        raise typer.Exit(_check(runs))
     found = [session.read(path) for path in runs]
     for run in found:
         problems = publishing.problems(run)
         if problems:
-            raise UsageError(f"{run.path} is not published: {'; '.join(problems)}")
+            raise UsageError(words.plain(f"{run.path} is not published: {'; '.join(problems)}"))
     directory.check(output)
     for run in found:
         print(f"Published: {publishing.publish(run, output)}")
+
+
+def _check(runs: list[Path]) -> int:
+    """Tell what is wrong with published runs, a line each; the exit code."""
+    found: list[str] = []
+    for path in runs:
+        if not path.is_dir():
+            raise UsageError(f"{path} is no run: it is no folder")
+        problems = publishing.foreign(path)
+        try:
+            problems += publishing.problems(session.read(path))
+        except directory.StoreError as error:
+            problems.append(str(error))
+        found += [f"{path}: {problem}" for problem in problems]
+        if not problems:
+            print(f"{path}: may be published")
+    for line in found:
+        print(words.plain(line))
+    return int(bool(found))
+
+
+def _read(path: Path) -> Run:
+    """A run; what is damaged in it goes to standard error."""
+    run = session.read(path)
+    for told in run.damage:
+        print(words.plain(f"tribench: {path} is damaged: {told}"), file=sys.stderr)
+    return run

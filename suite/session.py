@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from math import prod
@@ -14,10 +15,11 @@ from suite.material import Material
 from suite.measure.verdict import DELTA
 from suite.plan import Choice, Plan
 from suite.report import page, tables
-from suite.store import directory
+from suite.store import directory, seal
 from suite.store.directory import RunDirectory, StoreError
 from suite.store.fingerprint import fingerprint, version
 from suite.store.run import Run
+from suite.store.salvage import salvage
 from suite.store.schema import AnyRecord, Environment, Manifest, PhaseRecord
 from suite.store.writing import WriteError, write_whole
 from suite.summary import summarise
@@ -81,9 +83,10 @@ def go_on(path: Path, plan: Plan, arms: Sequence[Arm]) -> RunDirectory:
 
 
 def close(store: RunDirectory, complete: bool) -> Run:
-    """Write what is made from the records, and the manifest's last word."""
+    """Write what is made from the records, the manifest's last word and, over all, the seal."""
     manifest = directory.read_manifest(store.path).model_copy(update={"complete": complete})
     records, damaged = directory.read_records(store.path)
+    damage = tuple(f"records.jsonl: {told}" for told in damaged)
     update = {"facts": _facts(records)}
     environment = directory.read_environment(store.path).model_copy(update=update)
     run = Run(
@@ -91,33 +94,79 @@ def close(store: RunDirectory, complete: bool) -> Run:
         manifest=manifest,
         environment=environment,
         records=records,
-        summary=summarise(manifest, records, damaged),
+        summary=summarise(manifest, records, _notes(damage)),
+        damage=damage,
     )
     store.write("environment.json", environment)
-    render(run)
+    _write(run)
     store.write("summary.json", run.summary)
     store.write("manifest.json", manifest)
+    if complete:
+        seal.seal(store.path)
     return run
 
 
 def render(run: Run) -> None:
-    """Tables, Markdown and page, from what is in the run."""
-    tables.write(run, run.path / "tables")
-    write_whole(run.path / "summary.md", tables.markdown(run.summary))
-    write_whole(run.path / "page.html", page.render(run))
+    """The page, and of a run that is whole tables and Markdown too, from what is in the run."""
+    with _possible(run.path):
+        if run.damage and seal.is_sealed(run.path):  # what is left stays as it was
+            write_whole(run.path / "page.html", page.render(run))
+            return
+        _write(run)
+    if seal.is_sealed(run.path):
+        seal.renew(run.path)
 
 
 def read(path: Path) -> Run:
-    """A run as its records tell it now."""
-    manifest, environment = directory.read_manifest(path), directory.read_environment(path)
-    records, damaged = directory.read_records(path)
+    """A run as its records tell it now, damaged or not; StoreError if there is nothing to tell."""
+    found = salvage(path)
+    notes = _notes(found.damage)
+    if found.summary is None:
+        with _possible(path):
+            summary = summarise(found.manifest, found.records, notes)
+    else:
+        notes = list(dict.fromkeys([*found.summary.notes, *notes]))
+        summary = found.summary.model_copy(update={"notes": notes})
     return Run(
         path=path,
-        manifest=manifest,
-        environment=environment,
-        records=records,
-        summary=summarise(manifest, records, damaged),
+        manifest=found.manifest,
+        environment=found.environment,
+        records=found.records,
+        summary=summary,
+        damage=tuple(found.damage),
     )
+
+
+@contextmanager
+def _possible(path: Path) -> Iterator[None]:
+    """Numbers that nobody can have measured end in one line, wherever they lead."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except (ArithmeticError, ValueError) as error:
+        why = " ".join(str(error).split())[:100]
+        raise StoreError(f"{path} holds numbers that no run can have: {why}") from None
+
+
+def check(path: Path) -> None:
+    """Raise StoreError if nothing in it can be shown; quickly where its manifest is sound."""
+    try:
+        directory.read_manifest(path)
+    except directory.NewerError:
+        raise
+    except StoreError:
+        read(path)
+
+
+def _notes(damage: Sequence[str]) -> list[str]:
+    return [f"Damaged: {told}." for told in damage]
+
+
+def _write(run: Run) -> None:
+    tables.write(run, run.path / "tables")
+    write_whole(run.path / "summary.md", tables.markdown(run.summary))
+    write_whole(run.path / "page.html", page.render(run))
 
 
 def command(choice: Choice, pythons: Mapping[str, str]) -> str:

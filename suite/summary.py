@@ -17,6 +17,7 @@ from suite.measure.statistics import Estimate, difference, estimate, holm
 from suite.measure.times import Times
 from suite.measure.verdict import verdict
 from suite.plan import arm_names, comparisons
+from suite.store.repeat import command
 from suite.store.schema import (
     AccuracyRecord,
     AnyRecord,
@@ -58,7 +59,10 @@ def summarise(manifest: Manifest, records: Sequence[AnyRecord], damaged: Sequenc
     """The summary of what there is; an unfinished run gets one too."""
     view = _View(records)
     achieved = Achieved(manifest, records)
-    cells = [achieved.added_to(view.cell(cell)) for cell in manifest.cells]
+    cells = [
+        achieved.added_to(view.cell(cell)).model_copy(update={"command": command(manifest, cell)})
+        for cell in manifest.cells
+    ]
     found = [
         comparison
         for group in comparisons(manifest.cells)

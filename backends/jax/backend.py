@@ -75,6 +75,7 @@ class Backend(Layers):
         """What this adapter does, for the reports."""
         return {
             "jax": jax.__version__,
+            "build": _build(),
             "compiler": f"jax.jit, XLA of jaxlib {jax.lib.__version__}",
             "image layout": "channels last",
             "recurrence": "lax.scan; inputs projected beforehand, on the CPU in training only",
@@ -93,3 +94,10 @@ def _threads() -> str:
     names = Path("/proc/self/task").glob("*/comm")
     count = sum(name.read_text().startswith("tf_XLAEigen") for name in names)
     return str(count or "unknown")
+
+
+def _build() -> str:
+    """What XLA's client says of itself: of CUDA, its versions."""
+    client = jax.devices()[0].client
+    told = " ".join(client.platform_version.split())
+    return f"jaxlib {jax.lib.__version__}, {client.platform} {told}"

@@ -89,6 +89,7 @@ class Backend(Layers):
         xla = f"XLA ({why})" if _uses_xla(task) else f"no XLA (no {why})"
         return {
             "tensorflow": tf.__version__,
+            "build": _build(),
             "compiler": "none" if self.execution == "eager" else f"tf.function, {xla}",
             "image layout": "channels last",
             "recurrence": "unrolled where short, else tf.while_loop",
@@ -111,3 +112,10 @@ def _uses_xla(task: Task) -> bool:
     """
     layers = [place.layer for place in task.model.places()]
     return any(isinstance(layer, spec.Recurrent | spec.Attention) for layer in layers)
+
+
+def _build() -> str:
+    """What this TensorFlow was built of."""
+    told = tf.sysconfig.get_build_info()
+    cuda = f"CUDA {told.get('cuda_version', 'none')}, cuDNN {told.get('cudnn_version', 'none')}"
+    return f"git {tf.version.GIT_VERSION}, compiler {tf.version.COMPILER_VERSION}, {cuda}"

@@ -80,6 +80,7 @@ class Backend(Layers):
         """What this adapter does, for the reports."""
         return {
             "torch": torch.__version__,
+            "build": _build(),
             "compiler": "none" if self.execution == "eager" else "torch.compile, inductor",
             "image layout": "channels last",
             "recurrence": "torch.lstm and torch.gru, fused"
@@ -91,3 +92,11 @@ class Backend(Layers):
             "threads": str(torch.get_num_threads()),
             "tf32": "off",
         }
+
+
+def _build() -> str:
+    """What this PyTorch was built of, and for which processor its kernels are chosen."""
+    parts = [f"git {str(torch.version.git_version)[:10]}", f"CUDA {torch.version.cuda or 'none'}"]
+    parts += ["MKL"] * torch.backends.mkl.is_available()
+    parts += ["oneDNN"] * torch.backends.mkldnn.is_available()
+    return ", ".join([*parts, f"CPU kernels {torch.backends.cpu.get_cpu_capability()}"])

@@ -16,7 +16,7 @@ STYLES = {"FASTER": "green", "SLOWER": "red", "EQUIVALENT": "cyan"}
 def show_comparison(found: RunComparison, console: Console) -> None:
     """The verdict in a line, what the machines differ by, then the cells."""
     console.print(Text(f"{words.plain(found.base)} → {words.plain(found.new)}", "bold"))
-    console.print(Text(headline(found), "red" if not found.comparable else ""))
+    console.print(Text(words.plain(headline(found)), "red" if not found.comparable else ""))
     common = Interval(value=found.common, low=found.common_low, high=found.common_high)
     if found.changes:
         console.print(Text(f"All cells together: {words.times(common)} times as long"))

@@ -27,7 +27,7 @@ from suite.store.schema import (
 )
 from suite.store.writing import write_whole, writing
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets take for a formula
+FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")  # what spreadsheets take for a formula
 
 # pandas' nullable types, so that a missing integer stays missing and a whole float stays a float.
 TEXT, WHOLE, REAL, TRUTH = "string", "Int64", "Float64", "boolean"
@@ -59,6 +59,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "test_samples": WHOLE,
         "parity": TEXT,
         **dict.fromkeys(("flops_per_second", "of_ceiling"), REAL),
+        "command": TEXT,
     },
     "comparisons": {
         **COMPARED,
@@ -142,7 +143,11 @@ def frames(run: Run) -> dict[str, pd.DataFrame]:
 
 
 def write(run: Run, folder: Path) -> None:
-    """Write each table as ``NAME.csv`` and ``NAME.parquet``, whole or not at all."""
+    """Write each table as ``NAME.csv`` and ``NAME.parquet``, whole or not at all. Lost in both:
+    units and attempts, what was planned, the environment, parity's digits and trajectories; lists
+    and mappings are JSON in a cell. Lost in CSV besides: types, and the difference between missing
+    and empty. Text in it that a spreadsheet would run has an apostrophe in front.
+    """
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     for name, frame in frames(run).items():

@@ -1,31 +1,28 @@
 """The run directory: written while the run goes on, readable at any moment.
 
-    manifest.json      what was set out to do, and whether it is complete
-    environment.json   the machine and the software
-    records.jsonl      one record a line, appended as it is made, each with a checksum
-    summary.json page.html summary.md tables/   made from the records at the end
-    logs/              what the workers printed
-
-A line's checksum is the first 16 hexadecimal digits of the SHA-256 of its JSON without the
-checksum, keys sorted, no spaces.
+manifest.json      what was set out to do, and whether it is complete
+environment.json   the machine and the software
+records.jsonl      one record a line, appended as it is made, each with a checksum
+summary.json page.html summary.md tables/   made from the records at the end
+SHA256SUMS         the seal of a run that is closed; see suite.store.seal
+logs/              what the workers printed
 """
 
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import secrets
 import shutil
 import tempfile
 import threading
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 
+from suite.store.lines import line_of, parse, record_of
 from suite.store.schema import (
     RUN_SCHEMA,
     AnyRecord,
@@ -37,7 +34,7 @@ from suite.store.schema import (
 from suite.store.writing import append_whole, write_whole, writing
 
 M = TypeVar("M", bound=BaseModel)
-RECORD: TypeAdapter[AnyRecord] = TypeAdapter(AnyRecord)
+SOME, LONGEST = 3, 100  # damaged lines that are named, and signs of what they hold
 
 
 class StoreError(ValueError):
@@ -47,6 +44,10 @@ class StoreError(ValueError):
 def new_id() -> str:
     """UTC time and eight random hexadecimal digits."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+
+
+class NewerError(StoreError):
+    """It was written by a tribench that knows more than this one."""
 
 
 class RunDirectory:
@@ -68,10 +69,9 @@ class RunDirectory:
 
     def append(self, record: Record) -> None:
         """Add a record; it is in the file when this returns, and no part of it if this raises."""
-        data = record.model_dump(mode="json")
-        line = json.dumps(data | {"checksum": checksum(data)}, ensure_ascii=False) + "\n"
+        line = line_of(record)
         with self.guard:
-            self._append(line.encode())
+            self._append(line)
 
     def write(self, name: str, content: BaseModel) -> None:
         """Write a JSON file whole or not at all."""
@@ -134,57 +134,85 @@ def create(output: Path, run_id: str) -> RunDirectory:
 
 def read_manifest(path: Path) -> Manifest:
     """The manifest of a run directory; StoreError if there is none that can be read."""
-    return _read(path / "manifest.json", Manifest)
+    return read_model(path / "manifest.json", Manifest)
 
 
 def read_environment(path: Path) -> Environment:
     """The environment of a run directory."""
-    return _read(path / "environment.json", Environment)
+    return read_model(path / "environment.json", Environment)
+
+
+def read_model(path: Path, kind: type[M]) -> M:
+    """A JSON file of a run; StoreError if it cannot be read, NewerError if an older tribench could
+    not have written it.
+    """
+    try:
+        data = parse(path.read_bytes())
+    except OSError as error:
+        raise StoreError(f"{path.parent} is no run: {path.name}: {error.strerror}") from None
+    except ValueError as error:
+        raise StoreError(f"{path} is damaged: {error}") from None
+    schema = data.get("schema", RUN_SCHEMA) if isinstance(data, dict) else None
+    if schema != RUN_SCHEMA:
+        told = f"{path} has schema {_printable(str(schema))!r}; this tribench reads {RUN_SCHEMA}"
+        raise NewerError(f"{told} and older: a newer one is needed")
+    try:
+        return kind.model_validate(data)
+    except ValidationError as error:
+        raise _invalid(path, error) from None
 
 
 def read_records(path: Path) -> tuple[list[AnyRecord], list[str]]:
-    """The records of finished units, and a line about every damaged one."""
+    """The records of finished units, and a sentence about the damaged lines, if there are any."""
     found: list[AnyRecord] = []
-    damaged = []
+    damaged: dict[int, str] = {}
     lines = (path / "records.jsonl").read_bytes().splitlines()
     for number, line in enumerate(lines, start=1):
         try:
-            data = json.loads(line)
-            if data.pop("checksum", None) != checksum(data):
-                raise ValueError("its checksum does not fit")
-            found.append(RECORD.validate_python(data))
-        except (ValueError, AttributeError, ValidationError) as error:
-            why = str(error).splitlines()[0]
-            damaged.append(f"records.jsonl line {number} was left out: {why}")
+            found.append(record_of(line))
+        except ValidationError as error:
+            damaged[number] = _complaint(error)
+        except ValueError as error:
+            damaged[number] = _printable(str(error))
     closed = {
         (r.unit, r.attempt) for r in found if isinstance(r, PhaseRecord) and r.phase == "unit"
     }
-    return [r for r in found if (r.unit, r.attempt) in closed], damaged
+    return [r for r in found if (r.unit, r.attempt) in closed], _left_out(damaged)
 
 
-def checksum(data: dict[str, Any]) -> str:
-    """See the module's docstring."""
-    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return sha256(text.encode()).hexdigest()[:16]
+def _left_out(damaged: dict[int, str]) -> list[str]:
+    """One sentence, however many there are."""
+    if not damaged:
+        return []
+    numbers, reasons = list(damaged), dict.fromkeys(damaged.values())
+    why = "; ".join([*reasons][:SOME]) + ("; ..." if len(reasons) > SOME else "")
+    if len(numbers) == 1:
+        return [f"line {numbers[0]} was left out: {why}"]
+    shown = ", ".join(map(str, numbers[:SOME])) + (", ..." if len(numbers) > SOME else "")
+    return [f"{len(numbers)} lines were left out ({shown}): {why}"]
+
+
+def _invalid(path: Path, error: ValidationError) -> StoreError:
+    if all(one["type"] == "extra_forbidden" for one in error.errors()):
+        return NewerError(f"{path} was written by a newer tribench: {_complaint(error)}")
+    return StoreError(f"{path} is damaged: {_complaint(error)}")
+
+
+def _complaint(error: ValidationError) -> str:
+    """The first that is wrong, and where."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(map(str, first["loc"]))
+    if first["type"] == "extra_forbidden":
+        return f"it has a field {_printable(place)!r}, which this tribench does not know"
+    return _printable(f"{place}: {first['msg']}")
+
+
+def _printable(text: str) -> str:
+    """What a terminal can show of it in a line."""
+    return "".join(sign if sign.isprintable() else " " for sign in text[:LONGEST])
 
 
 def _ends_in_newline(path: Path) -> bool:
     with path.open("rb") as file:
         file.seek(-1, os.SEEK_END)
         return file.read() == b"\n"
-
-
-def _read(path: Path, kind: type[M]) -> M:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise StoreError(f"{path.parent} is no run: {path.name}: {error.strerror}") from None
-    except ValueError:
-        raise StoreError(f"{path} is damaged: not JSON") from None
-    schema = data.get("schema", RUN_SCHEMA) if isinstance(data, dict) else None
-    if schema != RUN_SCHEMA:
-        raise StoreError(f"{path} has schema {schema!r}; this tribench reads {RUN_SCHEMA}")
-    try:
-        return kind.model_validate(data)
-    except ValidationError as error:
-        raise StoreError(f"{path} is damaged: {error.errors()[0]['msg']}") from None

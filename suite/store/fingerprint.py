@@ -38,6 +38,9 @@ def fingerprint(arms: Sequence[Arm], device: str, kind: str = CONTROLLED) -> Env
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         container=Path("/.dockerenv").exists() or Path("/run/.containerenv").exists(),
         gpus=gpus(),
+        physical_cores=psutil.cpu_count(logical=False),
+        driver=driver(),
+        allocator=" ".join(platform.libc_ver()).strip() or None,
         settings=environment.disclosed(device, kind),
         coordinator={
             "python": platform.python_version(),
@@ -52,10 +55,18 @@ def gpus() -> list[str]:
     """The NVIDIA devices and their driver; empty if there are none that can be asked."""
     import pynvml
 
+    if (version := driver()) is None:
+        return []
+    handles = map(pynvml.nvmlDeviceGetHandleByIndex, range(pynvml.nvmlDeviceGetCount()))
+    return [f"{pynvml.nvmlDeviceGetName(handle)}, driver {version}" for handle in handles]
+
+
+def driver() -> str | None:
+    """The version of NVIDIA's driver; None if there is none that can be asked."""
+    import pynvml
+
     try:
         pynvml.nvmlInit()
-        driver = pynvml.nvmlSystemGetDriverVersion()
-        handles = map(pynvml.nvmlDeviceGetHandleByIndex, range(pynvml.nvmlDeviceGetCount()))
-        return [f"{pynvml.nvmlDeviceGetName(handle)}, driver {driver}" for handle in handles]
+        return str(pynvml.nvmlSystemGetDriverVersion())
     except pynvml.NVMLError:
-        return []
+        return None

@@ -10,8 +10,8 @@ from suite.store.schema import AnyRecord, Environment, Manifest, Summary
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """Everything that a run directory holds. ``records`` are those of finished units only; the
-    summary's notes name what could not be read.
+    """Everything that a run directory holds. ``records`` are those of finished units only;
+    ``damage`` says what is not as it was, a sentence a file, and so do the summary's notes.
     """
 
     path: Path
@@ -19,3 +19,4 @@ class Run:
     environment: Environment
     records: list[AnyRecord]
     summary: Summary
+    damage: tuple[str, ...] = ()

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from suite.store.personal import without_paths
 
 RUN_SCHEMA = "tribench/run/1"
 PARITY_SCHEMA = "tribench/parity/1"
 COMPARISON_SCHEMA = "tribench/compare/1"
 TWIN = "@aa"  # ends the name of an A/A arm
 
+Told = Annotated[str, AfterValidator(without_paths)]  # a message that may name files
 Status = Literal["ok", "failed", "not_supported", "not_available", "not_stationary"]
 Phase = Literal["train", "infer"]
 Verdict = Literal["EQUIVALENT", "FASTER", "SLOWER", "INCONCLUSIVE"]
@@ -114,7 +117,7 @@ class PhaseRecord(Record):
     cell: Cell | None = None
     samples: list[float] = []
     steady: bool | None = None
-    facts: dict[str, str] = {}
+    facts: dict[str, Told] = {}
 
 
 class MemoryRecord(Record):
@@ -165,7 +168,7 @@ class ParityResult(Model):
     precision: str
     question: Question
     verdict: ParityVerdict
-    reason: str | None = None
+    reason: Told | None = None
     error: float | None = None
     threshold: float | None = None
     location: Location | None = None
@@ -321,7 +324,7 @@ class FailureRecord(Record):
     kind: Literal["failure"] = "failure"
     stage: str
     status: Status
-    reason: str
+    reason: Told
     task: str | None = None
     backend: str | None = None
     execution: str | None = None
@@ -347,7 +350,9 @@ class Manifest(Model):
 
     schema_: str = Field(RUN_SCHEMA, alias="schema")
     id: str = Field(pattern=r"^[A-Za-z0-9-]{1,64}$")  # names files too
-    created: str
+    created: str = Field(
+        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$"
+    )  # ISO 8601
     tribench: str
     command: str
     label: str | None
@@ -374,11 +379,14 @@ class Environment(Model):
     memory_bytes: int
     system: str
     container: bool
-    gpus: list[str]
+    gpus: list[str]  # each with its driver
     settings: dict[str, str]  # the controlled process environment
     coordinator: dict[str, str]  # python, tribench, numpy
     backends: dict[str, dict[str, str]]  # per backend: python, framework and numpy versions
-    facts: dict[str, dict[str, str]] = {}  # per arm, as the adapter tells
+    facts: dict[str, dict[str, str]] = {}  # per arm, as its adapter tells
+    physical_cores: int | None = None
+    driver: str | None = None  # NVIDIA's
+    allocator: str | None = None  # whose malloc workers get, unless ``settings`` has an LD_PRELOAD
 
 
 class Interval(Model):
@@ -413,9 +421,9 @@ class CellSummary(Cell):
     cells. ``latency`` is of inference, where each step is waited for; ``fed_seconds`` of a step
     that has its batch put on the device. ``break_even_steps``: after so many steps what compiling
     took longer than in the backend's other execution is made up for; None if never.
-    cells. ``flops_per_second`` counts the operations of the model's spec, three forward passes for
+    ``flops_per_second`` counts the operations of the model's spec, three forward passes for
     a step of training; ``of_ceiling`` is their share of the best matrix multiplication that the run
-    saw on the device.
+    saw on the device. ``command`` measures the cell again.
     """
 
     status: Status
@@ -434,6 +442,7 @@ class CellSummary(Cell):
     parity: ParityVerdict | None
     flops_per_second: float | None = None
     of_ceiling: float | None = None
+    command: str | None = None
 
 
 class CeilingSummary(Model):

@@ -17,6 +17,8 @@ from suite.worker.abilities import Answer, abilities
 
 GROUP = "tribench.backends"
 OURS = {name: f"backends.{name}:Backend" for name in ("numpy", "torch", "jax", "tensorflow")}
+COMPANIONS = {"torch": ("triton",), "jax": ("jaxlib", "jax-cuda"), "tensorflow": ("keras",)}
+LIBRARIES = ("nvidia-cublas", "nvidia-cudnn")  # whose names end in CUDA's version
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -67,6 +69,7 @@ def _inspect(name: str, target: str, device: str, tasks: Sequence[Any]) -> Adapt
     framework = backend.framework
     if framework in sys.modules:
         versions[framework] = str(getattr(sys.modules[framework], "__version__", "unknown"))
+    versions |= _companions(framework)
     return Adapter(
         name=name,
         target=target,
@@ -76,3 +79,14 @@ def _inspect(name: str, target: str, device: str, tasks: Sequence[Any]) -> Adapt
         versions=versions,
         answers=abilities(backend, device, tasks) if tasks else {},
     )
+
+
+def _companions(framework: str) -> dict[str, str]:
+    """The versions of what is installed beside a framework and computes for it."""
+    if (names := COMPANIONS.get(framework)) is None:
+        return {}
+    return {
+        found.name: found.version
+        for found in metadata.distributions()
+        if str(found.name).startswith((*names, *LIBRARIES))
+    }

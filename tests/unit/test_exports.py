@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from pyarrow import parquet
 
+from suite.report import frames
 from suite.report.exports import EXPORTS
 from tests.sample_run import hostile_run, sample_run
 
@@ -69,3 +73,46 @@ def test_bencher_metric_format_has_measures_with_bounds(run):
 @pytest.mark.parametrize("name", EXPORTS)
 def test_hostile_names_stay_text(name, tmp_path):
     assert json.loads(EXPORTS[name](hostile_run(tmp_path)))
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_each_says_what_it_loses(name):
+    assert "Lost: " in EXPORTS[name].__doc__
+
+
+def test_tables_are_read_back_by_pyarrow_and_pandas_with_their_types(run, tmp_path):
+    frames.write(run, tmp_path)
+    arrow = {"string": "large_string", "Int64": "int64", "Float64": "double", "boolean": "bool"}
+    for name, columns in frames.COLUMNS.items():
+        table = parquet.read_table(tmp_path / f"{name}.parquet")
+        found = {one.name: str(one.type).replace("large_", "") for one in table.schema}
+        assert found == {n: arrow[kind].replace("large_", "") for n, kind in columns.items()}
+        with (tmp_path / f"{name}.csv").open(newline="") as file:
+            assert next(csv.reader(file)) == list(columns)
+        text = pd.read_csv(tmp_path / f"{name}.csv", dtype=columns)
+        assert len(text) == table.num_rows
+        for column, kind in columns.items():
+            if kind in ("Int64", "Float64"):
+                pd.testing.assert_series_equal(text[column], table.to_pandas()[column].astype(kind))
+
+
+def test_bencher_reads_what_it_takes(run):
+    """Bencher Metric Format as its documentation defines it: names of at most 1024 signs, measures
+    with a finite ``value`` and at most two bounds.
+    """
+    for name, measures in json.loads(EXPORTS["bencher"](run)).items():
+        assert 0 < len(name) <= 1024
+        assert all(isinstance(n, float) for m in measures.values() for n in m.values())
+
+
+def test_github_action_benchmark_reads_what_it_takes(run):
+    """As its extractor of custom results does: an array of objects with a name, a number, a unit,
+    and texts.
+    """
+    found = json.loads(EXPORTS["github-action-benchmark"](run))
+    assert isinstance(found, list)
+    names = [one["name"] for one in found]
+    assert len(set(names)) == len(names)  # a name is a line in its chart
+    for one in found:
+        assert all(isinstance(one[key], str) for key in ("name", "unit", "range", "extra"))
+        assert isinstance(one["value"], float)

@@ -110,7 +110,7 @@ def test_a_file_that_cannot_be_written_is_one_line(tmp_path, name, why):
 def test_newer_schemas_are_refused(tmp_path):
     manifest = Manifest(
         id="r",
-        created="now",
+        created="2026-11-25T15:00:00+00:00",
         tribench="1",
         command="tribench run",
         label=None,
