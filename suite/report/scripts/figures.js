@@ -40,12 +40,21 @@ function withTheme(layout) {
   return layout;
 }
 
+// plotly's script is most of a page, which is sooner there if it waits for the first figure.
+function bringPlotly() {
+  if ("Plotly" in window) return;
+  const script = document.createElement("script");
+  script.textContent = document.getElementById("plotly").textContent;
+  document.head.append(script);
+}
+
 function draw(holder) {
   if (holder.dataset.drawn) return;
   holder.dataset.drawn = "yes";
   const { data, layout } = GRAPHS.get(holder) ?? JSON.parse(document.getElementById(holder.dataset.figure).textContent);
   if (holder.dataset.seen) JSON.parse(holder.dataset.seen).forEach((seen, place) => (data[place].visible = seen));
   const options = { displaylogo: false, responsive: true, displayModeBar: false };
+  bringPlotly();
   Plotly.newPlot(holder, data, withTheme(layout), options);
 }
 
