@@ -20,6 +20,7 @@ from suite.report.exports import EXPORTS
 from suite.report.site import build_site
 from suite.store import directory, publishing
 from suite.store.run import Run
+from suite.store.seal import DATA
 from suite.store.writing import write_whole
 
 PUBLISHED = Path("results/published")
@@ -35,7 +36,8 @@ def report(
     """Make the tables and the page of runs again from their records."""
     if site is not None:
         for path in runs:
-            session.check(path)  # a run that is none is told before work starts
+            if not any((path / name).exists() for name in DATA):
+                session.check(path)  # a run that is none is told before work starts
         directory.check(site)
         print(f"Index: {build_site(runs, site, session.read)}")
         return

@@ -140,11 +140,11 @@ def sample_run(
     )
 
 
-def hostile_run(path: Path) -> Run:
+def hostile_run(path: Path, **more: Any) -> Run:
     """The same with every text that a user can type made as harmful as can be."""
     names = ("cnn-tiny", "jax", "torch")
     rename = {name: f"{HOSTILE} {name}" for name in names}
-    changes = {"label": HOSTILE, "command": HOSTILE}
+    changes = {"label": HOSTILE, "command": HOSTILE} | more
     return sample_run(path, rename=rename, reason=HOSTILE, **changes)
 
 

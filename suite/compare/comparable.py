@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from suite.store.run import Run
+from suite.compare.digest import Digest
 from suite.store.schema import Cell, Difference, Environment
 
 MACHINE = ("cpu", "cores", "threads", "memory_bytes", "container", "gpus")
@@ -16,7 +16,7 @@ def differences(base: Environment, new: Environment) -> list[Difference]:
     times incomparable. Other versions do not: what they change is what one wants to know.
     """
     found = [
-        Difference(what=name, base=str(a), new=str(b), matters=True)
+        Difference(what=name, base=_shown(a), new=_shown(b), matters=True)
         for name in MACHINE
         if not _alike(name, a := getattr(base, name), b := getattr(new, name))
     ]
@@ -30,19 +30,43 @@ def differences(base: Environment, new: Environment) -> list[Difference]:
     return found
 
 
-def other_work(base: Run, new: Run, cell: Cell) -> str | None:
+def other_work(base: Digest, new: Digest, cell: Cell) -> str | None:
     """Why a cell that both have is not the same work; None if it is."""
-    ours, theirs = base.manifest.tasks.get(cell.task, {}), new.manifest.tasks.get(cell.task, {})
+    ours, theirs = base.tasks.get(cell.task, {}), new.tasks.get(cell.task, {})
     for key, word in (("spec", "model or recipe"), ("data_hash", "data")):
         if ours.get(key) != theirs.get(key):
             return f"another {word}"
     return None
 
 
+def machines(environments: Sequence[Environment]) -> list[int]:
+    """The number of each one's machine, counted from 0 as they come: times of the same number can
+    be compared.
+    """
+    known: list[Environment] = []
+    numbers = []
+    for one in environments:
+        alike = (n for n, other in enumerate(known) if not _apart(other, one))
+        number = next(alike, len(known))
+        known += [one] if number == len(known) else []
+        numbers.append(number)
+    return numbers
+
+
+def _apart(base: Environment, new: Environment) -> bool:
+    return any(difference.matters for difference in differences(base, new))
+
+
 def _alike(name: str, a: object, b: object) -> bool:
     if name == "memory_bytes" and isinstance(a, int) and isinstance(b, int):
         return abs(a - b) <= NEARLY * max(a, b)
     return a == b
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, list):
+        return "; ".join(value) or "none"
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 def _told(

@@ -1,33 +1,39 @@
-"""The comparison of two runs, cell by cell; of one run with itself nothing, its arms are paired."""
+"""The comparison of two runs, cell by cell; of one run with itself nothing, its arms are paired.
+
+scripts/compare.js does the same in a browser; tests/browser/test_site.py holds it against this.
+"""
 
 from __future__ import annotations
 
-from statistics import median
-
 from suite.compare.comparable import differences, other_work
-from suite.compare.unpaired import Launches, changes, launches
+from suite.compare.digest import CellDigest, Digest, cell_of, digest
+from suite.compare.unpaired import changes
 from suite.measure.statistics import holm
-from suite.measure.times import Times
 from suite.measure.verdict import verdict
 from suite.store.run import Run
 from suite.store.schema import Cell, CellChange, RunComparison
 
 
 def compare(base: Run, new: Run) -> RunComparison:
+    """See :func:`compare_digests`."""
+    return compare_digests(digest(base), digest(new))
+
+
+def compare_digests(base: Digest, new: Digest) -> RunComparison:
     """What both measured, most significant change first; what only one has, or what is other work,
     is named. Nothing is judged where the machines differ in what matters.
     """
-    delta = max(base.manifest.delta, new.manifest.delta)
+    delta = max(base.delta, new.delta)
     apart = differences(base.environment, new.environment)
-    mine, theirs = Times(base.records), Times(new.records)
-    both = [c for c in base.manifest.cells if c in set(new.manifest.cells) and not c.is_twin]
-    other = {cell: why for cell in both if (why := other_work(base, new, cell))}
-    pairs: dict[Cell, tuple[Launches, Launches]] = {
-        cell: (_launches(mine, cell), _launches(theirs, cell))
-        for cell in both
-        if cell not in other and mine.of(cell) and theirs.of(cell)
-    }
-    common, found = changes(list(pairs.values()))
+    mine, theirs = _cells(base), _cells(new)
+    other = {c: why for c in mine if c in theirs and (why := other_work(base, new, c))}
+    pairs = [
+        (cell, ours.logs, theirs[cell].logs, (ours.launches, theirs[cell].launches))
+        for cell, ours in mine.items()
+        if cell in theirs and cell not in other
+    ]
+    measured = [(c, a, b, counts) for c, a, b, counts in pairs if a is not None and b is not None]
+    common, found = changes([(a, b) for _, a, b, _ in measured])
     adjusted = holm([change.p_value for change in found])
     comparable = not any(difference.matters for difference in apart)
     judged = [
@@ -36,19 +42,19 @@ def compare(base: Run, new: Run) -> RunComparison:
             ratio=change.ratio.value,
             low=change.ratio.low,
             high=change.ratio.high,
-            launches=(len(mine.of(cell)), len(theirs.of(cell))),
+            launches=counts,
             p_value=p_value,
             verdict=verdict(change.ratio, delta, None, p_value) if comparable else None,
         )
-        for (cell, change, p_value) in zip(pairs, found, adjusted, strict=True)
+        for (cell, _, _, counts), change, p_value in zip(measured, found, adjusted, strict=True)
     ]
-    named = {cell: "only in BASE" for cell in base.manifest.cells if cell not in both}
-    named |= {cell: "only in NEW" for cell in new.manifest.cells if cell not in both}
-    named |= {cell: "not measured in both" for cell in both if cell not in pairs}
+    named = {cell: "only in BASE" for cell in mine if cell not in theirs}
+    named |= {cell: "only in NEW" for cell in theirs if cell not in mine}
+    named |= {cell: "not measured in both" for cell, a, b, _ in pairs if a is None or b is None}
     named |= other
     return RunComparison(
-        base=base.manifest.id,
-        new=new.manifest.id,
+        base=base.id,
+        new=new.id,
         comparable=comparable,
         delta=delta,
         common=common.value,
@@ -56,7 +62,7 @@ def compare(base: Run, new: Run) -> RunComparison:
         common_high=common.high,
         differences=apart,
         changes=sorted(judged, key=lambda change: (change.p_value, -abs(change.ratio - 1))),
-        left_out=[f"{_name(c)}: {why}" for c, why in named.items() if not c.is_twin],
+        left_out=[f"{_name(cell)}: {why}" for cell, why in named.items()],
     )
 
 
@@ -65,8 +71,9 @@ def regressions(comparison: RunComparison) -> list[CellChange]:
     return [change for change in comparison.changes if change.verdict == "SLOWER"]
 
 
-def _launches(times: Times, cell: Cell) -> Launches:
-    return launches([median(rounds.values()) for rounds in times.of(cell).values()])
+def _cells(run: Digest) -> dict[Cell, CellDigest]:
+    """Without A/A arms, which are compared within their run."""
+    return {cell_of(found): found for found in run.cells if not found.is_twin}
 
 
 def _name(cell: Cell) -> str:

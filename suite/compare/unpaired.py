@@ -8,13 +8,13 @@ so that the scatter of launches within each run says far too little.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import exp, sqrt
+from math import exp, fsum, log, sqrt
+from statistics import fmean
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
-from suite.measure.statistics import AT_LEVEL, Estimate
+from suite.measure.statistics import Estimate, student, two_sided
 
 FLOOR = 0.05  # standard deviation of a log ratio between runs that no number of launches removes
 ALONE = 0.10  # the same where too few cells are there to show what the machine did
@@ -41,10 +41,12 @@ def launches(medians: Sequence[float]) -> Launches:
     """Of seconds per step, one positive number a launch; ValueError without any."""
     if not medians:
         raise ValueError("no launches")
-    logs = np.log(medians)
+    logs = [log(seconds) for seconds in medians]
+    mean = fmean(logs)
     if len(logs) == 1:
-        return Launches(float(logs[0]), 0.0, 1.0)
-    return Launches(float(logs.mean()), float(logs.var(ddof=1)) / len(logs), len(logs) - 1.0)
+        return Launches(mean, 0.0, 1.0)
+    variance = fsum((each - mean) ** 2 for each in logs) / (len(logs) - 1)
+    return Launches(mean, variance / len(logs), len(logs) - 1.0)
 
 
 def changes(pairs: Sequence[tuple[Launches, Launches]]) -> tuple[Estimate, list[Change]]:
@@ -65,17 +67,17 @@ def changes(pairs: Sequence[tuple[Launches, Launches]]) -> tuple[Estimate, list[
     for (base, new), ratio in zip(pairs, seen, strict=True):
         error = sqrt(base.variance + new.variance + spread**2)
         freedom = _freedom(base, new, spread, len(pairs) if enough else ENOUGH)
-        half = float(stats.t.ppf((1 + AT_LEVEL) / 2, freedom)) * error
+        half = student(freedom) * error
         ends = (float(ratio), float(ratio) - common)
         nearest = min(abs(end) for end in ends) if ends[0] * ends[1] > 0 else 0.0
         found.append(
             Change(
                 Estimate(exp(ratio), exp(min(ends) - half), exp(max(ends) + half)),
-                float(2 * stats.t.sf(nearest / error, freedom)),
+                two_sided(nearest / error, freedom),
             )
         )
     error = spread / sqrt(len(pairs))
-    half = float(stats.t.ppf((1 + AT_LEVEL) / 2, max(1, len(pairs) - 1))) * error
+    half = student(max(1, len(pairs) - 1)) * error
     middle = float(np.median(seen))
     return Estimate(exp(middle), exp(middle - half), exp(middle + half)), found
 

@@ -20,8 +20,9 @@ from suite.work import FAILURES, Sink, Track, Unit, Unusable, status_of
 
 LEAST_ROUNDS = 6  # per launch; all permutations of three arms
 LEAST_SECONDS = 0.7  # per launch, in blocks of the fastest arm
+MOST_SECONDS = 8.0  # but no more rounds than give the slowest arm this
 FASTEST_BLOCK_SECONDS = 0.03  # a block of the fastest arm takes at least this
-SLOWEST_BLOCK_SECONDS = 2.0  # and of the slowest at most this, if a step allows
+SLOWEST_BLOCK_SECONDS = 0.5  # and of the slowest at most this, if a step allows
 LEAD_IN_SECONDS = 0.015  # before a block's clock starts, and at least a step
 MOST_AGAIN = 2  # disturbed sets of rounds of a launch that are measured again
 WARMUP_STEPS = 3
@@ -205,9 +206,9 @@ class Turn:
         """Whole balanced sets of rounds. A disturbed one is measured again whole, a few times:
         never one unlucky cell alone, and on a machine that is never quiet not for ever.
         """
-        steps = block_steps([entry.step_seconds for entry in entries])
-        block_seconds = steps * min(entry.step_seconds for entry in entries)
-        left, again, number = max(LEAST_ROUNDS, ceil(LEAST_SECONDS / block_seconds)), MOST_AGAIN, 0
+        step_seconds = [entry.step_seconds for entry in entries]
+        steps = block_steps(step_seconds)
+        left, again, number = rounds(steps, step_seconds), MOST_AGAIN, 0
         while left > 0:
             order = orders(len(entries), seed + number)
             seen: list[Block] = []
@@ -307,3 +308,13 @@ def block_steps(step_seconds: Sequence[float]) -> int:
     enough = ceil(FASTEST_BLOCK_SECONDS / min(step_seconds))
     at_most = int(SLOWEST_BLOCK_SECONDS / max(step_seconds))
     return max(1, min(enough, at_most))
+
+
+def rounds(steps: int, step_seconds: Sequence[float]) -> int:
+    """How many rounds a launch has at least: enough for the fastest arm, not too many for the
+    slowest. TensorFlow's eager rnn-tiny takes 100 times as long as JAX's: 50 rounds for JAX's sake
+    took a launch of that comparison 5 minutes.
+    """
+    enough = ceil(LEAST_SECONDS / (steps * min(step_seconds)))
+    at_most = ceil(MOST_SECONDS / (steps * max(step_seconds)))
+    return max(LEAST_ROUNDS, min(enough, at_most))

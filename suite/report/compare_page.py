@@ -1,26 +1,68 @@
-"""The comparison of two runs as a page that needs no network."""
+"""The comparison of two runs as a page that needs no network; of any two of a site's, too."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from suite.compare import comparable, unpaired
+from suite.compare.digest import Digest
+from suite.measure.statistics import AT_LEVEL
+from suite.report import words
 from suite.report.compare_table import headline
-from suite.report.page import frame, ratio_bar, ratio_span, templates
-from suite.store.schema import Interval, RunComparison
+from suite.report.page import templates
+from suite.report.site_frame import embedded, site_frame
+from suite.store.schema import CellChange, Interval, RunComparison
+
+SCRIPTS = ("text", "theme", "state", "rows", "load", "student", "unpaired", "compare")
+CONSTANTS: dict[str, Any] = {  # what scripts/unpaired.js takes from Python
+    **{name: getattr(unpaired, name) for name in ("FLOOR", "ALONE", "ENOUGH", "NORMAL")},
+    **{name: getattr(comparable, name) for name in ("MACHINE", "NEARLY")},
+    "AT_LEVEL": AT_LEVEL,
+}
 
 
 def render_comparison(found: RunComparison) -> str:
-    """The page as HTML."""
-    span = ratio_span([(change.low, change.high) for change in found.changes])
-    bars = [ratio_bar(c.ratio, c.low, c.high, found.delta, span) for c in found.changes]
-    return (
-        templates()
-        .get_template("compare.html")
-        .render(
-            found=found,
-            headline=headline(found),
-            common=Interval(value=found.common, low=found.common_low, high=found.common_high),
-            bars=bars,
-            styles={},
-            measured=[],
-            **frame(),
-        )
+    """The page of one comparison as HTML."""
+    return _render(
+        title=f"{found.base} → {found.new}",
+        site=None,
+        headline=headline(found),
+        names=json.dumps({"base": found.base, "new": found.new}),
+        rows=[_row(change) for change in found.changes],
+        comparison=embedded(found.model_dump(mode="json", by_alias=True)),
     )
+
+
+def render_chooser(runs: Sequence[tuple[Digest, int]]) -> str:
+    """The page on which a reader chooses two of these runs, newest first, each with the number of
+    its machine. The browser compares them.
+    """
+    known = [{"id": run.id, "name": run.name, "machine": machine} for run, machine in runs]
+    titles = [
+        f"{words.moment(run.created)} {run.name} · {words.machine(run.environment)}"
+        for run, _ in runs
+    ]
+    return _render(
+        title="Compare two runs",
+        site=embedded({"runs": known, "constants": CONSTANTS}),
+        headline=None,
+        runs=[{"id": run.id, "title": title} for (run, _), title in zip(runs, titles, strict=True)],
+    )
+
+
+def _row(change: CellChange) -> list[str]:
+    """A cell where no script runs."""
+    interval = Interval(value=change.ratio, low=change.low, high=change.high)
+    return [
+        f"{change.task} {change.phase} ×{change.batch_size}",
+        f"{change.backend} {change.execution}",
+        words.times(interval),
+        change.verdict or "no verdict",
+    ]
+
+
+def _render(**values: Any) -> str:
+    template = templates().get_template("compare.html")
+    return template.render(**values, **site_frame(SCRIPTS))

@@ -61,7 +61,9 @@ class Plot:
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """A plotly figure, what to read from it, and its data as a table."""
+    """A plotly figure, what to read from it, and its data as a table. Where it is of one ``task``,
+    ``arms`` tells whose each of its traces is, so that filters can hide it.
+    """
 
     name: str
     title: str
@@ -69,6 +71,8 @@ class Figure:
     plot: Plot
     heads: list[str]
     rows: list[list[str]]
+    task: str = ""
+    arms: list[tuple[str, str] | None] = field(default_factory=list)
 
 
 def label(text: str, most: int = LONGEST_LABEL) -> str:

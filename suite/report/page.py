@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -18,12 +19,27 @@ from plotly.offline import get_plotlyjs
 
 from suite.report import words
 from suite.report.columns import ARM, COMPARISON, SETTING, results
+from suite.report.dashboard import shown_results, timed_samples
 from suite.report.figures import arm_styles, figures
 from suite.report.findings import groups
+from suite.report.metrics import available
 from suite.store.run import Run
 from suite.store.schema import ParityResult, Summary
 
 HERE = Path(__file__).parent
+TABS = [
+    ("results", "Results"),
+    ("figures", "Figures"),
+    ("accuracy", "Accuracy"),
+    ("parity", "Parity"),
+    ("noise", "Noise"),
+    ("gaps", "Gaps"),
+    ("environment", "Environment"),
+]
+SCRIPTS = (
+    *("text", "theme", "tables", "figures", "address", "results", "controls", "table"),
+    *("drawing", "charts", "noise", "cell", "start"),
+)
 NARROWEST_SPAN, WIDEST_SPAN = math.log(1.25), math.log(8)  # of the axis that ratios stand on
 
 
@@ -46,6 +62,9 @@ def render(run: Run, plotly_file: str | None = None) -> str:
     cells = [arm.cell for arm in arms]
     settings = {(cell.precision, cell.device) for cell in cells}
     span = ratio_span([(c.low, c.high) for c in summary.comparisons])
+    setting = ", ".join(settings.pop()) if len(settings) == 1 else None
+    looks = arm_styles(run)
+    gaps = sum(cell.status != "ok" for cell in cells) + len(summary.failures)
     return (
         templates()
         .get_template("page.html")
@@ -55,25 +74,36 @@ def render(run: Run, plotly_file: str | None = None) -> str:
             machine=run.environment,
             summary=summary,
             groups=found,
-            columns=[*COMPARISON, *(SETTING if len(settings) > 1 else []), *ARM, *results(arms)],
-            setting=", ".join(settings.pop()) if len(settings) == 1 else None,
+            columns=[*COMPARISON, *([] if setting else SETTING), *ARM, *results(arms)],
+            setting=setting,
             unmeasured=[cell for cell in cells if cell.status != "ok"],
-            styles=arm_styles(run),
+            styles=looks,
             measured=list(dict.fromkeys(cell.arm for cell in summary.cells if cell.status == "ok")),
             sections=figures(run),
             bars=[ratio_bar(c.ratio, c.low, c.high, c.delta, span) for c in summary.comparisons],
             findings=_findings(run),
-            missing_memory=_missing_memory(summary),
             notes=summary.notes,
-            **frame(plotly_file),
+            tabs=[(name, f"{title} ({gaps})" if name == "gaps" else title) for name, title in TABS],
+            results={
+                **shown_results(run, found, available(cells), looks),
+                "setting": setting,
+            },
+            samples=timed_samples(run, found),
+            **frame(plotly_file, SCRIPTS),
         )
     )
 
 
-def frame(plotly_file: str | None = None) -> dict[str, Any]:
-    """What every page's frame is filled with: its style, its scripts, and leave for these alone."""
-    script = (HERE / "page.js").read_text("utf-8")
-    plotly = "" if plotly_file else get_plotlyjs()
+def frame(
+    plotly_file: str | None = None, scripts: Sequence[str] = ("text", "theme", "tables", "figures")
+) -> dict[str, Any]:
+    """What every page's frame is filled with: its style, its scripts, and leave for these alone.
+    ``scripts`` are files in scripts/, which share one scope, in order; ``plotly_file`` is "" for a
+    page without figures.
+    """
+    texts = [(HERE / "scripts" / f"{name}.js").read_text("utf-8") for name in scripts]
+    script = "\n".join(['"use strict";', *texts])
+    plotly = get_plotlyjs() if plotly_file is None else ""
     allowed = _source(plotly) if plotly else "'self'"
     return {
         "style": Markup((HERE / "page.css").read_text("utf-8")),
@@ -95,13 +125,14 @@ def templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals["words"] = words
-    environment.filters["embedded"] = _embedded
+    environment.filters["embedded"] = lambda plot: _inert(plot.to_json())
+    environment.filters["as_json"] = lambda data: _inert(json.dumps(data, allow_nan=False))
     return environment
 
 
-def _embedded(plot: Any) -> Markup:
-    """A figure as JSON that no text within it can break out of."""
-    return Markup(str(plot.to_json()).replace("<", "\\u003c"))
+def _inert(text: str) -> Markup:
+    """JSON that no text within it can break out of."""
+    return Markup(text.replace("<", "\\u003c"))
 
 
 def _source(script: str) -> str:
@@ -175,11 +206,3 @@ def _measured(summary: Summary) -> tuple[str, str, str]:
     rest = [f"{amount} {words.spaced(status)}" for status, amount in amounts.items()]
     kind = "bad" if "failed" in amounts else "caution"
     return (kind, title, f"The others: {words.listed(rest)}. Each says why.")
-
-
-def _missing_memory(summary: Summary) -> list[str]:
-    return [
-        kind
-        for kind in ("process", "live", "reserved", "planned")
-        if all(getattr(cell.memory, kind) is None for cell in summary.cells)
-    ]

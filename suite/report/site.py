@@ -1,52 +1,102 @@
-"""Pages of several runs with an index: what a web server is given."""
+"""The site of many runs: an index, a page a run, their history, and any two compared.
+
+FOLDER/ID/index.html is a run's page and FOLDER/ID/run.js its digest, which the comparison loads as
+a script: a page that is opened from disk may load nothing else. The index and the history hold what
+digests say, so that they grow by some hundred bytes a run. A page is made again only where the
+run's files, or tribench, have changed.
+"""
 
 from __future__ import annotations
 
+import gc
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
-from markupsafe import Markup
 from plotly.offline import get_plotlyjs, get_plotlyjs_version
 
-from suite.report.page import HERE, render, templates
+from suite.compare.digest import Digest, digest
+from suite.report.page import HERE, render
+from suite.report.site_pages import Row, pages
 from suite.store.run import Run
-from suite.store.schema import Environment, Manifest
 from suite.store.writing import write_whole, writing
 
-
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """A line of the index; the run itself is not kept, there may be hundreds."""
-
-    manifest: Manifest
-    environment: Environment
+PROCESSES = 4  # of 160 MB each
+STAMP, CALL = "// made from ", "tribench.give("
 
 
 def build_site(runs: Sequence[Path], folder: Path, read: Callable[[Path], Run]) -> Path:
-    """Write FOLDER/ID/index.html for every run directory and FOLDER/index.html, newest first; its
-    path. The pages share plotly's script, 4.8 MB, and are made by a process for each core.
+    """Write FOLDER/index.html and all that belongs to it; its path. The pages share plotly's
+    script, 4.8 MB. ``read`` may raise StoreError: the index says so.
     """
     plotly = f"plotly-{get_plotlyjs_version()}.js"
     with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / plotly, get_plotlyjs())
-    with ProcessPoolExecutor() as pool:
-        page = partial(_page, folder=folder, read=read, plotly_file=f"../{plotly}")
-        entries = list(pool.map(page, runs))
-    newest = sorted(entries, key=lambda entry: entry.manifest.created, reverse=True)
-    style = Markup((HERE / "page.css").read_text("utf-8"))
-    index = folder / "index.html"
-    write_whole(index, templates().get_template("site.html").render(runs=newest, style=style))
-    return index
+        (folder / "history").mkdir(parents=True, exist_ok=True)
+    if not (folder / plotly).exists():
+        write_whole(folder / plotly, get_plotlyjs())
+    page = partial(_page, folder=folder, read=read, plotly=plotly, code=_code())
+    with ProcessPoolExecutor(min(PROCESSES, os.cpu_count() or 1), initializer=gc.freeze) as pool:
+        found = list(pool.map(page, runs))
+    digests = [each for each in found if isinstance(each, Digest)]
+    unreadable = [each for each in found if isinstance(each, Row)]
+    for name, text in pages(digests, unreadable, plotly):
+        write_whole(folder / name, text)
+    return folder / "index.html"
 
 
-def _page(path: Path, folder: Path, read: Callable[[Path], Run], plotly_file: str) -> Entry:
-    run = read(path)
-    place = folder / run.manifest.id
+def _page(
+    path: Path, folder: Path, read: Callable[[Path], Run], plotly: str, code: str
+) -> Digest | Row:
+    """Make a run's page and digest, unless those that are there are of the same."""
+    stamp = f"{STAMP}{_inputs(path, code)}\n"
+    if known := _known(folder / path.name, stamp):
+        return known
+    gc.disable()  # what a page takes is let go of at its end; looking for it costs a third
+    try:
+        return _made(read(path), folder, stamp, plotly)
+    except (ArithmeticError, ValueError) as error:  # a StoreError, or numbers that cannot be
+        return Row(folder=path.name, why=str(error).replace(f"{path.parent}/", ""))
+    finally:
+        gc.enable()
+
+
+def _made(run: Run, folder: Path, stamp: str, plotly: str) -> Digest:
+    found = digest(run)
+    place = folder / found.id
     with writing(place):
         place.mkdir(parents=True, exist_ok=True)
-    write_whole(place / "index.html", render(run, plotly_file))
-    return Entry(manifest=run.manifest, environment=run.environment)
+    write_whole(place / "index.html", render(run, f"../{plotly}"))
+    write_whole(place / "run.js", f"{stamp}{CALL}{found.model_dump_json()});\n")
+    return found
+
+
+def _known(place: Path, stamp: str) -> Digest | None:
+    """What was made before from the same."""
+    try:
+        first, _, call = (place / "run.js").read_text("utf-8").partition("\n")
+        if f"{first}\n" != stamp or not (place / "index.html").exists():
+            return None
+        return Digest.model_validate_json(call.removeprefix(CALL).removesuffix(");\n"))
+    except (OSError, ValueError):
+        return None
+
+
+def _inputs(path: Path, code: str) -> str:
+    """A digest of a run's files and of what makes pages of them."""
+    total = sha256(code.encode())
+    for file in sorted(path.glob("*")):
+        if file.is_file() and file.suffix != ".html":
+            total.update(file.name.encode() + b"\0" + sha256(file.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def _code() -> str:
+    """A digest of everything in suite/ that can change what a page says."""
+    total = sha256(get_plotlyjs_version().encode())
+    for file in sorted(HERE.parent.rglob("*")):
+        if file.suffix in (".py", ".html", ".css", ".js", ".json"):
+            total.update(file.read_bytes())
+    return total.hexdigest()

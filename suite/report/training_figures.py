@@ -17,12 +17,13 @@ Curve = tuple[list[float], list[float]]
 def accuracy_figures(
     trainings: list[Training], looks: dict[tuple[str, str], Style]
 ) -> list[Figure]:
-    """Test accuracies of all tasks, then two curves per task."""
+    """Of each task: test accuracies, loss and validation curves."""
     tasks: dict[str, list[Training]] = {}
     for training in trainings:
         tasks.setdefault(training.task, []).append(training)
-    drawn = [_test_accuracy(tasks, looks)]
+    drawn = []
     for number, (task, ours) in enumerate(tasks.items()):
+        arms: list[tuple[str, str] | None] = [(t.backend, t.execution) for t in ours]
         heads = ["arm", "seed", "epoch", "mean training loss", "validation accuracy"]
         rows = [row for training in ours for row in _epochs(training)]
         loss = _curves(ours, looks, _loss, "step", "loss")
@@ -30,8 +31,11 @@ def accuracy_figures(
         validation.every_trace(mode="lines+markers")
         averaged = max(_bin_steps(training) for training in ours)
         drawn += [
+            _test_accuracy(number, ours, looks),
             Figure(
                 name=f"loss-{number}",
+                task=task,
+                arms=arms,
                 title=f"{task}: training loss",
                 caption=f"Means of {averaged} steps." if averaged > 1 else "Every step.",
                 plot=loss,
@@ -40,6 +44,8 @@ def accuracy_figures(
             ),
             Figure(
                 name=f"validation-{number}",
+                task=task,
+                arms=arms,
                 title=f"{task}: validation accuracy",
                 caption="After each epoch; a line per seed.",
                 plot=validation,
@@ -50,32 +56,34 @@ def accuracy_figures(
     return drawn
 
 
-def _test_accuracy(tasks: dict[str, list[Training]], looks: dict[tuple[str, str], Style]) -> Figure:
-    plot = rows_frame([label(task) for task in tasks], "test accuracy, %")
-    points: dict[tuple[str, str], list[Mark]] = {}
+def _test_accuracy(
+    number: int, trainings: list[Training], looks: dict[tuple[str, str], Style]
+) -> Figure:
+    """A row per arm and a mark per seed."""
+    arms: dict[tuple[str, str], list[Training]] = {}
+    for training in trainings:
+        arms.setdefault((training.backend, training.execution), []).append(training)
+    plot = rows_frame([label(" ".join(arm)) for arm in arms], "test accuracy, %")
     rows = []
-    for row, ours in enumerate(tasks.values()):
+    for row, (arm, ours) in enumerate(arms.items()):
+        points: list[Mark] = []
         for position, training in enumerate(ours):
             at = words.accuracy_interval(training)
             low, high = words.percent(at.low), words.percent(at.high)
             text = f"{label(_name(training))}: {words.percent(at.value)} ({low} to {high})"
-            points.setdefault((training.backend, training.execution), []).append(
-                (
-                    beside(row, position, len(ours)),
-                    (100 * at.value, 100 * at.low, 100 * at.high),
-                    text,
-                )
-            )
+            interval = (100 * at.value, 100 * at.low, 100 * at.high)
+            points.append((beside(row, position, len(ours)), interval, text))
             share = f"{training.test_correct:,} of {training.test_samples:,}"
-            rows.append([training.task, _name(training), share, words.percent(at.value), low, high])
-    for key, marked in points.items():
-        plot.add(**marks(marked, looks[key]))
+            rows.append([_name(training), share, words.percent(at.value), low, high])
+        plot.add(**marks(points, looks[arm]))
     return Figure(
-        name="test-accuracy",
-        title="Test accuracy",
+        name=f"test-accuracy-{number}",
+        task=trainings[0].task,
+        arms=list(arms),
+        title=f"{trainings[0].task}: test accuracy",
         caption="Bars: what so few test samples leave open (95 %). One mark per seed.",
         plot=plot,
-        heads=["task", "training", "correct", "test accuracy", "low", "high"],
+        heads=["training", "correct", "test accuracy", "low", "high"],
         rows=rows,
     )
 

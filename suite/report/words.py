@@ -8,6 +8,7 @@ from suite.store.schema import (
     CeilingSummary,
     CellSummary,
     ComparisonSummary,
+    Environment,
     Interval,
     LearningSummary,
     Training,
@@ -114,9 +115,13 @@ def accuracy(cell: CellSummary) -> str:
 
 
 def accuracy_interval(training: Training) -> Interval:
-    """Test accuracy with Wilson's 95 % interval, which stays inside 0 and 1."""
-    z, samples = 1.96, training.test_samples
-    share = training.test_correct / samples
+    """Test accuracy with Wilson's interval."""
+    return wilson(training.test_correct / training.test_samples, training.test_samples)
+
+
+def wilson(share: float, samples: int) -> Interval:
+    """A share of so many samples with Wilson's 95 % interval, which stays inside 0 and 1."""
+    z = 1.96
     centre = (share + z * z / (2 * samples)) / (1 + z * z / samples)
     spread = math.sqrt(share * (1 - share) / samples + z * z / (4 * samples**2))
     half = spread * z / (1 + z * z / samples)
@@ -213,6 +218,17 @@ def first_look(launches: int) -> str:
 def count(amount: int, one: str, many: str) -> str:
     """``1 launch``, ``2 launches``."""
     return f"{amount:,} {one if amount == 1 else many}"
+
+
+def machine(found: Environment) -> str:
+    """``Example CPU @ 2.60GHz, 2 cores, 8 GiB``, and its accelerators."""
+    size = f"{found.memory_bytes / 2**30:.0f} GiB"
+    return ", ".join([found.cpu, count(found.cores, "core", "cores"), size, *found.gpus])
+
+
+def moment(created: str) -> str:
+    """A time as people read it: ``2026-03-14 15:09``."""
+    return created[:16].replace("T", " ")
 
 
 def listed(names: list[str]) -> str:

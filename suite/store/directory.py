@@ -1,32 +1,28 @@
 """The run directory: written while the run goes on, readable at any moment.
 
-    manifest.json      what was set out to do, and whether it is complete
-    environment.json   the machine and the software
-    records.jsonl      one record a line, appended as it is made, each with a checksum
-    summary.json page.html summary.md tables/   made from the records at the end
-    SHA256SUMS         the seal of a run that is closed; see suite.store.seal
-    logs/              what the workers printed
-
-A line's checksum is the first 16 hexadecimal digits of the SHA-256 of its JSON without the
-checksum, keys sorted, no spaces.
+manifest.json      what was set out to do, and whether it is complete
+environment.json   the machine and the software
+records.jsonl      one record a line, appended as it is made, each with a checksum
+summary.json page.html summary.md tables/   made from the records at the end
+SHA256SUMS         the seal of a run that is closed; see suite.store.seal
+logs/              what the workers printed
 """
 
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import secrets
 import shutil
 import tempfile
 import threading
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 
+from suite.store.lines import line_of, parse, record_of
 from suite.store.schema import (
     RUN_SCHEMA,
     AnyRecord,
@@ -39,8 +35,6 @@ from suite.store.writing import append_whole, write_whole, writing
 
 M = TypeVar("M", bound=BaseModel)
 SOME, LONGEST = 3, 100  # damaged lines that are named, and signs of what they hold
-MOST = 2**53  # whole numbers are below, so that every reader of JSON holds them exactly
-RECORD: TypeAdapter[AnyRecord] = TypeAdapter(AnyRecord)
 
 
 class StoreError(ValueError):
@@ -75,10 +69,9 @@ class RunDirectory:
 
     def append(self, record: Record) -> None:
         """Add a record; it is in the file when this returns, and no part of it if this raises."""
-        data = record.model_dump(mode="json")
-        line = json.dumps(data | {"checksum": checksum(data)}, ensure_ascii=False) + "\n"
+        line = line_of(record)
         with self.guard:
-            self._append(line.encode())
+            self._append(line)
 
     def write(self, name: str, content: BaseModel) -> None:
         """Write a JSON file whole or not at all."""
@@ -176,12 +169,7 @@ def read_records(path: Path) -> tuple[list[AnyRecord], list[str]]:
     lines = (path / "records.jsonl").read_bytes().splitlines()
     for number, line in enumerate(lines, start=1):
         try:
-            data = parse(line)
-            if not isinstance(data, dict):
-                raise ValueError("it is no record")
-            if data.pop("checksum", None) != checksum(data):
-                raise ValueError("its checksum does not fit")
-            found.append(RECORD.validate_python(data))
+            found.append(record_of(line))
         except ValidationError as error:
             damaged[number] = _complaint(error)
         except ValueError as error:
@@ -190,30 +178,6 @@ def read_records(path: Path) -> tuple[list[AnyRecord], list[str]]:
         (r.unit, r.attempt) for r in found if isinstance(r, PhaseRecord) and r.phase == "unit"
     }
     return [r for r in found if (r.unit, r.attempt) in closed], _left_out(damaged)
-
-
-def parse(text: bytes) -> Any:
-    """JSON as a run holds it; ValueError with the reason for anything else, numbers included that
-    no run has.
-    """
-    try:
-        return json.loads(text, parse_int=_whole, parse_constant=_finite)
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-    except UnicodeDecodeError:
-        raise ValueError("it is not UTF-8") from None
-    except json.JSONDecodeError:
-        raise ValueError("it is not JSON" if text.strip() else "it is empty") from None
-
-
-def _whole(digits: str) -> int:
-    if len(digits) > 20 or abs(int(digits)) >= MOST:
-        raise ValueError(f"a whole number of {len(digits)} digits is too large")
-    return int(digits)
-
-
-def _finite(name: str) -> float:
-    raise ValueError(f"{name} is no number that a run has")
 
 
 def _left_out(damaged: dict[int, str]) -> list[str]:
@@ -246,12 +210,6 @@ def _complaint(error: ValidationError) -> str:
 def _printable(text: str) -> str:
     """What a terminal can show of it in a line."""
     return "".join(sign if sign.isprintable() else " " for sign in text[:LONGEST])
-
-
-def checksum(data: dict[str, Any]) -> str:
-    """See the module's docstring."""
-    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return sha256(text.encode()).hexdigest()[:16]
 
 
 def _ends_in_newline(path: Path) -> bool:

@@ -41,15 +41,25 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def opened(browser: Browser, tmp_path: Path) -> Iterator[Open]:
+def opened(opened_file: Open, tmp_path: Path) -> Open:
     """``opened(run, width=, scheme=)`` writes the run's page, or one that is rendered already, and
     opens it from disk.
     """
-    contexts: list[BrowserContext] = []
 
     def open_page(run: Run | str, width: int = 1400, scheme: str = "light") -> Opened:
         file = tmp_path / "page.html"
         file.write_text(run if isinstance(run, str) else render(run), "utf-8")
+        return opened_file(file.as_uri(), width=width, scheme=scheme)
+
+    return open_page
+
+
+@pytest.fixture
+def opened_file(browser: Browser) -> Iterator[Open]:
+    """``opened_file(address, width=, scheme=)`` opens a page that lies on the disk."""
+    contexts: list[BrowserContext] = []
+
+    def open_page(address: str, width: int = 1400, scheme: str = "light") -> Opened:
         context = browser.new_context(
             viewport={"width": width, "height": 900},
             color_scheme=scheme,  # type: ignore[arg-type]
@@ -75,7 +85,7 @@ def opened(browser: Browser, tmp_path: Path) -> Iterator[Open]:
             ),
         )
         found.page.on("pageerror", lambda error: found.complaints.append(str(error)))
-        found.page.goto(file.as_uri())
+        found.page.goto(address)
         return found
 
     yield open_page

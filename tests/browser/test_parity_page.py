@@ -13,8 +13,7 @@ from tests.sample_parity import DERIVED, every_verdict
 @pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (390, "dark")])
 def test_every_figure_is_drawn_and_fits(opened: Open, width: int, scheme: str) -> None:
     found = opened(render_parity(every_verdict(), DERIVED, {}), width=width, scheme=scheme)
-    scrolled_through(found.page)
-    assert found.page.locator(".plot").count() == 6
+    assert scrolled_through(found.page) == 6
     assert found.page.locator(".heatmaplayer image").count() == 4
     assert found.page.locator(".heatmaplayer text, .heatmap-label").first.text_content()
     wide = found.page.evaluate("document.documentElement.scrollWidth")

@@ -47,6 +47,6 @@ def test_the_sites_index_leads_to_every_run(browser, tmp_path: Path) -> None:
     for number in range(2):
         links.nth(number).click()
         page.locator("h1").wait_for()
-        page.locator(".plot").first.scroll_into_view_if_needed()
-        page.locator(".plot svg.main-svg").first.wait_for()  # with the script that pages share
-        page.go_back()
+        page.get_by_role("tab", name="Figures").click()
+        page.locator("#metric svg.main-svg").first.wait_for()  # with the script that pages share
+        page.goto(index.as_uri())

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from suite import session
 from suite.compare.comparable import differences
 from suite.compare.runs import compare, regressions
 from suite.compare.unpaired import FLOOR, changes, launches
@@ -143,6 +144,22 @@ def test_unchanged_runs_rarely_show_a_regression(cells, launched):
         adjusted = holm([change.p_value for change in changes(pairs)[1]])
         wrong += min(adjusted) < 0.035
     assert wrong / TRIALS <= 0.05 + 2 * (0.05 * 0.95 / TRIALS) ** 0.5
+
+
+def test_real_pairs_of_unchanged_runs_show_none():
+    """The trial of verdicts, whose 20 runs measured the same one after another: 10 pairs."""
+    folder = Path(__file__).parents[2] / "results/trials/verdicts"
+    runs = [session.read(path) for path in sorted(folder.glob("2026*"))]
+    assert len(runs) == 20
+    for base, new in pairs(runs):
+        found = compare(base, new)
+        assert found.comparable
+        assert len(found.changes) == 3
+        assert {change.verdict for change in found.changes} <= {"EQUIVALENT", "INCONCLUSIVE"}
+
+
+def pairs(runs):
+    return zip(runs[::2], runs[1::2], strict=True)
 
 
 def test_a_large_regression_is_found_on_an_uneven_machine():

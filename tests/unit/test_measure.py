@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from suite.measure import memory, noise
 from suite.measure.schedule import orders
 from suite.measure.statistics import Estimate, estimate, ratios
-from suite.measure.timing import block_steps
+from suite.measure.timing import block_steps, rounds
 from suite.measure.verdict import verdict
 from suite.measure.void import Stopwatch, disturbed
 
@@ -124,8 +124,15 @@ def test_opposite_ratios_get_opposite_verdicts_or_small_ones(value, down, up):
 
 def test_blocks_are_long_enough_and_not_too_long():
     assert block_steps([0.001, 0.002]) == 30
-    assert block_steps([0.01, 1.0]) == 2
+    assert block_steps([0.01, 1.0]) == 1
+    assert block_steps([0.01, 0.1]) == 3
     assert block_steps([5.0, 30.0]) == 1
+
+
+def test_rounds_are_enough_for_the_fastest_and_not_too_many_for_the_slowest():
+    assert rounds(30, [0.001, 0.002]) == 24  # 0.7 s of blocks of 0.03 s
+    assert rounds(10, [0.0001, 0.05]) == 16  # 8 s of blocks of half a second
+    assert rounds(1, [5.0, 30.0]) == 6
 
 
 def test_a_set_of_rounds_is_disturbed_by_what_worked_beside_it_and_not_by_one_tick():

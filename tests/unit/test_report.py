@@ -298,21 +298,13 @@ class TestFigures:
     def test_each_section_has_its_figures_and_their_tables(self, run: Run) -> None:
         found = figures(run)
         assert {name: len(section) for name, section in found.items()} == {
-            "throughput": 2,
-            "memory": 2,  # no framework tells a reserved peak here
-            "accuracy": 7,
-            "parity": 1,
-            "samples": 6,
+            "accuracy": 9,  # three of each task
+            "parity": 3,
         }
         for section in found.values():
             for figure in section:
                 assert {len(row) for row in figure.rows} == {len(figure.heads)}
-
-    def test_intervals_lie_around_their_rates(self, run: Run) -> None:
-        cell = next(cell for cell in run.summary.cells if cell.status == "ok")
-        absolute = figures(run)["throughput"][1].plot
-        assert cell.samples_per_second == absolute.data[0]["x"][0]
-        assert absolute.data[0]["error_x"]["arrayminus"][0] > 0
+                assert len(figure.arms) == len(figure.plot.data)  # what the filters go by
 
     def test_names_are_no_markup_for_plotly(self, hostile: Run) -> None:
         for section in figures(hostile).values():
@@ -335,7 +327,8 @@ class Parsed(HTMLParser):
         self.elements.append((tag, dict(attrs)))
 
     def handle_data(self, data: str) -> None:
-        self.texts.append(data)
+        if self.lasttag != "script":
+            self.texts.append(data)
 
 
 class TestPage:

@@ -11,7 +11,7 @@ import pytest
 
 from suite import catalogue, session
 from suite.plan import Choice, make
-from suite.store import directory, fingerprint
+from suite.store import fingerprint, lines
 from suite.store.directory import NewerError
 from suite.store.repeat import command
 from suite.store.schema import Environment
@@ -74,7 +74,7 @@ def test_a_record_of_a_newer_version_is_left_out_and_says_so(tmp_path):
     first, *rest = (path / "records.jsonl").read_text().splitlines(keepends=True)
     data = json.loads(first) | {"voltage": 1.2}
     del data["checksum"]
-    line = json.dumps(data | {"checksum": directory.checksum(data)}) + "\n"
+    line = json.dumps(data | {"checksum": lines.checksum(data)}) + "\n"
     (path / "records.jsonl").write_text("".join([line, *rest]))
     (damage,) = session.read(path).damage
     assert "line 1 was left out: it has a field 'block.voltage'" in damage

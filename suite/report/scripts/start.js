@@ -1,0 +1,4 @@
+// Everything is there: show what the address asks for.
+
+readState();
+show();

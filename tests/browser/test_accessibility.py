@@ -1,0 +1,51 @@
+"""axe looks at every part of the pages, in light and in dark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from suite.report.parity_page import render_parity
+from tests.browser.conftest import Open
+from tests.sample_parity import DERIVED, every_verdict
+from tests.sample_run import sample_run
+
+
+def faults(page: Page) -> list[str]:
+    """What axe finds serious or critical: rule and elements."""
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{fault['id']}: {[node['html'][:120] for node in fault['nodes'][:3]]}"
+        for fault in found
+        if fault["impact"] in ("serious", "critical")
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_tab_and_a_cell_in_depth(opened: Open, scheme: str) -> None:
+    page = opened(sample_run(Path("run")), scheme=scheme).page
+    for tab in page.get_by_role("tab").all():
+        tab.click()
+        page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+        page.locator("[role=tabpanel]:not([hidden]) .plot").evaluate_all("all => all.forEach(draw)")
+        assert faults(page) == [], tab.text_content()
+    page.get_by_role("tab").first.click()
+    page.locator("#cells .open").first.click()
+    page.locator("#cell svg.main-svg").first.wait_for()
+    assert faults(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_parity(opened: Open, scheme: str) -> None:
+    page = opened(render_parity(every_verdict(), DERIVED, {}), scheme=scheme).page
+    assert faults(page) == []
+
+
+def test_axe_finds_a_fault(opened: Open) -> None:
+    """What would be found if there was something."""
+    page = opened(sample_run(Path("run"))).page
+    page.locator("#controls label").first.evaluate("one => one.replaceWith(one.lastChild)")
+    assert any("select-name" in fault for fault in faults(page))
