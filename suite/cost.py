@@ -1,7 +1,7 @@
 """How long the parts of a run may take: guesses in seconds, for the time left and the time budget.
 
-Set by what the units of a standard run took on two cores: a launch 8.4 minutes, parity 9.0, memory
-5.6. A guess is no claim.
+Set by what the units of standard runs took on two cores: parity 9 minutes, memory 6, the inference
+half of a launch 5.6. A guess is no claim.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from suite.plan import Lane
 from suite.worker.environment import threads
 from tasks.base import Task
 
-RATE = 4e10  # operations a second and core that training reaches, over tasks and backends
+RATE = 4.5e10  # operations a second and core that training reaches, over tasks and backends
 LEAST_STEP_SECONDS = 1e-3
 START_SECONDS = 5.0
 COMPILE_SECONDS = 1.0  # and as many again for every 20 layers
 TRAINING_FACTOR = 3  # a step's operations in those of a forward pass
-TIMED_SECONDS = 1.6  # of an arm's blocks and their lead-ins, at least
+TIMED_SECONDS = 3.0  # of an arm's blocks and their lead-ins, at least
 LINES_SECONDS = 3.0  # of a task's reference lines
 PARITY_STEPS = 24  # optimizer steps, captures and the like that a question comes to
 AT_ONCE = 2  # tracks, of all stages but timing

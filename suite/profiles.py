@@ -40,7 +40,7 @@ PROFILES = {
         both_batches=True,
         twin=True,
         closely=True,
-        minutes=90,
+        minutes=120,
     ),
     "full": Profile(
         tasks=("*",),

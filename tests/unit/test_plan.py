@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from suite import catalogue
+from suite import catalogue, cost
 from suite.budget import fit, total
 from suite.plan import Choice, UsageError, arm_names, check, choose, comparisons, lanes, make
 from suite.runner import stages
@@ -187,6 +187,13 @@ def test_a_time_budget_takes_seeds_and_then_launches():
     assert fit(replace(whole, budget_seconds=None)) == replace(whole, budget_seconds=None)
     with pytest.raises(UsageError, match="is too little: one launch and one training"):
         fit(replace(whole, budget_seconds=0.5 * least))
+
+
+def test_standard_fits_its_own_time(monkeypatch):
+    """On two cores, with every framework: what it promises to train and to launch is not cut."""
+    monkeypatch.setattr(cost, "threads", lambda: 2)
+    plan = make(Choice(profile="standard"), TASKS, [*ARMS[:3], arm("tensorflow")])
+    assert fit(plan) == plan
 
 
 def test_the_time_that_is_announced_is_that_of_the_units(tmp_path):
