@@ -5,23 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
 
 from suite.report.parity_page import render_parity
+from tests.browser.axe import faults
 from tests.browser.conftest import Open
 from tests.sample_parity import DERIVED, every_verdict
 from tests.sample_run import sample_run
-
-
-def faults(page: Page) -> list[str]:
-    """What axe finds serious or critical: rule and elements."""
-    found = Axe().run(page).response["violations"]
-    return [
-        f"{fault['id']}: {[node['html'][:120] for node in fault['nodes'][:3]]}"
-        for fault in found
-        if fault["impact"] in ("serious", "critical")
-    ]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -13,6 +13,7 @@ from suite.compare.digest import digest
 from suite.compare.runs import compare_digests
 from suite.report.compare_page import render_comparison
 from suite.report.site import build_site
+from tests.browser.axe import faults
 from tests.browser.conftest import Open, Opened
 from tests.large_run import large_run
 from tests.sample_run import hostile_run
@@ -287,3 +288,11 @@ def test_an_address_loads_no_script_but_a_runs(visit: Visit) -> None:
     loaded = [url.rpartition("/site/")[2] for url in found.requests]
     assert all(one.endswith((".html", "/run.js")) for one in (u.partition("#")[0] for u in loaded))
     assert not any("evil" in url.partition("#")[0] for url in found.requests)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["index.html", "history.html", "compare.html"])
+def test_axe_finds_nothing_serious(visit: Visit, name: str, scheme: str) -> None:
+    page = visit(name, scheme=scheme).page
+    page.wait_for_timeout(1000)
+    assert faults(page) == []

@@ -66,7 +66,7 @@ def test_what_cannot_be_read_is_a_row_and_the_others_are_shown(runs, tmp_path):
     broken.mkdir()
     (broken / "manifest.json").write_text("{")
     index = build_site([broken, *runs], tmp_path / "site", session.read).read_text()
-    assert "&lt;b&gt;broken/manifest.json is damaged" in index
+    assert "&lt;b&gt;broken holds nothing that can be shown" in index
     assert "<b>broken" not in index
     assert [f'href="run-{day}/index.html"' in index for day in (1, 2, 3)] == [True] * 3
 
