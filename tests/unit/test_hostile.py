@@ -13,6 +13,7 @@ import pytest
 from suite import results_cli, session
 from suite.report.exports import EXPORTS
 from suite.store.directory import StoreError
+from suite.store.lines import checksum
 from suite.store.seal import SEAL
 from tests.hostile_folder import TEXTS, hostile_folders
 from tests.stored_run import stored_sample
@@ -123,7 +124,7 @@ def test_numbers_that_no_run_has_are_shown_or_refused(tmp_path, name, number):
         data.pop("checksum")
         text = re.sub(rf'("{name}": )[-\d.e]+', rf"\g<1>{number}", json.dumps(data))
         changed = json.loads(text)
-        lines.append(json.dumps(changed | {"checksum": lines.checksum(changed)}))
+        lines.append(json.dumps(changed | {"checksum": checksum(changed)}))
     (run / "records.jsonl").write_text("\n".join(lines) + "\n")
     _refused(run, tmp_path)
 
