@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import defaultdict
 from collections.abc import Iterable
-from itertools import pairwise
 from typing import Any
 
 from suite.report import words
 from suite.report.findings import Group
 from suite.report.metrics import Metric
 from suite.report.styles import Style
+from suite.store.repeat import command
 from suite.store.run import Run
 from suite.store.schema import BlockRecord, Cell, CellSummary, LearningSummary, PhaseRecord
 
@@ -77,7 +76,7 @@ def shown_results(
             }
             for group in found
         ],
-        "commands": [cell_command(run, arm.cell) for arm in arms],
+        "commands": [command(run.manifest, arm.cell) for arm in arms],
         "machine": machine(run),
         "backends": run.environment.backends,
     }
@@ -124,31 +123,6 @@ def _learned(pair: LearningSummary) -> dict[str, Any]:
         "verdict": pair.verdict,
         "reason": words.settled_by(pair),
     }
-
-
-def cell_command(run: Run, cell: Cell) -> str:
-    """The command that measures one cell again; interpreters by name, as in the run's own."""
-    told = ["tribench", "run", "--task", cell.task, "--phase", cell.phase]
-    told += ["--backend", cell.doubles, "--execution", cell.execution]
-    told += ["--precision", cell.precision, "--device", cell.device]
-    told += ["--batch-size", str(cell.batch_size), "--launches", str(run.manifest.launches)]
-    for name, usual in (("seed", 0), ("environment", "controlled")):
-        if (value := run.manifest.choice.get(name)) not in (usual, None):
-            told += [f"--{name}", str(value)]
-    if cell.is_twin:
-        told += ["--aa", cell.doubles]
-    for name in _interpreters(run.manifest.command):
-        if name.split("=")[0] == cell.doubles:
-            told += ["--python", name]
-    return shlex.join(told)
-
-
-def _interpreters(command: str) -> list[str]:
-    try:
-        said = shlex.split(command)
-    except ValueError:  # it is not one that tribench wrote
-        return []
-    return [value for option, value in pairwise(said) if option == "--python"]
 
 
 def machine(run: Run) -> dict[str, str]:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import shlex
 from pathlib import Path
 
 import pytest
 
-from suite.report.dashboard import cell_command, shown_results, timed_samples
+from suite.report.dashboard import shown_results, timed_samples
 from suite.report.figures import arm_styles
 from suite.report.findings import groups
 from suite.report.metrics import METRICS, available
 from suite.store.run import Run
 from suite.store.schema import BlockRecord, CellSummary
-from tests.sample_run import hostile_run, sample_run
+from tests.sample_run import sample_run
 
 BY_KEY = {metric.key: metric for metric in METRICS}
 
@@ -84,39 +83,3 @@ class TestData:
                 assert ours[at].cell.arm == arm.cell.arm
                 assert ms == pytest.approx(1000 * ours[at].seconds / ours[at].steps, rel=1e-5)
         assert told[0]["facts"] == {"layout": "channels-last"}
-
-
-class TestCommand:
-    def test_it_measures_the_cell_and_nothing_else(self, run: Run) -> None:
-        cell = first_ok(run)
-        told = shlex.split(cell_command(run, cell))
-        assert told[:2] == ["tribench", "run"]
-        options = dict(zip(told[2::2], told[3::2], strict=True))
-        assert options == {
-            "--task": cell.task,
-            "--phase": cell.phase,
-            "--backend": cell.backend,
-            "--execution": cell.execution,
-            "--precision": "float32",
-            "--device": "cpu",
-            "--batch-size": "128",
-            "--launches": "2",
-        }
-
-    def test_a_twin_an_interpreter_and_a_seed_come_along(self) -> None:
-        run = sample_run(
-            Path("run"),
-            command="tribench run --python torch@old=python3.11 --python jax=python",
-            choice={"seed": 7, "environment": "stock"},
-        )
-        twin = first_ok(run).model_copy(update={"backend": "torch@old@aa"})
-        told = cell_command(run, twin)
-        assert "--backend torch@old " in told
-        assert told.endswith(
-            "--seed 7 --environment stock --aa torch@old --python torch@old=python3.11"
-        )
-
-    def test_names_are_no_shell_code(self) -> None:
-        run = hostile_run(Path("run"))
-        cell = first_ok(run)
-        assert shlex.split(cell_command(run, cell))[3] == cell.task
