@@ -15,7 +15,7 @@ from tests.conftest import lane
 CASES = {
     "torch": ("eager", 49_152, "RuntimeError: .*can't allocate memory"),
     "jax": ("compiled", 49_152, "JaxRuntimeError: RESOURCE_EXHAUSTED"),
-    "tensorflow": ("compiled", 24_576, "ResourceExhaustedError: OOM when allocating"),
+    "tensorflow": ("compiled", 36_864, "ResourceExhaustedError: OOM when allocating"),
 }
 
 
