@@ -8,12 +8,14 @@ from playwright.sync_api import Browser, Page
 from suite import results_cli
 from tests.hostile_folder import hostile_folders
 
+ACTIVE = ("markup", "ends", "link", "prototype", "control")  # what a browser might act on
+
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
-    """Every kind of page of every hostile run."""
+    """Every kind of page of every hostile run that a browser might act on."""
     top = tmp_path_factory.mktemp("hostile")
-    runs = list(hostile_folders(top / "runs"))
+    runs = list(hostile_folders(top / "runs", ACTIVE))
     results_cli.report(runs, top / "site")
     for number, run in enumerate(runs):
         results_cli.report([run])
@@ -30,7 +32,7 @@ def test_nothing_executes_and_nothing_is_asked_for(browser: Browser, pages) -> N
     for file in pages:
         page = context.new_page()
         _watched(page, file.as_uri(), faults)
-        for holder in page.locator(".plot").all()[:40]:
+        for holder in page.locator(".plot").all()[:10]:
             if holder.is_visible():
                 holder.scroll_into_view_if_needed()
         page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
