@@ -8,14 +8,11 @@ from playwright.sync_api import Browser, Page
 from suite import results_cli
 from tests.hostile_folder import hostile_folders
 
-ACTIVE = ("markup", "ends", "link", "prototype", "control")  # what a browser might act on
-
-
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
-    """Every kind of page of every hostile run that a browser might act on."""
+    """Every kind of page of every hostile run."""
     top = tmp_path_factory.mktemp("hostile")
-    runs = list(hostile_folders(top / "runs", ACTIVE))
+    runs = list(hostile_folders(top / "runs"))
     results_cli.report(runs, top / "site")
     for number, run in enumerate(runs):
         results_cli.report([run])
