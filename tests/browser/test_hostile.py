@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, Page
 from suite import results_cli
 from tests.hostile_folder import hostile_folders
 
+
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
     """Every kind of page of every hostile run."""
