@@ -107,6 +107,7 @@ class _View:
         self.phases: dict[Cell, list[PhaseRecord]] = defaultdict(list)
         self.memory: dict[Cell, MemoryRecord] = {}
         self.parity: list[ParityResult] = []
+        self.answers: dict[tuple[str, ...], list[ParityResult]] = defaultdict(list)
         self.trainings: list[Training] = []
         self.lines: list[ReferenceLine] = []
         self.exchanges: list[Exchange] = []
@@ -122,7 +123,9 @@ class _View:
                 case MemoryRecord():
                     self.memory[record.cell] = record
                 case ParityRecord():
-                    self.parity.append(record.result)
+                    told = record.result
+                    self.parity.append(told)
+                    self.answers[told.task, told.backend, told.execution].append(told)
                 case AccuracyRecord():
                     self.trainings.append(record.training)
                 case LineRecord():
@@ -299,13 +302,8 @@ class _View:
         return next((v for v in WORST_FIRST if v in answers), None)
 
     def _answers(self, cell: Cell) -> list[ParityResult]:
-        wanted = (cell.task, *doubled_by(cell))
-        return [
-            r
-            for r in self.parity
-            if (r.task, r.backend, r.execution) == wanted
-            and r.precision in ("float64", cell.precision)
-        ]
+        asked = self.answers.get((cell.task, *doubled_by(cell)), ())
+        return [r for r in asked if r.precision in ("float64", cell.precision)]
 
 
 def _latency(seconds: Sequence[float]) -> Latency | None:

@@ -76,7 +76,7 @@ def shown_results(
             }
             for group in found
         ],
-        "commands": [command(run.manifest, arm.cell) for arm in arms],
+        "commands": [arm.cell.command or command(run.manifest, arm.cell) for arm in arms],
         "machine": machine(run),
         "backends": run.environment.backends,
     }

@@ -6,10 +6,13 @@ than it, so arms that no verdict tells apart from the best share the first tier.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 
 from suite.report import words
 from suite.store.schema import CellSummary, ComparisonSummary, Interval, Summary
+
+Key = tuple[str, str, str, str, int]  # task, phase, precision, device, batch size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,14 +84,16 @@ class Group:
 
 def groups(summary: Summary) -> list[Group]:
     """The summary's cells by comparison, in the summary's order."""
-    found: dict[tuple[str, str, str, str, int], list[CellSummary]] = {}
+    cells: dict[Key, list[CellSummary]] = defaultdict(list)
+    comparisons: dict[Key, list[ComparisonSummary]] = defaultdict(list)
     for cell in summary.cells:
-        found.setdefault(cell.comparison, []).append(cell)
-    return [_group(cells, summary.comparisons) for cells in found.values()]
+        cells[cell.comparison].append(cell)
+    for comparison in summary.comparisons:
+        comparisons[_key(comparison)].append(comparison)
+    return [_group(found, comparisons[key]) for key, found in cells.items()]
 
 
-def _group(cells: list[CellSummary], comparisons: list[ComparisonSummary]) -> Group:
-    ours = [c for c in comparisons if _key(c) == cells[0].comparison]
+def _group(cells: list[CellSummary], ours: list[ComparisonSummary]) -> Group:
     called = {name for c in ours for name in (c.base, c.new)}
     cells = sorted(cells, key=lambda cell: -(cell.samples_per_second or 0))
     named = [(cell, _name(cell, cells, called)) for cell in cells]
@@ -112,7 +117,7 @@ def tiers(names: list[str], comparisons: list[ComparisonSummary]) -> dict[str, i
     return ranks
 
 
-def _key(comparison: ComparisonSummary) -> tuple[str, str, str, str, int]:
+def _key(comparison: ComparisonSummary) -> Key:
     c = comparison
     return (c.task, c.phase, c.precision, c.device, c.batch_size)
 

@@ -9,7 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from suite.report import words
-from suite.report.columns import ARM, COMPARISON, SETTING, results
+from suite.report.columns import ARM, COMPARISON, SETTING, results, row
 from suite.report.dashboard import shown_results, timed_samples
 from suite.report.figures import arm_styles, figures
 from suite.report.findings import groups
@@ -63,6 +63,7 @@ def render(run: Run, plotly_file: str | None = None) -> str:
     settings = {(cell.precision, cell.device) for cell in cells}
     span = ratio_span([(c.low, c.high) for c in summary.comparisons])
     setting = ", ".join(settings.pop()) if len(settings) == 1 else None
+    columns = [*COMPARISON, *([] if setting else SETTING), *ARM, *results(arms)]
     looks = arm_styles(run)
     gaps = sum(cell.status != "ok" for cell in cells) + len(summary.failures)
     return (
@@ -74,7 +75,8 @@ def render(run: Run, plotly_file: str | None = None) -> str:
             machine=run.environment,
             summary=summary,
             groups=found,
-            columns=[*COMPARISON, *([] if setting else SETTING), *ARM, *results(arms)],
+            columns=columns,
+            row=partial(row, columns),
             setting=setting,
             unmeasured=[cell for cell in cells if cell.status != "ok"],
             styles=looks,

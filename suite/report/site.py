@@ -9,6 +9,7 @@ run's files, or tribench, have changed.
 from __future__ import annotations
 
 import gc
+import json
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -22,6 +23,7 @@ from suite.compare.digest import Digest, digest
 from suite.report.page import HERE, render
 from suite.report.site_pages import Row, pages
 from suite.store.run import Run
+from suite.store.salvage import NAME
 from suite.store.writing import write_whole, writing
 
 PROCESSES = 4  # of 160 MB each
@@ -38,8 +40,15 @@ def build_site(runs: Sequence[Path], folder: Path, read: Callable[[Path], Run]) 
     if not (folder / plotly).exists():
         write_whole(folder / plotly, get_plotlyjs())
     page = partial(_page, folder=folder, read=read, plotly=plotly, code=_code())
+    ids = {path: _id(path) for path in runs}
+    distinct = {name: path for path, name in reversed(ids.items())}  # the first of each
     with ProcessPoolExecutor(min(PROCESSES, os.cpu_count() or 1), initializer=gc.freeze) as pool:
-        found = list(pool.map(page, runs))
+        found = list(pool.map(page, distinct.values()))
+    found += [
+        Row(folder=path.name, why=f"it is run {name} again, which {distinct[name].name} holds")
+        for path, name in ids.items()
+        if distinct[name] != path
+    ]
     digests = [each for each in found if isinstance(each, Digest)]
     unreadable = [each for each in found if isinstance(each, Row)]
     for name, text in pages(digests, unreadable, plotly):
@@ -52,7 +61,7 @@ def _page(
 ) -> Digest | Row:
     """Make a run's page and digest, unless those that are there are of the same."""
     stamp = f"{STAMP}{_inputs(path, code)}\n"
-    if known := _known(folder / path.name, stamp):
+    if known := _known(folder / _id(path), stamp):
         return known
     gc.disable()  # what a page takes is let go of at its end; looking for it costs a third
     try:
@@ -61,6 +70,15 @@ def _page(
         return Row(folder=path.name, why=str(error).replace(f"{path.parent}/", ""))
     finally:
         gc.enable()
+
+
+def _id(path: Path) -> str:
+    """What a run calls itself; where its manifest does not tell, its folder's name."""
+    try:
+        told = json.loads((path / "manifest.json").read_bytes())["id"]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return path.name
+    return told if isinstance(told, str) and NAME.fullmatch(told) else path.name
 
 
 def _made(run: Run, folder: Path, stamp: str, plotly: str) -> Digest:

@@ -24,8 +24,6 @@ def accuracy_figures(
     drawn = []
     for number, (task, ours) in enumerate(tasks.items()):
         arms: list[tuple[str, str] | None] = [(t.backend, t.execution) for t in ours]
-        heads = ["arm", "seed", "epoch", "mean training loss", "validation accuracy"]
-        rows = [row for training in ours for row in _epochs(training)]
         loss = _curves(ours, looks, _loss, "step", "loss")
         validation = _curves(ours, looks, _validation, "epoch", "%")
         validation.every_trace(mode="lines+markers")
@@ -39,8 +37,8 @@ def accuracy_figures(
                 title=f"{task}: training loss",
                 caption=f"Means of {averaged} steps." if averaged > 1 else "Every step.",
                 plot=loss,
-                heads=heads,
-                rows=rows,
+                heads=["training", "epoch", "mean training loss"],
+                rows=[row for training in ours for row in _rows(training, _losses(training))],
             ),
             Figure(
                 name=f"validation-{number}",
@@ -49,8 +47,8 @@ def accuracy_figures(
                 title=f"{task}: validation accuracy",
                 caption="After each epoch; a line per seed.",
                 plot=validation,
-                heads=heads,
-                rows=rows,
+                heads=["training", "epoch", "validation accuracy"],
+                rows=[row for training in ours for row in _rows(training, _shares(training))],
             ),
         ]
     return drawn
@@ -137,16 +135,15 @@ def _means(values: list[float], width: int) -> list[float]:
     return [sum(each) / len(each) for each in bins]
 
 
-def _epochs(training: Training) -> list[list[str]]:
+def _losses(training: Training) -> list[str]:
     steps = max(1, len(training.losses) // max(training.epochs, 1))
-    losses = _means(training.losses, steps)
-    return [
-        [
-            f"{training.backend} {training.execution}",
-            str(training.seed),
-            str(epoch + 1),
-            words.number(losses[epoch]) if epoch < len(losses) else words.NOT_AVAILABLE,
-            words.percent(accuracy),
-        ]
-        for epoch, accuracy in enumerate(training.validation_accuracies)
-    ]
+    return [words.number(loss) for loss in _means(training.losses, steps)]
+
+
+def _shares(training: Training) -> list[str]:
+    return [words.percent(share) for share in training.validation_accuracies]
+
+
+def _rows(training: Training, values: list[str]) -> list[list[str]]:
+    name = _name(training)
+    return [[name, str(epoch), value] for epoch, value in enumerate(values, start=1)]

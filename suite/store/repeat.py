@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from functools import cache
 from itertools import pairwise
 
 from suite.store.schema import Cell, Manifest
@@ -29,14 +30,15 @@ def command(manifest: Manifest, cell: Cell) -> str:
     }
     words = ["tribench", "run"]
     words += [str(w) for option in options.items() if option[1] is not None for w in option]
-    return shlex.join(words + _interpreter(manifest.command, cell.doubles))
+    return shlex.join([*words, *_interpreter(manifest.command, cell.doubles)])
 
 
-def _interpreter(line: str, backend: str) -> list[str]:
+@cache
+def _interpreter(line: str, backend: str) -> tuple[str, ...]:
     """The option of the run's command that names this backend's."""
     try:
         typed = shlex.split(line)
     except ValueError:
-        return []
+        return ()
     pairs = (pair for pair in pairwise(typed) if pair[0] == "--python")
-    return [word for pair in pairs if pair[1].startswith(f"{backend}=") for word in pair]
+    return tuple(word for pair in pairs if pair[1].startswith(f"{backend}=") for word in pair)

@@ -93,6 +93,21 @@ def test_table_and_figures_follow_the_filters(page: Page) -> None:
     assert titles
     assert all(title.startswith("rnn-tiny") for title in titles)
     choose(page, backend="jax")
+    trainings = page.get_by_role("region", name="Every training").locator("tbody tr:visible")
+    assert [row.split("\t")[:2] for row in trainings.all_inner_texts()] == [["rnn-tiny", "■ jax"]]
+    page.get_by_role("tab", name="Parity").click()
+    asked = page.locator("#parity table").first.locator("tbody tr:visible")
+    assert {row.split("\t")[0] for row in asked.all_inner_texts()} == {"rnn-tiny"}
+    assert all("jax" in row.split("\t")[1] for row in asked.all_inner_texts())
+    page.get_by_role("tab", name="Results").click()
+    page.get_by_text("Every number of every cell").click()
+    every = page.locator("#numbers tbody tr:visible").count()
+    assert every == page.locator(ROWS).count()
+    page.get_by_text("Every pair of arms, with its verdict").click()
+    pairs = page.locator("#ratios tbody tr:visible").all_inner_texts()
+    assert pairs
+    assert all("jax" in pair and pair.startswith("rnn-tiny") for pair in pairs)
+    page.get_by_role("tab", name="Accuracy").click()
     figure = page.locator("#accuracy figure:visible").nth(1)
     figure.scroll_into_view_if_needed()
     figure.locator("svg.main-svg").first.wait_for()

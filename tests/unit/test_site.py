@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,21 @@ def test_what_cannot_be_read_is_a_row_and_the_others_are_shown(runs, tmp_path):
     assert "&lt;b&gt;broken holds nothing that can be shown" in index
     assert "<b>broken" not in index
     assert [f'href="run-{day}/index.html"' in index for day in (1, 2, 3)] == [True] * 3
+
+
+def test_a_copy_of_a_run_is_a_row_and_does_not_overwrite_it(runs, tmp_path):
+    copy = tmp_path / "copies" / "renamed"
+    shutil.copytree(runs[0], copy)
+    site = tmp_path / "site"
+    index = build_site([*runs, copy, runs[0]], site, session.read).read_text()
+    assert "renamed" in index
+    assert "it is run run-1 again, which run-1 holds" in index
+    assert set(made(site)) == {"run-1", "run-2", "run-3"}
+    before = made(site)
+    renamed = build_site([copy], site, session.read).read_text()
+    assert 'href="run-1/index.html"' in renamed
+    assert "again" not in renamed
+    assert made(site) == before  # known by what it holds, whatever its folder is called
 
 
 def test_a_site_of_no_runs_says_so(tmp_path):

@@ -109,7 +109,7 @@ function legend(rows) {
 // Of a figure that came with the page: its task is chosen, and its arms' traces are.
 function sift(figure, state) {
   const { task, arms } = figure.dataset;
-  figure.hidden = (state.task !== "all" && task !== state.task) || (state.family !== "all" && task.split("-")[0] !== state.family);
+  figure.hidden = !chosen(figure.dataset, state);
   const holder = figure.querySelector(".plot");
   const seen = JSON.parse(arms).map((arm) => !arm || ["backend", "execution"].every((name, place) => state[name] === "all" || state[name] === arm[place]));
   if (holder.dataset.drawn) Plotly.restyle(holder, { visible: seen });

@@ -68,13 +68,21 @@ function relativeTo(base, cell, metric) {
   return { value, low, high, verdict, reason: pair.reason };
 }
 
+// Do the filters leave what is about this? They ask for no more than it tells: {task, backend, ...};
+// a pair has an ``other`` backend.
+function chosen(about, state) {
+  const told = { family: about.task?.split("-")[0], ...about };
+  return DIMENSIONS.every((name) => state[name] === "all" || told[name] === undefined || String(told[name]) === state[name]
+    || (name === "backend" && told.other === state.backend));
+}
+
 // The cells that the filters leave, each with its baseline: {cell, base, relative}.
 function rowsFor(state) {
   const metric = metricNamed(state.metric);
   const bases = results.groups.map((_, group) => baselineOf(group, state, metric));
   const words = state.search.toLowerCase().split(/\s+/).filter(Boolean);
   return results.cells
-    .filter((cell) => DIMENSIONS.every((name) => state[name] === "all" || String(cell[name]) === state[name]))
+    .filter((cell) => chosen(cell, state))
     .filter((cell) => {
       const text = [cell.id, spaced(cell.status), cell.reason, spaced(cell.parity)].join(" ").toLowerCase();
       return words.every((word) => text.includes(word));

@@ -162,4 +162,14 @@ cells.tBodies[0].addEventListener("click", (event) => {
   const row = event.target.closest("tr");
   if (row && !event.target.closest("button") && !String(getSelection())) go({ cell: row.dataset.cell });
 });
-views.push(showTable, showCards);
+// The tables that came with the page: a row per cell, in the cells' order, and rows that say what
+// they are about.
+const everyNumber = [...document.getElementById("numbers").tBodies[0].rows];
+
+function siftTables(state) {
+  const shown = new Set(rowsFor(state).map(({ cell }) => cell.place));
+  everyNumber.forEach((row, place) => (row.hidden = !shown.has(place)));
+  for (const row of document.querySelectorAll("tr[data-task]")) row.hidden = !chosen(row.dataset, state);
+}
+
+views.push(showTable, showCards, siftTables);
