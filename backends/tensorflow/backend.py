@@ -92,7 +92,8 @@ class Backend(Layers):
             "build": _build(),
             "compiler": "none" if self.execution == "eager" else f"tf.function, {xla}",
             "image layout": "channels last",
-            "recurrence": "unrolled where short, else tf.while_loop",
+            "recurrence": "unrolled where short, else tf.while_loop; inputs projected beforehand, "
+            "in compiled loops on the CPU in training only",
             "batch norm": "by hand" if self.dtype == tf.float64 else "FusedBatchNormV3",
             "attention": "matrix products and tf.nn.softmax",
             "optimizer": "the formula, in tensors",
