@@ -142,6 +142,7 @@ class _View:
         value = estimate([list(rounds.values()) for rounds in steps.values()]) if steps else None
         compiled = self._compile_seconds(cell)
         fed = [seconds for seconds in self._samples(cell, "fed") if seconds > 0]
+        joules = self._samples(cell, "energy")
         memory = self.memory.get(cell)
         trained = self._trained(cell)
         return CellSummary(
@@ -155,6 +156,7 @@ class _View:
             compile_seconds=compiled,
             latency=_latency(self._samples(cell, "latency")),
             fed_seconds=median(fed) if fed else None,
+            joules_per_sample=median(joules) / cell.batch_size if joules else None,
             break_even_steps=self._break_even(cell),
             memory=CellMemory(
                 live=memory.live if memory else None,

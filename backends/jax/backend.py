@@ -83,6 +83,7 @@ class Backend(Layers):
             "optimizer": "own formulas, in the step's program",
             "donation": "parameters, buffers, moments, step",
             "threads": _threads(),
+            "device": self.target.device_kind,
             "tf32": "off",
             "substitutions": "max pooling by slices, for lax.reduce_window; attention by hand, "
             "for jax.nn.dot_product_attention",

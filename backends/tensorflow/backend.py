@@ -98,6 +98,7 @@ class Backend(Layers):
             "attention": "matrix products and tf.nn.softmax",
             "optimizer": "the formula, in tensors",
             "threads": f"intra-op {intra or 'default'}, inter-op {inter or 'default'}",
+            "device": _device(self.target),
             "tf32": "on" if tf.config.experimental.tensor_float_32_execution_enabled() else "off",
             "onednn": f"TF_ENABLE_ONEDNN_OPTS={os.environ.get('TF_ENABLE_ONEDNN_OPTS', 'default')}",
             "substitutions": "batch norm and GELU by hand, for the kernels that have no float64"
@@ -113,6 +114,14 @@ def _uses_xla(task: Task) -> bool:
     """
     layers = [place.layer for place in task.model.places()]
     return any(isinstance(layer, spec.Recurrent | spec.Attention) for layer in layers)
+
+
+def _device(target: str) -> str:
+    """What it is called."""
+    if target.startswith("CPU"):
+        return "cpu"
+    found = tf.config.experimental.get_device_details(tf.config.list_physical_devices("GPU")[0])
+    return str(found.get("device_name", target))
 
 
 def _build() -> str:

@@ -78,6 +78,7 @@ class Program:
         return self.backend.compilations()
 
     def numpy(self, array: tf.Tensor) -> np.ndarray:
+        assert array.device.endswith(self.backend.target), array.device
         return array.numpy().astype(np.float64)
 
     def capture(self, batch: Batch | Resident) -> Capture:

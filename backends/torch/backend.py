@@ -90,6 +90,9 @@ class Backend(Layers):
             "attention": "torch.nn.functional.scaled_dot_product_attention",
             "optimizer": "torch.optim, fused",
             "threads": str(torch.get_num_threads()),
+            "device": torch.cuda.get_device_name(self.target)
+            if self.target.type == "cuda"
+            else "cpu",
             "tf32": "off",
         }
 

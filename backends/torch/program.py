@@ -73,6 +73,7 @@ class Program:
         return self.backend.compilations()
 
     def numpy(self, array: Tensor) -> np.ndarray:
+        assert array.device == self.backend.target, array.device
         return array.detach().to("cpu", torch.float64).numpy()
 
     def capture(self, batch: Batch | Resident) -> Capture:

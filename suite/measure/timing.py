@@ -7,10 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from math import ceil
+from typing import Any
 
 from suite import cost
 from suite.crew import Crew
 from suite.material import Material
+from suite.measure import gpu
 from suite.measure.schedule import orders
 from suite.measure.times import Times
 from suite.measure.void import DISTURBED, Stopwatch, disturbed
@@ -31,6 +33,7 @@ STEADY_WITHIN = 0.1  # two windows in a row differ by less
 MOST_WINDOWS = 12
 MOST_LATENCIES = 100  # of one launch
 LATENCIES_SECONDS = 0.2
+ENERGY_SECONDS = 1.0  # of steps: a GPU's counter advances some ten times within
 WINDOW_TRIES = 3  # before the clock is given up
 
 
@@ -59,7 +62,7 @@ class Block:
     position: int
     steps: int
     lead_in: int
-    noise: dict[str, float | None]
+    noise: dict[str, Any]
     watch: Stopwatch
 
 
@@ -143,7 +146,7 @@ class Turn:
             return
         self._rounds(ready, seed)
         for entry in ready:
-            for do in (self._wait_for_each, self._feed, _judge):
+            for do in (self._wait_for_each, self._feed, self._count_joules, _judge):
                 if entry.alive:
                     self._attempt(entry, partial(do, entry))
 
@@ -267,6 +270,17 @@ class Turn:
         )
         self._phase("fed", seconds, cell=cell, samples=[seconds / steps])
 
+    def _count_joules(self, entry: Entry) -> None:
+        """What the GPU takes for a step, over so many that its counter can tell."""
+        if entry.cell.device != "cuda":
+            return
+        steps = ceil(ENERGY_SECONDS / entry.step_seconds)
+        before = gpu.read(entry.cell.device)
+        _, watch = self._steps(entry, steps)
+        taken = gpu.joules(before, gpu.read(entry.cell.device))
+        if taken is not None and not watch.jumped:
+            self._phase("energy", watch.seconds, cell=entry.cell, samples=[taken / steps])
+
     def _window(self, entry: Entry, steps: int) -> float:
         """Seconds that a step takes now; seen again where the clock jumped."""
         for _ in range(WINDOW_TRIES):
@@ -277,13 +291,16 @@ class Turn:
 
     def _steps(
         self, entry: Entry, steps: int, lead_in: int = 0
-    ) -> tuple[dict[str, float | None], Stopwatch]:
+    ) -> tuple[dict[str, Any], Stopwatch]:
         """What else the machine did, and what the stopwatch says."""
         worker, cell = self.crew.member(entry.lane).worker, entry.cell
+        ours = sum(lane.device == cell.device for lane in self.crew.members)
+        before = gpu.read(cell.device)
         answer = worker.call(
             "block", task=cell.task, phase=cell.phase, steps=steps, lead_in=lead_in
         )
-        return answer.pop("noise"), Stopwatch(**answer)
+        noise = answer.pop("noise") | {"gpu": gpu.between(before, gpu.read(cell.device), ours)}
+        return noise, Stopwatch(**answer)
 
     def _phase(self, phase: str, seconds: float, **more: object) -> None:
         self.sink.emit(PhaseRecord, phase=phase, seconds=seconds, launch=self.launch, **more)

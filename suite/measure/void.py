@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from suite.measure import gpu
 
 COMPILED = "compiled anew"
 DISTURBED = "disturbed, measured again"
@@ -13,7 +15,7 @@ CLOCKS_APART = 0.1  # of the time; the larger of the two
 QUIET_PRESSURE = 0.25  # of the time may some process wait for a core; on a quiet machine 0.05-0.08
 QUIET_STEAL = 0.05  # of the time may the host take away
 
-Noise = Mapping[str, float | None]  # as suite.measure.noise tells it
+Noise = Mapping[str, Any]  # as suite.store.schema.Noise
 
 
 class Stopwatch(NamedTuple):
@@ -45,7 +47,8 @@ def disturbed(blocks: Iterable[tuple[float, Noise]]) -> bool:
     Over all of them, since the host's ticks are 10 ms, a third of a short block.
     """
     seen = list(blocks)
-    return _mean(seen, "pressure") > QUIET_PRESSURE or _mean(seen, "steal") > QUIET_STEAL
+    busy = _mean(seen, "pressure") > QUIET_PRESSURE or _mean(seen, "steal") > QUIET_STEAL
+    return busy or any(gpu.disturbed(noise.get("gpu")) for _, noise in seen)
 
 
 def _mean(blocks: list[tuple[float, Noise]], name: str) -> float:

@@ -90,6 +90,14 @@ RESULTS = [
         optional=True,
         room=WIDEST,
     ),
+    Column(
+        head="mJ/sample",
+        text=lambda arm: words.in_thousandths(arm.cell.joules_per_sample),
+        value=lambda arm: arm.cell.joules_per_sample,
+        better="lower",
+        optional=True,
+        room=WIDEST,
+    ),
     *(
         Column(
             head=f"latency {name} ms",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from suite.report import words
@@ -160,8 +160,8 @@ def timed_samples(run: Run, found: list[Group]) -> list[dict[str, Any]]:
             told.append(
                 {
                     "blocks": _blocks(own),
-                    "phases": [_phase(phase) for phase in phases[cell]],
-                    "facts": _facts(run, cell, phases[cell]),
+                    "phases": [_phase(p) for p in phases[cell] if p.phase != "energy"],
+                    "facts": _facts(run, cell, phases[cell]) | _gpu([block for _, block in own]),
                 }
             )
     return told
@@ -195,6 +195,23 @@ def _facts(run: Run, cell: Cell, phases: list[PhaseRecord]) -> dict[str, str]:
     """The path that the adapter took for this cell; where the records have none, in the run."""
     own = {name: fact for phase in phases for name, fact in phase.facts.items()}
     return own or dict(run.environment.facts.get(f"{cell.doubles} {cell.execution}", {}))
+
+
+def _gpu(blocks: Sequence[BlockRecord]) -> dict[str, str]:
+    """What a GPU did beside these blocks; empty on the CPU."""
+    seen = [block.noise.gpu for block in blocks if block.noise.gpu is not None]
+    told = {}
+    for name, unit in (("sm_mhz", "MHz"), ("memory_mhz", "MHz"), ("celsius", "°C"), ("watts", "W")):
+        values = [value for one in seen if (value := getattr(one, name)) is not None]
+        if values:
+            told[f"GPU {name.partition('_')[0]}"] = f"{min(values):g} to {max(values):g} {unit}"
+    reasons = Counter(reason for one in seen for reason in one.throttled)
+    if seen:
+        slowed = [f"{reason} beside {n} of {len(seen)} blocks" for reason, n in reasons.items()]
+        told["GPU held back"] = ", ".join(slowed) or "no"
+        others = [one.others for one in seen if one.others is not None]
+        told["GPU used by others"] = str(max(others)) if others else words.NOT_AVAILABLE
+    return told
 
 
 def _short(value: float) -> float:

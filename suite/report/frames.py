@@ -20,6 +20,7 @@ from suite.store.schema import (
     Interval,
     LineRecord,
     MemoryRecord,
+    Noise,
     ParityRecord,
     ParityResult,
     PhaseRecord,
@@ -53,6 +54,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         **dict.fromkeys(("launches", "blocks"), WHOLE),
         "compile_seconds": REAL,
         **dict.fromkeys(("latency_p50", "latency_p90", "latency_p99", "fed_seconds"), REAL),
+        "joules_per_sample": REAL,
         "break_even_steps": WHOLE,
         **dict.fromkeys((f"{kind}_bytes" for kind in CELL_MEMORY), WHOLE),
         "accuracy": REAL,
@@ -76,6 +78,9 @@ COLUMNS: dict[str, dict[str, str]] = {
         "void": TEXT,
         **dict.fromkeys(("cpu_per_wall", "steal", "pressure"), REAL),
         "involuntary_switches": WHOLE,
+        **dict.fromkeys(("sm_mhz", "memory_mhz", "celsius", "others"), WHOLE),  # of a GPU
+        "watts": REAL,
+        "throttled": TEXT,
     },
     "phases": {
         "measured": TEXT,  # import, build, compile, ...; ``phase`` is the cell's
@@ -172,7 +177,7 @@ def _rows(run: Run, name: str) -> Iterator[dict[str, Any]]:
         for record in run.records:
             match name, record:
                 case "blocks", BlockRecord():
-                    yield {**record.model_dump(), **_cell(record.cell), **dict(record.noise)}
+                    yield {**record.model_dump(), **_cell(record.cell), **_noise(record.noise)}
                 case "phases", PhaseRecord():
                     yield _phase(record)
                 case "memory", MemoryRecord():
@@ -206,6 +211,12 @@ def _interval(interval: Interval | None) -> dict[str, float]:
 def _bytes(sizes: dict[str, Any]) -> dict[str, Any]:
     kinds = (*CELL_MEMORY, "baseline")
     return {f"{kind}_bytes": sizes[kind] for kind in kinds if kind in sizes}
+
+
+def _noise(noise: Noise) -> dict[str, Any]:
+    if noise.gpu is None:
+        return dict(noise)
+    return {**dict(noise), **dict(noise.gpu), "throttled": ", ".join(noise.gpu.throttled)}
 
 
 def _phase(record: PhaseRecord) -> dict[str, Any]:

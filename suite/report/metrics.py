@@ -120,6 +120,14 @@ METRICS: tuple[Metric, ...] = (
         note="Time of a step that has its batch put on the device first.",
         value=partial(_alone, 1e3, lambda cell: cell.fed_seconds),
     ),
+    Metric(
+        key="energy",
+        name="Energy",
+        unit="mJ/sample",
+        better="lower",
+        note="What the whole GPU takes while such steps run, by its own counter.",
+        value=partial(_alone, 1e3, lambda cell: cell.joules_per_sample),
+    ),
     *(
         Metric(
             key=name,

@@ -68,7 +68,12 @@ def milliseconds(interval: Interval | None) -> str:
 
 def in_milliseconds(seconds: float | None) -> str:
     """Seconds in ms."""
-    return number(None if seconds is None else 1000 * seconds)
+    return in_thousandths(seconds)
+
+
+def in_thousandths(value: float | None) -> str:
+    """Joules in mJ, and so on."""
+    return number(None if value is None else 1000 * value)
 
 
 def whole(amount: int | None) -> str:

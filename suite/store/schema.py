@@ -67,6 +67,19 @@ class Cell(Model):
         return (self.backend, self.execution)
 
 
+class GpuNoise(Model):
+    """What the GPU did beside a block; see suite.measure.gpu. ``others`` counts the processes of
+    others that computed on it.
+    """
+
+    sm_mhz: int | None
+    memory_mhz: int | None
+    celsius: int | None
+    watts: float | None
+    throttled: list[str]
+    others: int | None
+
+
 class Noise(Model):
     """What else the machine did during a block; see suite.measure.noise."""
 
@@ -74,6 +87,7 @@ class Noise(Model):
     steal: float | None
     pressure: float | None
     involuntary_switches: int | None
+    gpu: GpuNoise | None = None
 
 
 class Record(Model):
@@ -105,12 +119,12 @@ class BlockRecord(Record):
 class PhaseRecord(Record):
     """A phase with a duration of its own. ``import`` belongs to a backend; to a cell ``build``,
     ``compile`` (the first call), ``warmup`` (samples: seconds per step), ``latency`` (samples: of
-    single predictions) and ``fed`` (sample: per step, with its batch put on the device first);
-    ``unit`` closes a finished unit.
+    single predictions), ``fed`` (sample: per step, with its batch put on the device first) and
+    ``energy`` (sample: joules per step); ``unit`` closes a finished unit.
     """
 
     kind: Literal["phase"] = "phase"
-    phase: Literal["import", "build", "compile", "warmup", "latency", "fed", "unit"]
+    phase: Literal["import", "build", "compile", "warmup", "latency", "fed", "energy", "unit"]
     seconds: float
     launch: int | None = None
     backend: str | None = None
@@ -419,7 +433,8 @@ class CellMemory(Model):
 class CellSummary(Cell):
     """A cell's results. ``accuracy`` is of the test samples, the mean over seeds, for ``train``
     cells. ``latency`` is of inference, where each step is waited for; ``fed_seconds`` of a step
-    that has its batch put on the device. ``break_even_steps``: after so many steps what compiling
+    that has its batch put on the device; ``joules_per_sample`` of the whole GPU while such steps
+    run. ``break_even_steps``: after so many steps what compiling
     took longer than in the backend's other execution is made up for; None if never.
     ``flops_per_second`` counts the operations of the model's spec, three forward passes for
     a step of training; ``of_ceiling`` is their share of the best matrix multiplication that the run
@@ -435,6 +450,7 @@ class CellSummary(Cell):
     compile_seconds: float | None
     latency: Latency | None = None
     fed_seconds: float | None = None
+    joules_per_sample: float | None = None
     break_even_steps: int | None = None
     memory: CellMemory
     accuracy: float | None

@@ -37,13 +37,20 @@ def threads() -> int:
     return os.cpu_count() or 1
 
 
+def first_gpu() -> str:
+    """The number or name of the one GPU that is used, as CUDA_VISIBLE_DEVICES has it."""
+    return os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")[0].strip() or "0"
+
+
 def settings(device: str, share: int = 1, kind: str = CONTROLLED) -> dict[str, str]:
     """The variables that are set, and recorded with every result; of ``stock`` those that change
     speed and were set by the user. ``share`` workers at a time divide the threads: PyTorch's
     cnn-tiny training beside another took 10 and 44 s with all of them, 6 s with half (single runs).
     They are not timed, so that they are controlled in any case.
     """
-    devices = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"} if device == "cpu" else {}
+    devices = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
+    if device == "cuda":  # the same for all: the first that is visible, in the order of the bus
+        devices = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": first_gpu()}
     if kind == STOCK and share == 1:
         kept = {k: v for k, v in os.environ.items() if k.startswith(DROPPED) and k not in NEVER}
         return kept | devices
@@ -61,6 +68,8 @@ def settings(device: str, share: int = 1, kind: str = CONTROLLED) -> dict[str, s
 def disclosed(device: str, kind: str) -> dict[str, str]:
     """The settings as they are published: without the folders of what they name."""
     chosen = settings(device, kind=kind)
+    if device == "cuda" and not chosen["CUDA_VISIBLE_DEVICES"].isdigit():
+        chosen["CUDA_VISIBLE_DEVICES"] = "by name"  # which is its serial number
     return {"environment": kind} | {k: re.sub(r"[^\s:,=]*/", "", v) for k, v in chosen.items()}
 
 
