@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from suite.plan import Choice, lanes
 from suite.worker.discovery import Arm, arms
@@ -22,6 +23,9 @@ PLUGINS = ROOT / "tests" / "plugins"
 TEMPORARY = tempfile.TemporaryDirectory(prefix="tribench-tests-")  # the lock of these tests' runs
 
 os.environ["TMPDIR"] = TEMPORARY.name  # where all workers keep what they compiled
+
+settings.register_profile("shared", deadline=None)  # other work makes a single example slow
+settings.load_profile("shared")
 
 Tribench = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -127,6 +127,7 @@ def templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals["words"] = words
+    environment.globals["between"] = Markup("</td><td>")  # joined with it, each field is escaped
     environment.filters["embedded"] = lambda plot: _inert(plot.to_json())
     environment.filters["as_json"] = lambda data: _inert(json.dumps(data, allow_nan=False))
     return environment

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import zip_longest
 
 from suite.report import words
 from suite.report.drawing import Figure, Mark, Plot, beside, frame, label, marker, marks, rows_frame
@@ -24,6 +25,7 @@ def accuracy_figures(
     drawn = []
     for number, (task, ours) in enumerate(tasks.items()):
         arms: list[tuple[str, str] | None] = [(t.backend, t.execution) for t in ours]
+        heads = ["epoch", *map(_name, ours)]
         loss = _curves(ours, looks, _loss, "step", "loss")
         validation = _curves(ours, looks, _validation, "epoch", "%")
         validation.every_trace(mode="lines+markers")
@@ -37,8 +39,8 @@ def accuracy_figures(
                 title=f"{task}: training loss",
                 caption=f"Means of {averaged} steps." if averaged > 1 else "Every step.",
                 plot=loss,
-                heads=["training", "epoch", "mean training loss"],
-                rows=[row for training in ours for row in _rows(training, _losses(training))],
+                heads=heads,
+                rows=_epochs([_losses(training) for training in ours]),
             ),
             Figure(
                 name=f"validation-{number}",
@@ -47,8 +49,8 @@ def accuracy_figures(
                 title=f"{task}: validation accuracy",
                 caption="After each epoch; a line per seed.",
                 plot=validation,
-                heads=["training", "epoch", "validation accuracy"],
-                rows=[row for training in ours for row in _rows(training, _shares(training))],
+                heads=heads,
+                rows=_epochs([_shares(training) for training in ours]),
             ),
         ]
     return drawn
@@ -144,6 +146,7 @@ def _shares(training: Training) -> list[str]:
     return [words.percent(share) for share in training.validation_accuracies]
 
 
-def _rows(training: Training, values: list[str]) -> list[list[str]]:
-    name = _name(training)
-    return [[name, str(epoch), value] for epoch, value in enumerate(values, start=1)]
+def _epochs(curves: list[list[str]]) -> list[list[str]]:
+    """A row per epoch, a column per training."""
+    rows = zip_longest(*curves, fillvalue=words.NOT_AVAILABLE)
+    return [[str(epoch), *row] for epoch, row in enumerate(rows, start=1)]

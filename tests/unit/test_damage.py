@@ -162,9 +162,7 @@ def test_a_seal_that_names_other_files_is_no_seal(run):
     assert damages(run) == (f"{SEAL}: it names what is no data of a run",)
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(name=st.sampled_from([*DATA, SEAL]), data=st.data())
 def test_no_change_of_a_sealed_file_goes_unnamed(whole, tmp_path, name, data):
     run = tmp_path / directory.new_id()

@@ -8,7 +8,7 @@ from math import exp, log
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from suite.measure import memory, noise
@@ -38,7 +38,6 @@ def test_orders_are_shuffled():
 samples = st.lists(st.lists(st.floats(1e-6, 1e3), min_size=1, max_size=8), min_size=1, max_size=5)
 
 
-@settings(deadline=None)
 @given(samples)
 def test_an_interval_holds_its_estimate(launches):
     found = estimate(launches)
@@ -46,7 +45,6 @@ def test_an_interval_holds_its_estimate(launches):
     assert found.low > 0
 
 
-@settings(deadline=None)
 @given(samples, st.floats(0.1, 10))
 def test_estimates_scale_with_their_unit(launches, factor):
     plain = estimate(launches)
@@ -55,7 +53,6 @@ def test_estimates_scale_with_their_unit(launches, factor):
         assert other == pytest.approx(factor * one, rel=1e-9)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0.01, 10), st.floats(0.01, 10)), min_size=1, max_size=9))
 def test_swapping_the_arms_inverts_the_ratio(pairs):
     new, base = zip(*pairs, strict=True)

@@ -154,7 +154,7 @@ def test_a_ceiling_over_any_devices_is_implausible(run):
     assert "torch has a matmul ceiling of 1e+21 per second" in found(run)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.tuples(*[st.floats(-1e3, 1e3)] * 3))
 def test_an_interval_is_around_its_value(whole, ends):
     low, value, high = ends
@@ -271,9 +271,7 @@ def test_our_published_runs_may_stand_there(path):
     assert publishing.problems(session.read(path)) == []
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(data=st.data())
 def test_no_changed_byte_of_a_published_run_is_overlooked(published, tmp_path, data):
     place = tmp_path / directory.new_id() / published.name

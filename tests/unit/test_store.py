@@ -67,9 +67,7 @@ def test_a_cut_off_line_is_named_and_the_rest_stays(tmp_path):
     assert "line 1" in damaged[0]
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(st.data())
 def test_no_flipped_byte_passes_for_data(tmp_path, data):
     run = tmp_path / directory.new_id()
