@@ -12,7 +12,8 @@ from suite.measure.statistics import AT_LEVEL
 from suite.report import words
 from suite.report.compare_table import headline
 from suite.report.page import templates
-from suite.report.site_frame import embedded, site_frame
+from suite.report.site_frame import site_frame
+from suite.report.snippets import embedded
 from suite.store.schema import CellChange, Interval, RunComparison
 
 SCRIPTS = ("text", "theme", "state", "rows", "load", "student", "unpaired", "compare")

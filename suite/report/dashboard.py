@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from suite.compare.digest import cell_of
 from suite.report import words
 from suite.report.findings import Group
 from suite.report.metrics import Metric
@@ -15,7 +16,6 @@ from suite.store.run import Run
 from suite.store.schema import BlockRecord, Cell, CellSummary, LearningSummary, PhaseRecord
 
 Styles = dict[tuple[str, str], Style]
-DIGITS = 6  # of a block's time; a clock tells no more
 
 
 def shown_results(
@@ -154,9 +154,11 @@ def timed_samples(run: Run, found: list[Group]) -> list[dict[str, Any]]:
     for group in found:
         ours = blocks[group.arms[0].cell.comparison]
         ours.sort(key=lambda block: (block.launch, block.round, block.position))
+        by_arm: dict[tuple[str, str], list[tuple[int, BlockRecord]]] = defaultdict(list)
+        for at, block in enumerate(ours):
+            by_arm[block.cell.arm].append((at, block))
         for arm in group.arms:
-            cell = Cell(**{name: getattr(arm.cell, name) for name in Cell.model_fields})
-            own = [(at, block) for at, block in enumerate(ours) if block.cell.arm == cell.arm]
+            cell, own = cell_of(arm.cell), by_arm[arm.cell.arm]
             told.append(
                 {
                     "blocks": _blocks(own),
@@ -215,4 +217,4 @@ def _gpu(blocks: Sequence[BlockRecord]) -> dict[str, str]:
 
 
 def _short(value: float) -> float:
-    return float(f"{value:.{DIGITS}g}")
+    return float(f"{value:.6g}")  # of a block's time; a clock tells no more

@@ -7,7 +7,6 @@ in every label. Colours of text and grid are the page's to set, in light and dar
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -54,9 +53,9 @@ class Plot:
         line = {"width": 1, "dash": "dot", "color": "#888888"}
         self.segment(x, 0, 1, yref="y domain", line=line)
 
-    def to_json(self) -> str:
-        """ValueError for a number that JSON has not."""
-        return json.dumps({"data": self.data, "layout": self.layout}, allow_nan=False)
+    def drawn(self) -> dict[str, Any]:
+        """As plotly's script takes it."""
+        return {"data": self.data, "layout": self.layout}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,8 @@ from suite.compare.digest import Digest
 from suite.compare.unpaired import FLOOR
 from suite.report import words
 from suite.report.page import templates
-from suite.report.site_frame import embedded, site_frame
+from suite.report.site_frame import site_frame
+from suite.report.snippets import embedded
 from suite.report.styles import styles
 
 SCRIPTS = ("text", "theme", "figures", "state", "load", "history")

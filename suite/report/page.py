@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
-import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +20,7 @@ from suite.report.dashboard import shown_results, timed_samples
 from suite.report.figures import arm_styles, figures
 from suite.report.findings import groups
 from suite.report.metrics import available
+from suite.report.snippets import about, badge, embedded, mark, pairs
 from suite.store.run import Run
 from suite.store.schema import ParityResult, Summary
 
@@ -40,18 +38,6 @@ SCRIPTS = (
     *("text", "theme", "tables", "figures", "address", "results", "controls", "table"),
     *("drawing", "charts", "noise", "cell", "start"),
 )
-NARROWEST_SPAN, WIDEST_SPAN = math.log(1.25), math.log(8)  # of the axis that ratios stand on
-
-
-@dataclass(frozen=True, kw_only=True)
-class RatioBar:
-    """Where a comparison's interval stands on the shared logarithmic axis, in percent of it."""
-
-    value: float
-    low: float
-    high: float
-    band_low: float
-    band_high: float
 
 
 def render(run: Run, plotly_file: str | None = None) -> str:
@@ -61,7 +47,6 @@ def render(run: Run, plotly_file: str | None = None) -> str:
     arms = [arm for group in found for arm in group.arms]
     cells = [arm.cell for arm in arms]
     settings = {(cell.precision, cell.device) for cell in cells}
-    span = ratio_span([(c.low, c.high) for c in summary.comparisons])
     setting = ", ".join(settings.pop()) if len(settings) == 1 else None
     columns = [*COMPARISON, *([] if setting else SETTING), *ARM, *results(arms)]
     looks = arm_styles(run)
@@ -70,7 +55,6 @@ def render(run: Run, plotly_file: str | None = None) -> str:
         templates()
         .get_template("page.html")
         .render(
-            run=run,
             manifest=run.manifest,
             machine=run.environment,
             summary=summary,
@@ -79,18 +63,17 @@ def render(run: Run, plotly_file: str | None = None) -> str:
             row=partial(row, columns),
             setting=setting,
             unmeasured=[cell for cell in cells if cell.status != "ok"],
-            styles=looks,
+            mark=partial(mark, looks),
             measured=list(dict.fromkeys(cell.arm for cell in summary.cells if cell.status == "ok")),
             sections=figures(run),
-            bars=[ratio_bar(c.ratio, c.low, c.high, c.delta, span) for c in summary.comparisons],
+            pairs=pairs(summary.comparisons),
             findings=_findings(run),
             notes=summary.notes,
             tabs=[(name, f"{title} ({gaps})" if name == "gaps" else title) for name, title in TABS],
-            results={
-                **shown_results(run, found, available(cells), looks),
-                "setting": setting,
-            },
-            samples=timed_samples(run, found),
+            results=embedded(
+                {**shown_results(run, found, available(cells), looks), "setting": setting}
+            ),
+            samples=embedded(timed_samples(run, found)),
             **frame(plotly_file, SCRIPTS),
         )
     )
@@ -126,44 +109,20 @@ def templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["words"] = words
-    environment.globals["between"] = Markup("</td><td>")  # joined with it, each field is escaped
-    environment.filters["embedded"] = lambda plot: _inert(plot.to_json())
-    environment.filters["as_json"] = lambda data: _inert(json.dumps(data, allow_nan=False))
+    environment.globals |= {
+        "words": words,
+        "about": about,
+        "badge": badge,
+        "between": Markup("</td><td>"),  # joined with it, each field is escaped
+    }
+    environment.filters["embedded"] = embedded
     return environment
-
-
-def _inert(text: str) -> Markup:
-    """JSON that no text within it can break out of."""
-    return Markup(text.replace("<", "\\u003c"))
 
 
 def _source(script: str) -> str:
     """What lets the browser run this script and no other."""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return f"'sha256-{digest}'"
-
-
-def ratio_span(intervals: Sequence[tuple[float, float]]) -> float:
-    """How far the axis of ratios reaches to each side of 1, as a logarithm."""
-    reached = [abs(math.log(ratio)) for ends in intervals for ratio in ends if ratio > 0]
-    return min(max([NARROWEST_SPAN, *(1.05 * each for each in reached)]), WIDEST_SPAN)
-
-
-def ratio_bar(value: float, low: float, high: float, delta: float, span: float) -> RatioBar:
-    """A ratio with its interval on that axis, and 1 ± delta."""
-
-    def place(ratio: float) -> float:
-        share = math.log(ratio) / span if ratio > 0 else -1
-        return round(50 + 50 * max(-1.0, min(1.0, share)), 2)
-
-    return RatioBar(
-        value=place(value),
-        low=place(low),
-        high=place(high),
-        band_low=place(1 - delta),
-        band_high=place(1 + delta),
-    )
 
 
 def _findings(run: Run) -> list[tuple[str, str, str]]:

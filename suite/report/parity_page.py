@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 
 from suite.parity.thresholds import Limit, Limits
 from suite.report import words
 from suite.report.page import frame, templates
 from suite.report.parity_figures import by_program, figures
+from suite.report.snippets import mark
 from suite.report.styles import styles
 from suite.store.schema import ParityResult, Question
 
@@ -69,7 +71,7 @@ def render_parity(
             devices=sorted({result.device for result in results}),
             facts=facts,
             sections=figures(results),
-            styles=styles(programs),
+            mark=partial(mark, styles(programs)),
             measured=programs,
             **frame(),
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 from suite.report.parity_figures import figures
@@ -97,12 +96,12 @@ def test_of_seeds_the_training_is_drawn_that_strays_furthest():
     ]
     (course,) = figures(results)["training"]
     assert course.title == "cnn-tiny, seed 7, the worst of 3"
-    assert len(json.loads(course.plot.to_json())["data"]) == 1 + len(PROGRAMS)
+    assert len(course.plot.drawn()["data"]) == 1 + len(PROGRAMS)
 
 
 def test_a_distance_that_is_not_finite_leaves_a_gap():
     course = figures(every_verdict())["training"][1]
-    drawn = json.loads(course.plot.to_json())["data"]
+    drawn = course.plot.drawn()["data"]
     assert [None in trace["y"] for trace in drawn].count(True) == 1
     assert [shape["x0"] for shape in course.plot.layout["shapes"]] == [20]
     assert ["mine eager", "50", "n/a", "2.8e-06"] in course.rows

@@ -309,7 +309,7 @@ class TestFigures:
     def test_names_are_no_markup_for_plotly(self, hostile: Run) -> None:
         for section in figures(hostile).values():
             for figure in section:
-                text = json.dumps(json.loads(figure.plot.to_json())).replace("<br>", "")
+                text = json.dumps(figure.plot.drawn()).replace("<br>", "")
                 assert "<" not in text
 
 
