@@ -10,7 +10,7 @@ from statistics import fmean, stdev
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from suite.store.schema import LearningVerdict
 
@@ -43,10 +43,10 @@ def paired(differences: Sequence[float], margin: float = MARGIN) -> Paired:
     if error == 0:  # every seed differs by the same
         different, equivalent = float(mean == 0), float(abs(mean) >= margin)
         return Paired(mean, mean, mean, different, equivalent)
-    half = float(stats.t.ppf(1 - ALPHA / 2, count - 1)) * error
-    above = float(stats.t.sf((margin + mean) / error, count - 1))
-    below = float(stats.t.sf((margin - mean) / error, count - 1))
-    different = float(2 * stats.t.sf(abs(mean) / error, count - 1))
+    half = float(special.stdtrit(count - 1, 1 - ALPHA / 2)) * error
+    above = float(special.stdtr(count - 1, -(margin + mean) / error))
+    below = float(special.stdtr(count - 1, -(margin - mean) / error))
+    different = float(2 * special.stdtr(count - 1, -abs(mean) / error))
     return Paired(mean, mean - half, mean + half, different, max(above, below))
 
 
@@ -69,9 +69,11 @@ def seeds_needed(differences: Sequence[float], margin: float = MARGIN) -> int | 
     mean, spread = abs(fmean(differences)), stdev(differences)
     for count in range(2, MOST_SEEDS + 1):
         error, freedom = max(spread, 1e-12) / sqrt(count), count - 1
-        sides = np.array([margin - mean, margin + mean]) / error - stats.t.ppf(1 - ALPHA, freedom)
-        equivalent = stats.t.cdf(sides, freedom).sum() - 1
-        different = stats.t.cdf(mean / error - stats.t.ppf(1 - ALPHA / 2, freedom), freedom)
+        sides = np.array([margin - mean, margin + mean]) / error
+        sides -= special.stdtrit(freedom, 1 - ALPHA)
+        equivalent = special.stdtr(freedom, sides).sum() - 1
+        beyond = mean / error - special.stdtrit(freedom, 1 - ALPHA / 2)
+        different = special.stdtr(freedom, beyond)
         if max(equivalent, different) >= POWER:
             return count
     return None
