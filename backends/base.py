@@ -23,7 +23,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.base import Batch, Task
-from tasks.spec import CrossEntropy, Layer, Optimizer, Residual, local, walk
+from tasks.spec import (
+    AvgPool,
+    BatchNorm,
+    CrossEntropy,
+    Layer,
+    LayerNorm,
+    MeanSteps,
+    Optimizer,
+    Residual,
+    local,
+    walk,
+)
 
 Array = Any  # a framework's own array
 Arrays = Mapping[str, NDArray[Any]]
@@ -32,6 +43,7 @@ Lowering = TypeVar("Lowering", bound=Callable[..., Any])
 DEVICES = ("cpu", "cuda")
 PRECISIONS = ("float64", "float32", "tf32", "bfloat16")
 EXECUTIONS = ("eager", "compiled")
+AVERAGING = (AvgPool, BatchNorm, LayerNorm, MeanSteps)  # which computes in float32 under bfloat16
 
 
 class NotSupported(Exception):
@@ -251,6 +263,32 @@ class Backend:
                 return getattr(self, self.lowerings[kind])  # type: ignore[no-any-return]
         raise NotSupported(f"{self.name} has no lowering of {type(layer).__name__}")
 
+    def cast(self, array: Array, precision: str) -> Array:
+        """Reals in this precision, ``float32`` or ``bfloat16``; token ids as they are."""
+        raise NotImplementedError
+
+    def compute(
+        self, layer: Layer, parameters: Mapping[str, Array], x: Array, context: Context
+    ) -> Array:
+        """The layer in this precision.
+
+        Mixed precision, ``bfloat16``, is float32 but for the layers between batch and logits: each
+        is given its input and its parameters in bfloat16, and gives its output so. What averages
+        keeps its parameters and computes in float32; so does the softmax of attention, and the
+        state of an LSTM's cell. Products add up in float32. Parameters, their gradients, moments,
+        buffers, the loss and the update are float32: Micikevicius et al. 2018 (arXiv 1710.03740)
+        with Keras's policy ``mixed_bfloat16``, Flax's ``dtype=bfloat16``.
+        """
+        lowering = self.lowering(layer)
+        if self.precision != "bfloat16":
+            return lowering(layer, parameters, x, context)
+        if isinstance(layer, AVERAGING):
+            y = lowering(layer, parameters, self.cast(x, "float32"), context)
+        else:
+            own = {name: self.cast(value, "bfloat16") for name, value in parameters.items()}
+            y = lowering(layer, own, self.cast(x, "bfloat16"), context)
+        return self.cast(y, "bfloat16")
+
     def check(self, task: Task) -> None:
         """Raise NotSupported unless every layer of the task has a lowering, and its loss and its
         optimizer have formulas.
@@ -289,9 +327,10 @@ class Backend:
         def apply(path: str, layer: Layer, value: Array) -> Array:
             context.path = path
             given = enter(path, value)
-            return self.lowering(layer)(layer, local(parameters, path), given, context)
+            return self.compute(layer, local(parameters, path), given, context)
 
-        return walk(task.model.layers, x, apply, observe)
+        logits = walk(task.model.layers, x, apply, observe)
+        return self.cast(logits, "float32") if self.precision == "bfloat16" else logits
 
 
 def _marked(cls: type) -> dict[type[Layer], str]:

@@ -8,6 +8,7 @@ from typing import Any
 from weakref import WeakSet
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
@@ -18,7 +19,11 @@ from backends.jax.program import Program
 from tasks import spec
 from tasks.base import Task
 
-DTYPES = {"float64": np.dtype(np.float64), "float32": np.dtype(np.float32)}
+DTYPES = {
+    "float64": np.dtype(np.float64),
+    "float32": np.dtype(np.float32),
+    "bfloat16": jnp.dtype(jnp.bfloat16),
+}
 
 
 class Backend(Layers):
@@ -26,6 +31,7 @@ class Backend(Layers):
 
     name = "jax"
     framework = "jax"
+    precisions = ("float64", "float32", "bfloat16")
     executions = ("compiled",)
 
     def __init__(
@@ -41,7 +47,7 @@ class Backend(Layers):
             self.target = jax.devices(device)[0]
         except RuntimeError as error:
             raise NotSupported(f"this JAX finds no {device} device") from error
-        self.dtype = DTYPES[precision]
+        self.dtype = DTYPES["float64" if precision == "float64" else "float32"]
         self.compiled: WeakSet[Callable] = WeakSet()
         jax.config.update("jax_enable_x64", precision == "float64")
         # Strict float32: by default GPUs multiply in TF32.
@@ -60,6 +66,10 @@ class Backend(Layers):
     @formulas(optimizers.update)
     def update(self, optimizer, step, parameters, gradients, state):
         return optimizers.update(optimizer, step, parameters, gradients, state)
+
+    def cast(self, array: Array, precision: str) -> Array:
+        real = jnp.issubdtype(array.dtype, jnp.floating)
+        return array.astype(DTYPES[precision]) if real else array
 
     def compile(self, function: Callable, **options: Any) -> Callable:
         """The function as this execution runs it."""

@@ -83,7 +83,8 @@ class Program:
         return self.backend.compilations()
 
     def numpy(self, array: Array) -> np.ndarray:
-        assert array.dtype == self.backend.dtype, array.dtype
+        inner = jnp.bfloat16 if self.backend.precision == "bfloat16" else self.backend.dtype
+        assert array.dtype in (self.backend.dtype, inner), array.dtype
         assert array.devices() == {self.backend.target}, array.devices()
         return np.array(array, np.float64)
 
@@ -256,10 +257,10 @@ class Program:
 
         def run(own, x):
             context = Context(path=path, training=True, valid=batch.valid, buffers=buffers)
-            return self.backend.lowering(layer)(layer, own, x, context)
+            return self.backend.compute(layer, own, x, context)
 
         y, pull = jax.vjp(run, own, batch.inputs)
-        gradients, inner = pull(upstream)
+        gradients, inner = pull(upstream.astype(y.dtype))
         real = jnp.issubdtype(batch.inputs.dtype, jnp.floating)
         return y, gradients, inner if real else None
 

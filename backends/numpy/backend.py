@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.base import Arrays, NotSupported, formulas
+from backends.base import AVERAGING, Arrays, Context, NotSupported, formulas
 from backends.numpy import losses, optimizers
-from backends.numpy.layers import Layers
+from backends.numpy.layers import Gradients, Layers, Lowered
 from backends.numpy.program import Program
 from tasks.base import Task
-from tasks.spec import CrossEntropy, Optimizer
+from tasks.spec import CrossEntropy, Layer, Optimizer
 
 Floats = NDArray[Any]
 
@@ -26,6 +27,7 @@ class Backend(Layers):
 
     name = "numpy"
     framework = "numpy"
+    precisions = ("float64", "float32", "bfloat16")
     executions = ("eager",)
 
     def __init__(
@@ -39,6 +41,33 @@ class Backend(Layers):
         """A program of the task at these parameters, which are copied."""
         self.check(task)
         return Program(self, task, parameters)
+
+    def cast(self, array: NDArray[Any], precision: str) -> NDArray[Any]:
+        """Values of bfloat16 stay float32 arrays: NumPy has no such type."""
+        real = precision == "bfloat16" and np.issubdtype(array.dtype, np.floating)
+        return _to_bfloat16(array) if real else array
+
+    def compute(
+        self, layer: Layer, parameters: Mapping[str, Floats], x: Floats, context: Context
+    ) -> Lowered:
+        """With what goes back rounded where what went forward was."""
+        lowering = self.lowering(layer)
+        if self.precision != "bfloat16":
+            return lowering(layer, parameters, x, context)  # type: ignore[no-any-return]
+        averages = isinstance(layer, AVERAGING)
+        own = parameters if averages else {n: _to_bfloat16(p) for n, p in parameters.items()}
+        y, vjp = lowering(layer, own, self.cast(x, "bfloat16"), context)
+
+        def rounded(dy: Floats) -> tuple[Any, Gradients]:
+            dx, gradients = vjp(_to_bfloat16(dy))
+            if not averages:
+                gradients = {
+                    name: gradient._replace(value=_to_bfloat16(gradient.value))
+                    for name, gradient in gradients.items()
+                }
+            return None if dx is None else _to_bfloat16(dx), gradients
+
+        return _to_bfloat16(y), rounded
 
     @formulas(losses.loss)
     def loss(
@@ -62,3 +91,10 @@ class Backend(Layers):
     ) -> tuple[dict[str, Floats], dict[str, dict[str, Floats]]]:
         """New parameters and moments, by path (see ``backends.base.Backend.update``)."""
         return optimizers.update(optimizer, step, parameters, gradients, state)
+
+
+def _to_bfloat16(array: Floats) -> Floats:
+    """To the nearest value with 8 significant bits, of two the even one; as float32."""
+    bits = np.ascontiguousarray(array, np.float32).view(np.uint32)
+    halfway = np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))
+    return ((bits + halfway) & np.uint32(0xFFFF0000)).view(np.float32)

@@ -29,7 +29,7 @@ class Program:
 
     def __init__(self, backend: Backend, task: Task, parameters: Arrays) -> None:
         self._backend, self._task = backend, task
-        self._dtype = np.dtype(backend.precision)
+        self._dtype = np.dtype("float64" if backend.precision == "float64" else "float32")
         self._layers = {place.path: place.layer for place in task.model.places()}
         self._owners = {
             f"{path}.{name}": (layer, name)
@@ -155,7 +155,7 @@ class Program:
     def _lower(self, path: str, layer: Layer, x: NDArray[Any], context: Context) -> Lowered:
         context.path = path
         parameters = local(self._parameters, path)
-        lowered: Lowered = self._backend.lowering(layer)(layer, parameters, x, context)
+        lowered: Lowered = self._backend.compute(layer, parameters, x, context)
         return lowered
 
     def _forward(
@@ -169,9 +169,12 @@ class Program:
 
         def apply(path: str, layer: Layer, x: _Node) -> _Node:
             value, vjp = self._lower(path, layer, x.value, context)
-            return _Node(value=value, tape=x.tape, parents=(x,), vjp=vjp, path=path)
+            return _Node(value=value, tape=x.tape, parents=(x,), vjp=vjp, path=path, cast=x.cast)
 
-        start = _Node(value=batch.inputs, tape=[])
+        def cast(total: Floats) -> Floats:
+            return self._backend.cast(total, self._backend.precision)
+
+        start = _Node(value=batch.inputs, tape=[], cast=cast)
         end: _Node = walk(self._task.model.layers, start, apply, observe)
         return end, self._buffers | context.new_buffers
 
@@ -228,6 +231,7 @@ class _Node:
 
     value: Any
     tape: list[_Node]
+    cast: Callable[[Floats], Floats]  # of a sum
     parents: tuple[_Node, ...] = ()
     vjp: Vjp = _unchanged
     path: str = ""
@@ -236,7 +240,8 @@ class _Node:
         self.tape.append(self)
 
     def __add__(self, other: _Node) -> _Node:
-        return _Node(value=self.value + other.value, tape=self.tape, parents=(self, other))
+        total = self.cast(self.value + other.value)
+        return _Node(value=total, tape=self.tape, parents=(self, other), cast=self.cast)
 
 
 def _backward(end: _Node, dy: Floats) -> tuple[Gradients, dict[str, Floats]]:

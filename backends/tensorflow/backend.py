@@ -16,7 +16,7 @@ from backends.tensorflow.program import Program
 from tasks import spec
 from tasks.base import Task
 
-DTYPES = {"float64": tf.float64, "float32": tf.float32}
+DTYPES = {"float64": tf.float64, "float32": tf.float32, "bfloat16": tf.bfloat16}
 
 
 class Backend(Layers):
@@ -24,6 +24,7 @@ class Backend(Layers):
 
     name = "tensorflow"
     framework = "tensorflow"
+    precisions = ("float64", "float32", "bfloat16")
     executions = ("compiled", "eager")
 
     def __init__(
@@ -33,7 +34,7 @@ class Backend(Layers):
         if device == "cuda" and not tf.config.list_physical_devices("GPU"):
             raise NotSupported("this TensorFlow finds no GPU")
         self.target = "GPU:0" if device == "cuda" else "CPU:0"
-        self.dtype = DTYPES[precision]
+        self.dtype = DTYPES["float64" if precision == "float64" else "float32"]
         self.constants: dict[str, tf.Tensor] = {}
         self.compiled: WeakSet[Callable] = WeakSet()
         # Strict float32: matrix products and convolutions use TF32 unless told otherwise.
@@ -61,6 +62,9 @@ class Backend(Layers):
     @formulas(optimizers.update)
     def update(self, optimizer, step, parameters, gradients, state):
         return optimizers.update(optimizer, step, parameters, gradients, state)
+
+    def cast(self, array: tf.Tensor, precision: str) -> tf.Tensor:
+        return tf.cast(array, DTYPES[precision]) if array.dtype.is_floating else array
 
     def compile(self, function: Callable, task: Task) -> Callable:
         """The function as this execution runs it."""

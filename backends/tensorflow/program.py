@@ -239,8 +239,8 @@ class Program:
         context = Context(path=path, training=True, valid=batch.valid, buffers=buffers)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(wanted)
-            y = self.backend.lowering(layer)(layer, own, x, context)
-        found = _dense(tape.gradient(y, wanted, upstream, **_ZERO))
+            y = self.backend.compute(layer, own, x, context)
+        found = _dense(tape.gradient(y, wanted, tf.cast(upstream, y.dtype), **_ZERO))
         return y, found.pop("", None), found
 
 

@@ -19,7 +19,7 @@ from tasks import spec
 from tasks.base import Task
 
 MOST_VARIANTS = 10_000  # of a compiled function
-DTYPES = {"float64": torch.float64, "float32": torch.float32}
+DTYPES = {"float64": torch.float64, "float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 class Backend(Layers):
@@ -27,6 +27,7 @@ class Backend(Layers):
 
     name = "torch"
     framework = "torch"
+    precisions = ("float64", "float32", "bfloat16")
     executions = ("eager", "compiled")
 
     def __init__(
@@ -38,7 +39,7 @@ class Backend(Layers):
         if self.execution == "compiled" and not any(map(shutil.which, ("g++", "clang++", "cl"))):
             raise NotSupported("torch.compile needs a C++ compiler, and none is on the path")
         self.target = torch.device(device, 0) if device == "cuda" else torch.device(device)
-        self.dtype = DTYPES[precision]
+        self.dtype = DTYPES["float64" if precision == "float64" else "float32"]
         self.constants: dict[str, Tensor] = {}
         # Strict float32: cuDNN's convolutions and LSTMs use TF32 unless told otherwise.
         torch.backends.cudnn.allow_tf32 = False
@@ -63,6 +64,9 @@ class Backend(Layers):
     @formulas(optimizers.update)
     def update(self, optimizer, step, parameters, gradients, state):
         return optimizers.update(optimizer, step, parameters, gradients, state)
+
+    def cast(self, array: Tensor, precision: str) -> Tensor:
+        return array.to(DTYPES[precision]) if array.is_floating_point() else array
 
     def compile(self, function: Callable) -> Callable:
         """The function as this execution runs it."""

@@ -89,7 +89,7 @@ class Layers(Backend):
         self, layer: spec.PositionalEncoding, parameters: Tensors, x: Tensor, context: Context
     ) -> Tensor:
         table = self._constant(f"positions.{x.shape[1]}.{layer.width}", layer.table(x.shape[1]))
-        return x + table
+        return x + table.to(x.dtype)
 
     @lowers(spec.PositionalEmbedding)
     def positional_embedding(

@@ -117,7 +117,7 @@ class Program:
         names = list(layer.parameters())
         own = {name: self.parameters[f"{path}.{name}"] for name in names}
         context = Context(path=path, training=True, valid=batch.valid, buffers=self.buffers)
-        y = self.backend.lowering(layer)(layer, own, x, context)
+        y = self.backend.compute(layer, own, x, context)
         wanted = list(own.values()) + ([x] if real else [])
         up = torch.as_tensor(arrays.activation_to_native(upstream)).to(y)
         found = torch.autograd.grad(y, wanted, up) if wanted else ()

@@ -102,7 +102,7 @@ class Course:
         files.prepare()
         done = files.read()
         stored = self.start == "stored"
-        initial = material.initial if stored else moved(material.initial, material.seed)
+        initial = material.initial if stored else moved(material.initial, material.seed, "float32")
         crew.build(lane, material, initial)
         worker = crew.member(lane).worker
         if done.epochs:

@@ -21,7 +21,7 @@ from suite.parity.findings import read
 from suite.parity.reference import PARTS, Reference, ReferenceFailed
 from suite.parity.situations import distinct
 from suite.parity.thresholds import Extreme, Limit, Limits
-from suite.store.schema import ParityResult
+from suite.store.schema import ParityResult, Question
 from tasks.spec import local
 from tasks.spec.layer import SpecError
 
@@ -47,11 +47,7 @@ def derive(
         "function": [(_whole(r), r) for r in of_function],
         **{look: [(r.errors[look], r) for r in of_function] for look in LOOKS},
     }
-    ratios = {
-        question: [(r.error, r) for r in results if r.question == question and r.error is not None]
-        for question in ("precision", "training")
-    }
-    for name, found in (functions | ratios).items():
+    for name, found in functions.items():
         if not found:
             raise NotCorrect(f"no program answered, so that nothing is known of {name}")
     return Limits(
@@ -61,7 +57,8 @@ def derive(
             name: _between(name, _greatest(found), mistakes[name])
             for name, found in functions.items()
         },
-        **{name: _above(_greatest(found)) for name, found in ratios.items()},
+        precision=_by_precision("precision", results),
+        training=_by_precision("training", results)["float32"],
     )
 
 
@@ -126,6 +123,17 @@ def _of_updates(reference: Reference) -> Iterator[tuple[float, str]]:
             made = drills.named(confusion.rule(drills.start(), drills.gradients()))
             error = max(drills.off(made[key], right[key]) for key in right)
             yield error, f"{name}: {confusion.words}"
+
+
+def _by_precision(question: Question, results: Sequence[ParityResult]) -> dict[str, Limit]:
+    """The limits of each precision that programs were asked about."""
+    found: dict[str, list[tuple[float, ParityResult]]] = {}
+    for result in results:
+        if result.question == question and result.error is not None:
+            found.setdefault(result.precision, []).append((result.error, result))
+    if not found:
+        raise NotCorrect(f"no program answered, so that nothing is known of {question}")
+    return {precision: _above(_greatest(each)) for precision, each in found.items()}
 
 
 def _whole(result: ParityResult) -> float:

@@ -1,6 +1,6 @@
 """The null ensemble: what correct arithmetic of a precision makes of the same values.
 
-The reference computes in that precision from parameters moved by a unit in the last place, up or
+The reference computes in that precision from parameters moved by a unit in its last place, up or
 down at random, several times. How far its members stray from the float64 truth is the unit in which
 a backend's error in that precision is told. A fixed tolerance would have to know the model: errors
 of correct float32 gradients differ by orders of magnitude between layers. Moving the values and
@@ -22,7 +22,7 @@ from tasks.parameters import uniform
 MEMBERS = {False: 8, True: 3}  # of small and of large models
 TRAININGS = {False: 5, True: 2}  # of them that train
 LARGE = 2e9  # operations of a training step; the reference does 1e10 a second and core
-UNIT = 2.0**-24  # the relative error of one rounding in float32
+UNITS = {"float32": 2.0**-24, "bfloat16": 2.0**-9}  # the relative error of one rounding
 
 
 def is_large(task: Task) -> bool:
@@ -32,8 +32,11 @@ def is_large(task: Task) -> bool:
 
 @dataclass
 class Null:
-    """The greatest error of the members, by part/path."""
+    """The greatest error of the members, by part/path, in a precision whose rounding errs by
+    ``unit``.
+    """
 
+    unit: float
     errors: Errors = field(default_factory=dict)
 
     def add(self, errors: Errors) -> None:
@@ -46,23 +49,29 @@ class Null:
         is left out.
         """
         return {
-            key: error / max(self.errors[key], UNIT)
+            key: error / max(self.errors[key], self.unit)
             for key, error in errors.items()
             if key in self.errors
         }
 
 
-def moved(file: str, member: int) -> str:
-    """Write the arrays of an .npz file, every value moved to a float32 neighbour, beside it; the
-    new file's path.
+def moved(file: str, member: int, precision: str) -> str:
+    """Write the arrays of an .npz file, every value moved to a neighbour in float32, or in bfloat16
+    half a unit of it so that it is rounded up or down, beside it; the new file's path.
     """
-    path = file.replace(".npz", f"-moved-{member}.npz")
-    arrays = {name: _neighbour(name, array, member) for name, array in read(file).items()}
+    path = file.replace(".npz", f"-moved-{precision}-{member}.npz")
+    arrays = {
+        name: _neighbour(array, uniform(member, f"moved {name}", array.shape) > 0, precision)
+        for name, array in read(file).items()
+    }
     np.savez(path, **arrays)  # type: ignore[arg-type]
     return path
 
 
-def _neighbour(name: str, array: NDArray[np.float64], member: int) -> NDArray[np.float64]:
-    towards = np.where(uniform(member, f"moved {name}", array.shape) > 0, np.inf, -np.inf)
-    values = np.nextafter(array.astype(np.float32), towards.astype(np.float32))
-    return values.astype(np.float64)
+def _neighbour(
+    array: NDArray[np.float64], up: NDArray[np.bool_], precision: str
+) -> NDArray[np.float64]:
+    if precision == "bfloat16":
+        return array * (1 + np.where(up, 1, -1) * UNITS[precision])
+    towards = np.where(up, np.inf, -np.inf).astype(np.float32)
+    return np.nextafter(array.astype(np.float32), towards).astype(np.float64)

@@ -11,6 +11,7 @@ from suite import cost
 from suite.crew import Crew
 from suite.material import Material
 from suite.parity import drills, function, precision, training
+from suite.parity.ensemble import UNITS
 from suite.parity.findings import discard
 from suite.parity.inquiry import Inquiry
 from suite.parity.reference import Reference, ReferenceFailed
@@ -19,7 +20,7 @@ from suite.store.schema import FailureRecord, ParityRecord, ParityResult, Questi
 from suite.work import FAILURES, Sink, Track, Unit, status_of
 
 EXACT = "float64"  # what the function is asked in
-PRECISIONS = (EXACT, "float32")
+PRECISIONS = (EXACT, *UNITS)
 
 
 def parity_lanes(lanes: Sequence[Lane]) -> list[Lane]:
@@ -132,7 +133,8 @@ class _Program:
             drilled = partial(self._drilled, own, drills.PRECISE) if self.thorough else None
             ask = partial(precision.ask, own, lambda: of_function().verdict, drilled)
             yield _answer(own, "precision", ask)
-            if self.thorough:
+            # In bfloat16 rounding makes another training of it with the first step.
+            if self.thorough and lane.precision == "float32":
                 yield _answer(own, "training", partial(training.ask, own))
 
     def _drilled(self, inquiry: Inquiry, asked: Mapping[str, drills.Drill]) -> drills.Answers:

@@ -16,7 +16,7 @@ from suite.parity import drills
 from suite.parity.compare import Errors, errors, first, judged, relative, worst
 from suite.parity.confusions import optimizers, precisions
 from suite.parity.confusions.layers import Given
-from suite.parity.ensemble import UNIT
+from suite.parity.ensemble import UNITS
 from suite.parity.findings import Arrays, Findings, look_inside, read
 from suite.parity.inquiry import Inquiry, all_finite, finite, named
 from suite.parity.kinks import sources, without_flips
@@ -27,7 +27,6 @@ from tasks.parameters import uniform
 from tasks.spec import ModelSpec, Optimizer, Place, Residual, local
 
 PARTS = ("activations", "predictions", "loss", "gradients", "buffers")
-MOST_DIGITS = -log10(UNIT)  # that float32 holds
 MUCH_CLOSER = 0.3  # than the truth: what a confirmed cause leaves of an error
 
 
@@ -48,27 +47,30 @@ def ask(
 
 def _of_whole(inquiry: Inquiry, function: Callable[[], ParityVerdict]) -> ParityResult:
     material, model = inquiry.material, inquiry.material.task.model
-    wanted, null = inquiry.reference.findings(material), inquiry.reference.null(material)
+    precision = inquiry.lane.precision
+    wanted, null = inquiry.reference.findings(material), inquiry.reference.null(material, precision)
     found = look_inside(inquiry.crew, inquiry.lane, material, inquiry.files)
-    every = judged(errors(found, wanted, PARTS), inquiry.differences())
-    clean, flip = without_flips(every, model, found, wanted)
+    clean = every = judged(errors(found, wanted, PARTS), inquiry.differences())
+    flip = None
+    if precision == "float32":
+        clean, flip = without_flips(every, model, found, wanted)
     ratios = null.ratios(clean)
     key = max(ratios, key=lambda name: ratios[name])
     same = inquiry.result(
         "precision",
         error=finite(ratios[key]),
         errors=all_finite(worst(ratios)),
-        threshold=PRECISION,
-        digits=_digits(every),
+        threshold=PRECISION[precision],
+        digits=_digits(every, precision),
         reason=flip and f"rounding took another branch in {flip}: no gradient before it was judged",
     )
-    at = first(ratios, model, dict.fromkeys(ratios, PRECISION))
+    at = first(ratios, model, dict.fromkeys(ratios, PRECISION[precision]))
     if at is None:
         return same
-    location, kept = at[1], _digits({at[0]: every[at[0]]}).get(at[0], 0.0)
+    location, kept = at[1], _digits({at[0]: every[at[0]]}, precision).get(at[0], 0.0)
     words = [named(location), f"{kept:.1f} digits kept"]
-    words += [f"{ratios[at[0]]:.0f} times the error of correct {inquiry.lane.precision} arithmetic"]
-    cause = _cause(inquiry, wanted, at[0])
+    words += [f"{ratios[at[0]]:.0f} times the error of correct {precision} arithmetic"]
+    cause = _cause(inquiry, wanted, at[0]) if precision == "float32" else None
     lost = cause is not None or function() in ("same", "precision_loss")
     verdict: ParityVerdict = "precision_loss" if lost else "different"
     words += [f"consistent with {cause}"] if cause else []
@@ -91,7 +93,7 @@ def _with_drills(
     coarse = inquiry.reference.drilled(drills.PRECISE, coarsely=True)
     off = {
         name: drills.worst({name: mine}, wanted)
-        / max(drills.worst({name: coarse[name]}, wanted), UNIT)
+        / max(drills.worst({name: coarse[name]}, wanted), UNITS["float32"])
         for name, mine in found.items()
     }
     if not off:
@@ -104,7 +106,7 @@ def _with_drills(
             "errors": whole.errors | all_finite({"drills": off[name]}),
         }
     )
-    if off[name] <= PRECISION:
+    if off[name] <= PRECISION["float32"]:  # which optimizers keep in every precision
         return whole
     words = [f"optimizer, {off[name]:.0f} times the error of correct arithmetic in {name}"]
     field, cause = _cause_of_update(found[name], drills.PRECISE[name].optimizer, wanted[name])
@@ -197,10 +199,11 @@ def _alone(inquiry: Inquiry, place: Place, given: Given, upstream: NDArray[Any])
     return program.layer(place.path, given.inputs, upstream, given.valid)
 
 
-def _digits(every: Errors) -> dict[str, float]:
+def _digits(every: Errors, precision: str) -> dict[str, float]:
     """The decimal digits that are kept of activations and gradients."""
+    most = -log10(UNITS[precision])
     return {
-        key: round(min(MOST_DIGITS, max(0.0, -log10(error))) if error else MOST_DIGITS, 2)
+        key: round(min(most, max(0.0, -log10(error))) if error else most, 2)
         for key, error in every.items()
         if key.startswith(("activations/", "gradients/"))
     }

@@ -17,7 +17,7 @@ from suite.material import Material
 from suite.parity import alone, drills
 from suite.parity.compare import errors
 from suite.parity.confusions.layers import Given
-from suite.parity.ensemble import MEMBERS, TRAININGS, Null, is_large, moved
+from suite.parity.ensemble import MEMBERS, TRAININGS, UNITS, Null, is_large, moved
 from suite.parity.findings import Arrays, Findings, examine, look_inside, read, train
 from suite.parity.kinks import without_flips
 from suite.parity.trajectory import NullCourse, checkpoints, moving, null_course, steps
@@ -29,7 +29,7 @@ from tasks.spec import SGD, Input, ModelSpec
 
 PARTS = ("activations", "predictions", "loss", "gradients", "buffers")  # of a capture
 
-Key = tuple[str, int]  # task and seed
+Key = tuple[str, str, int]  # precision, task and seed
 T = TypeVar("T")
 
 
@@ -44,24 +44,27 @@ class Reference:
 
     def __init__(self, lane: Lane, crew: Crew, files: Path) -> None:
         self.lane, self.crew, self.files = lane, crew, files
-        self.coarse = replace(lane, precision="float32")
+        self.coarse = {name: replace(lane, precision=name) for name in UNITS}
         self.known: dict[Key, Findings] = {}
         self.nulls: dict[Key, Null] = {}
         self.trainings: dict[Key, list[Arrays]] = {}
         self.courses: dict[Key, NullCourse] = {}
         self.layers: dict[Key, alone.Answers] = {}
         self.drills: dict[tuple[str, drills.Drill], Arrays] = {}
-        # Held while a worker is at work; who holds the coarse one may ask for the other, not vice
+        # Held while a worker is at work; who holds a coarse one may ask for the exact one, not vice
         # versa.
-        self.guards = {lane: threading.RLock() for lane in (self.lane, self.coarse)}
+        self.guards = {lane: threading.RLock() for lane in (self.lane, *self.coarse.values())}
 
     def findings(self, material: Material) -> Findings:
         """What the reference finds."""
         return self._once(self.lane, self.known, material, lambda: self._examine(material))
 
-    def null(self, material: Material) -> Null:
-        """How far float32 strays from it; gradients that a flip at a kink reaches do not count."""
-        return self._once(self.coarse, self.nulls, material, lambda: self._null(material))
+    def null(self, material: Material, precision: str) -> Null:
+        """How far this precision strays from it; in float32 gradients that a flip at a kink reaches
+        do not count. In bfloat16, where equal values are common, they do: flips are everywhere.
+        """
+        lane = self.coarse[precision]
+        return self._once(lane, self.nulls, material, lambda: self._null(lane, material))
 
     def training(self, material: Material) -> list[Arrays]:
         """The parameters at the checkpoints of the task's training."""
@@ -74,7 +77,8 @@ class Reference:
 
     def course(self, material: Material) -> NullCourse:
         """How far trainings in float32 stray from it."""
-        return self._once(self.coarse, self.courses, material, lambda: self._course(material))
+        lane = self.coarse["float32"]
+        return self._once(lane, self.courses, material, lambda: self._course(lane, material))
 
     def forget(self) -> None:
         """Make room: what was found about tasks is found anew when it is asked for again."""
@@ -92,7 +96,7 @@ class Reference:
 
     def drilled(self, asked: Mapping[str, drills.Drill], coarsely: bool = False) -> drills.Answers:
         """What it makes of these drills, in float64 or ``coarsely`` in float32."""
-        lane = self.coarse if coarsely else self.lane
+        lane = self.coarse["float32"] if coarsely else self.lane
         keys = {name: (lane.precision, drill) for name, drill in asked.items()}
         with self.guards[lane]:
             new = {name: asked[name] for name, key in keys.items() if key not in self.drills}
@@ -143,20 +147,24 @@ class Reference:
         (trained,) = train(*(self.crew, self.lane, material, material.initial, self.files), last)
         return replace(found, trained=trained)
 
-    def _null(self, material: Material) -> Null:
-        wanted, null, model = self.findings(material), Null(), material.task.model
+    def _null(self, lane: Lane, material: Material) -> Null:
+        wanted, model = self.findings(material), material.task.model
+        null = Null(UNITS[lane.precision])
         for member in range(MEMBERS[is_large(material.task)]):
-            parameters = moved(material.probe, member)
-            found = look_inside(self.crew, self.coarse, material, self.files, parameters)
-            null.add(without_flips(errors(found, wanted, PARTS), model, found, wanted)[0])
+            parameters = moved(material.probe, member, lane.precision)
+            found = look_inside(self.crew, lane, material, self.files, parameters)
+            every = errors(found, wanted, PARTS)
+            if lane.precision == "float32":
+                every, _ = without_flips(every, model, found, wanted)
+            null.add(every)
         return null
 
     def _train(self, lane: Lane, material: Material, start: str) -> list[Arrays]:
         return train(self.crew, lane, material, start, self.files, checkpoints(material.task))
 
-    def _course(self, material: Material) -> NullCourse:
+    def _course(self, lane: Lane, material: Material) -> NullCourse:
         members = [
-            self._train(self.coarse, material, moved(material.initial, member))
+            self._train(lane, material, moved(material.initial, member, lane.precision))
             for member in range(TRAININGS[is_large(material.task)])
         ]
         return null_course(
@@ -170,7 +178,7 @@ class Reference:
     def _once(
         self, lane: Lane, known: dict[Key, T], material: Material, find: Callable[[], T]
     ) -> T:
-        key = (material.task.name, material.seed)
+        key = (lane.precision, material.task.name, material.seed)
         if key not in known:  # what is known is told while something else is found
             with self.guards[lane]:
                 if key not in known:

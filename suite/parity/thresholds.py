@@ -25,8 +25,9 @@ class Limit(Model):
 
 
 class Limits(Model):
-    """Of every value of the whole, of a layer alone and of the drills, relative; of precision and
-    training in units of the null ensemble. ``seeds`` is how many of each task were looked at.
+    """Of every value of the whole, of a layer alone and of the drills, relative; of each precision,
+    and of training, in units of the null ensemble. ``seeds`` is how many of each task were looked
+    at.
     """
 
     programs: list[str]
@@ -34,8 +35,16 @@ class Limits(Model):
     function: Limit
     alone: Limit
     drills: Limit
-    precision: Limit
+    precision: dict[str, Limit]
     training: Limit
+
+    def all(self) -> dict[str, Limit]:
+        """Every one by a name to show."""
+        return {
+            **{name: getattr(self, name) for name in ("function", "alone", "drills")},
+            **{f"precision, {name}": limit for name, limit in self.precision.items()},
+            "training": self.training,
+        }
 
 
 LIMITS = Limits.model_validate_json(RECORD.read_text("utf-8"))
@@ -43,5 +52,5 @@ LIMITS = Limits.model_validate_json(RECORD.read_text("utf-8"))
 FUNCTION = LIMITS.function.threshold
 ALONE = LIMITS.alone.threshold
 DRILLS = LIMITS.drills.threshold
-PRECISION = LIMITS.precision.threshold
+PRECISION = {name: limit.threshold for name, limit in LIMITS.precision.items()}
 TRAINING = LIMITS.training.threshold

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import floor, inf, log10
 
-from suite.parity.ensemble import UNIT
+from suite.parity.ensemble import UNITS
 from suite.report import words
 from suite.report.drawing import Figure, frame, label, marker
 from suite.report.styles import Style, styles
 from suite.store.schema import ParityResult
 
 ROW_PIXELS, FRAME_PIXELS = 24, 110
-MOST_DIGITS = -log10(UNIT)  # that float32 holds
 
 # From few digits to many: apart for any colour vision, and light enough for dark numbers on them.
 LIGHT = [(0.0, "#e66101"), (0.5, "#fdd0a2"), (0.75, "#f7f7f7"), (1.0, "#92c5de")]
@@ -24,15 +23,20 @@ Digits = dict[str, dict[Program, float]]  # by layer
 def figures(results: Sequence[ParityResult]) -> dict[str, list[Figure]]:
     """The figures by section: digits and training."""
     looks = styles(list(by_program(results)))
-    tasks = list(dict.fromkeys(result.task for result in results))
+    asked: dict[tuple[str, str], list[ParityResult]] = {}
+    for result in results:
+        if result.precision in UNITS:
+            asked.setdefault((result.task, result.precision), []).append(result)
+    several = len({precision for _, precision in asked}) > 1
     found: dict[str, list[Figure]] = {"digits": [], "training": []}
-    for number, task in enumerate(tasks):
-        ours = [result for result in results if result.task == task]
+    for number, ((task, precision), ours) in enumerate(asked.items()):
+        title, most = f"{task}, {precision}" if several else task, -log10(UNITS[precision])
         for part, what in (("activations", "outputs"), ("gradients", "parameters' gradients")):
             if digits := _digits(ours, part):
-                found["digits"].append(_heat_map(f"{part}-{number}", task, what, digits, looks))
+                of = (f"{part}-{number}", f"{title}: {what}")
+                found["digits"].append(_heat_map(*of, digits, looks, most))
         if any(result.trajectory for result in ours):
-            found["training"].append(_course(f"training-{number}", task, ours, looks))
+            found["training"].append(_course(f"training-{number}", title, ours, looks))
     return found
 
 
@@ -75,7 +79,7 @@ def _owner(path: str, layers: Sequence[str]) -> str:
 
 
 def _heat_map(
-    name: str, task: str, what: str, digits: Digits, looks: Mapping[Program, Style]
+    name: str, title: str, digits: Digits, looks: Mapping[Program, Style], most: float
 ) -> Figure:
     programs = list(dict.fromkeys(program for kept in digits.values() for program in kept))
     values = [[kept.get(program) for program in programs] for kept in digits.values()]
@@ -98,7 +102,7 @@ def _heat_map(
         ],
         hovertemplate="%{hovertext}<br>%{z:.2f} digits<extra></extra>",
         zmin=0,
-        zmax=MOST_DIGITS,
+        zmax=most,
         colorscale=LIGHT,
         textfont={"color": "#1a1f27"},
         showscale=False,
@@ -117,8 +121,8 @@ def _heat_map(
     plot.axis("y", showgrid=False, fixedrange=True)
     return Figure(
         name=name,
-        title=f"{task}: {what}",
-        caption=f"Of {MOST_DIGITS:.1f} decimal digits, those that agree with float64; the fewest.",
+        title=title,
+        caption=f"Of {most:.1f} decimal digits, those that agree with float64; the fewest.",
         plot=plot,
         heads=["layer", *(f"{backend} {execution}" for backend, execution in programs)],
         rows=[
@@ -129,7 +133,7 @@ def _heat_map(
 
 
 def _course(
-    name: str, task: str, results: Sequence[ParityResult], looks: Mapping[Program, Style]
+    name: str, title: str, results: Sequence[ParityResult], looks: Mapping[Program, Style]
 ) -> Figure:
     """Of several seeds the one in which a program strays furthest beyond the ensemble."""
     judged = [result for result in results if result.trajectory]
@@ -170,7 +174,7 @@ def _course(
     seeds = len({result.seed for result in judged})
     return Figure(
         name=name,
-        title=task if seeds == 1 else f"{task}, seed {furthest.seed}, the worst of {seeds}",
+        title=title if seeds == 1 else f"{title}, seed {furthest.seed}, the worst of {seeds}",
         caption="Thick and grey: the greatest of the null ensemble. Above it by much is another "
         "training. A dotted line: from there on rounding alone has made other trainings.",
         plot=plot,

@@ -21,6 +21,11 @@ QUESTIONS: Mapping[Question, str] = {
     "training": "Is it the same training?",
 }
 RELATIVE = "relative"  # the unit of errors in float64
+NAMES = {
+    "function": "function, the whole",
+    "alone": "function, every layer alone",
+    "drills": "function, loss and optimizers",
+}
 WORST_FIRST = ("different", "precision_loss", "failed", "not_supported", "not_available", "same")
 
 
@@ -133,19 +138,18 @@ def _held(results: Sequence[ParityResult], limits: Limits) -> list[Held]:
     }
     whole = [value for r in functions for part, value in r.errors.items() if part not in looks]
     whole += [inf for r in functions if _error(r) == inf]
-    worst = looks | {
-        "function": greatest(whole),
-        "precision": greatest([_error(r) for r in _of("precision", results)]),
-        "training": greatest([_error(r) for r in _of("training", results)]),
-    }
-    names = {
-        "function": ("function, the whole", RELATIVE),
-        "alone": ("function, every layer alone", RELATIVE),
-        "drills": ("function, loss and optimizers", RELATIVE),
-        "precision": ("precision", "× the null ensemble's error"),
-        "training": ("training", "× the null ensemble's distance"),
-    }
+    worst = looks | {"function": greatest(whole)}
+    worst["training"] = greatest([_error(r) for r in _of("training", results)])
+    for precision in limits.precision:
+        asked = [r for r in _of("precision", results) if r.precision == precision]
+        worst[f"precision, {precision}"] = greatest([_error(r) for r in asked])
     return [
-        Held(name=name, unit=unit, limit=getattr(limits, key), worst=worst[key])
-        for key, (name, unit) in names.items()
+        Held(name=NAMES.get(key, key), unit=_unit(key), limit=limit, worst=worst[key])
+        for key, limit in limits.all().items()
     ]
+
+
+def _unit(key: str) -> str:
+    if key.startswith("precision"):
+        return "× the null ensemble's error"
+    return "× the null ensemble's distance" if key == "training" else RELATIVE

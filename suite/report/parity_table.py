@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from suite.parity.thresholds import Limit, Limits
+from suite.parity.thresholds import Limits
 from suite.store.schema import ParityResult
 
 COLOURS = {"same": "green", "different": "bold red", "failed": "bold red"}
@@ -42,8 +42,7 @@ def show_limits(limits: Limits, console: Console) -> None:
     table = Table()
     for heading in ("of", "threshold", "correct programs", "smallest mistake"):
         table.add_column(heading)
-    for name in ("function", "alone", "drills", "precision", "training"):
-        limit: Limit = getattr(limits, name)
+    for name, limit in limits.all().items():
         each = [f"{e.value:.1e} ({e.where})" if e else "" for e in (limit.correct, limit.mistake)]
         table.add_row(name, f"{limit.threshold:.2g}", *map(escape, each))
     console.print(table)

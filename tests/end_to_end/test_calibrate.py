@@ -27,7 +27,8 @@ def test_thresholds_are_derived_and_recorded(calibrate, tmp_path):
         limit = limits[name]
         assert limit["correct"]["value"] < limit["threshold"] < limit["mistake"]["value"]
     assert "mean: 1e-06 added to the number of valid" in limits["alone"]["mistake"]["where"]
-    assert limits["precision"]["threshold"] >= 4 * limits["precision"]["correct"]["value"]
+    of_precision = limits["precision"]["float32"]
+    assert of_precision["threshold"] >= 4 * of_precision["correct"]["value"]
     assert all(name in done.stdout for name in ("function", "precision", "training"))
 
 

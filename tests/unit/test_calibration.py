@@ -30,8 +30,8 @@ def test_in_float64_midway_between_correct_programs_and_mistakes():
 def test_in_float32_above_the_worst_of_correct_programs():
     worse = answer("cnn-tiny", PROGRAMS[2], "precision", error=2.01, seed=7)
     limits = derive([*all_the_same(), worse], MISTAKES, {})
-    assert limits.precision.threshold == 8.1
-    assert limits.precision.correct.where == "cnn-tiny, jax compiled, seed 7"
+    assert limits.precision["float32"].threshold == 8.1
+    assert limits.precision["float32"].correct.where == "cnn-tiny, jax compiled, seed 7"
     assert limits.training.threshold == 5.6
 
 
@@ -60,6 +60,6 @@ def test_what_is_recorded_was_derived():
     for limit in (LIMITS.function, LIMITS.alone, LIMITS.drills):
         middle = (limit.correct.value * limit.mistake.value) ** 0.5
         assert middle <= limit.threshold <= 1.1 * middle
-    for limit in (LIMITS.precision, LIMITS.training):
+    for limit in (*LIMITS.precision.values(), LIMITS.training):
         most = HEADROOM * limit.correct.value
         assert most <= limit.threshold <= 1.1 * most

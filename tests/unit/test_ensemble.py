@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from backends.numpy import Backend
 from suite.parity.compare import errors
 from suite.parity.confusions import precisions
-from suite.parity.ensemble import UNIT, Null, moved
+from suite.parity.ensemble import UNITS, Null, moved
 from suite.parity.findings import Findings, read
 from suite.parity.kinks import sources, without_flips
 from suite.parity.trajectory import checkpoints, distances, moving, null_course
@@ -49,17 +49,41 @@ def test_a_layer_in_float32_stays_in_float32(layer, shape, valid):
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
-def test_float32_strays_by_its_rounding(task):
-    found = errors(findings(task, "float32"), findings(task, "float64"), PARTS)
-    assert 0 < max(found.values()) < 1e-4
-    assert np.median(list(found.values())) > UNIT / 10
+@pytest.mark.parametrize(("precision", "most"), [("float32", 1e-4), ("bfloat16", 0.1)])
+def test_a_precision_strays_by_its_rounding(task, precision, most):
+    found = errors(findings(task, precision), findings(task, "float64"), PARTS)
+    assert 0 < max(found.values()) < most
+    assert np.median(list(found.values())) > UNITS[precision] / 10
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+def test_values_between_layers_are_bfloat16s(task):
+    """Their lower 16 bits are 0, and those of what stays float32 are not."""
+    found = findings(task, "bfloat16").capture
+    for name, array in found.items():
+        low = array.astype(np.float32).view(np.uint32) & 0xFFFF
+        averaged = any(part in name for part in ("norm", "mean"))
+        if name.startswith("activations/") or not averaged:
+            assert not low.any(), name
+        else:
+            assert low.any(), name
+
+
+def test_rounding_to_bfloat16_is_to_nearest_and_to_even():
+    ulp = 2.0**-7  # of the numbers from 1 to 2
+    given = np.array([1, 1 + ulp / 2, 1 + 3 * ulp / 2, 1 + 0.51 * ulp, -1 - 0.49 * ulp, 0])
+    wanted = np.array([1, 1, 1 + 2 * ulp, 1 + ulp, -1, 0])
+    cast = Backend(precision="bfloat16").cast
+    assert cast(given.astype(np.float32), "bfloat16") == pytest.approx(wanted, rel=1e-4)
+    tokens = np.arange(3)
+    assert cast(tokens, "bfloat16") is tokens
 
 
 def test_every_value_moves_to_a_neighbour(tmp_path):
     file = str(tmp_path / "start.npz")
     array = np.linspace(-1, 1, 1001).astype(np.float32).astype(np.float64)
     np.savez(file, array=array)
-    first, second = (read(moved(file, member))["array"] for member in range(2))
+    first, second = (read(moved(file, member, "float32"))["array"] for member in range(2))
     for each in (first, second):
         steps = np.abs(each.astype(np.float32) - array.astype(np.float32))
         assert (
@@ -67,13 +91,16 @@ def test_every_value_moves_to_a_neighbour(tmp_path):
         ).mean() > 0.99
         assert np.array_equal(each, each.astype(np.float32))
     assert 0.3 < (first == second).mean() < 0.7
+    for member in range(2):  # half a unit of bfloat16, which rounds up or down
+        other = read(moved(file, member, "bfloat16"))["array"]
+        assert np.abs(other - array) == pytest.approx(np.abs(array) * 2.0**-9)
 
 
 def test_an_error_is_told_in_units_of_the_worst_member():
-    null = Null()
+    null = Null(2e-7)
     null.add({"a": 1e-6, "b": 0.0})
     null.add({"a": 3e-6})
-    ratios = null.ratios({"a": 6e-6, "b": UNIT, "c": 1.0})
+    ratios = null.ratios({"a": 6e-6, "b": 2e-7, "c": 1.0})
     assert ratios == pytest.approx({"a": 2.0, "b": 1.0})
 
 
