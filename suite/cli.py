@@ -199,6 +199,7 @@ def parity(
 def calibrate(
     task: Many = None,
     backend: Many = None,
+    precision: Many = None,
     python: Pythons = None,
     seeds: Annotated[
         int | None, typer.Option(min=1, help="Per task; 50 of tiny ones, 5 of others.")
@@ -206,27 +207,34 @@ def calibrate(
     output: Annotated[Path, typer.Option(help="The record that is written.")] = RECORD,
     quiet: Quiet = False,
 ) -> None:
-    """Derive parity's thresholds anew, from correct programs and known mistakes. For developers."""
+    """Derive parity's thresholds anew, from correct programs and known mistakes; without float64
+    those of the chosen precisions, the others staying as they are. For developers.
+    """
     choice, known = Choice(tasks=split(task), backends=split(backend)), catalogue.tasks()
     check(choice, known)
     directory.check_file(output)
     found = arms(interpreters(python))
-    asked = [lane for p in gate.PRECISIONS for lane in lanes(choice, found, p, every=True)]
+    precisions = choose("precision", split(precision) or ("*",), gate.PRECISIONS)
+    asked = [lane for p in precisions for lane in lanes(choice, found, p, every=True)]
     counts = {
         one: seeds or (50 if one.name.endswith("-tiny") else 5)
         for one in pick_tasks(choice.tasks, ("*",), known)
     }
     results: list[ParityResult] = []
     with reference_of(found) as (reference, roster, files):
-        firsts = [Material(one, 0, files) for one in counts]
-        mistakes = calibration.mistakes(reference, firsts)
+        mistakes = {}
+        if gate.EXACT in precisions:
+            firsts = [Material(one, 0, files) for one in counts]
+            mistakes = calibration.mistakes(reference, firsts)
         for one, count in counts.items():
             wanted = [(one, seed) for seed in range(count)]
             results += ask(wanted, asked, reference, roster, files, quiet)
             reference.forget()  # a seed of cnn-tiny is 0.1 GB
-    limits = calibration.derive(
-        results, mistakes, {one.name: count for one, count in counts.items()}
-    )
+    if gate.EXACT in precisions:
+        seen = {one.name: count for one, count in counts.items()}
+        limits = calibration.derive(results, mistakes, seen)
+    else:
+        limits = calibration.rederived(LIMITS, results)
     write_whole(output, limits.model_dump_json(indent=1) + "\n")
     show_limits(limits, console())
 

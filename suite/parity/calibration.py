@@ -62,6 +62,15 @@ def derive(
     )
 
 
+def rederived(limits: Limits, results: Sequence[ParityResult]) -> Limits:
+    """These limits with those of the precisions that programs were asked about now; NotCorrect if
+    none was.
+    """
+    return limits.model_copy(
+        update={"precision": limits.precision | _by_precision("precision", results)}
+    )
+
+
 def mistakes(reference: Reference, materials: Sequence[Material]) -> dict[str, Extreme]:
     """The smallest effect of a known mistake on the whole of models that are not large, on a layer
     alone, and in the drills. Raises ReferenceFailed.

@@ -9,6 +9,13 @@ import pytest
 from suite import catalogue
 from suite.parity.trajectory import CHAOS
 
+PROGRAMS = [
+    ("torch", "eager"),
+    ("torch", "compiled"),
+    ("jax", "compiled"),
+    ("tensorflow", "eager"),
+    ("tensorflow", "compiled"),
+]
 TINY = [name for name in catalogue.tasks() if name.endswith("-tiny")]
 
 
@@ -21,7 +28,9 @@ def caches(tmp_path_factory):
 def answers(tribench, caches):
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("XDG_CACHE_HOME", str(caches))
-        done = tribench("parity", "--task", "*-tiny", "--json", "--quiet")
+        done = tribench(
+            "parity", "--json", "--quiet", "--task", "*-tiny", "--precision", "float64,float32"
+        )
     assert done.returncode == 0, done.stdout + done.stderr
     document = json.loads(done.stdout)
     assert document["schema"] == "tribench/parity/1"
@@ -31,16 +40,7 @@ def answers(tribench, caches):
 
 
 @pytest.mark.parametrize("question", ["function", "precision", "training"])
-@pytest.mark.parametrize(
-    ("backend", "execution"),
-    [
-        ("torch", "eager"),
-        ("torch", "compiled"),
-        ("jax", "compiled"),
-        ("tensorflow", "eager"),
-        ("tensorflow", "compiled"),
-    ],
-)
+@pytest.mark.parametrize(("backend", "execution"), PROGRAMS)
 @pytest.mark.parametrize("task", TINY)
 def test_it_is_the_same(question, task, backend, execution, answers):
     answer = answers[task, backend, execution, question]
@@ -63,6 +63,28 @@ def test_it_is_the_same(question, task, backend, execution, answers):
         assert all(0 < far < 1e-3 for far in course["distances"])
         # Of cnn-tiny's ensemble, moved by an ulp, 1.4e-3 after its first step, which is short.
         assert all(0 < far < CHAOS for far in course["null"])
+
+
+@pytest.fixture(scope="module")
+def mixed(tribench, answers, caches):
+    """After the others, whose compiled programs it does not share; one task, for its time."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("XDG_CACHE_HOME", str(caches))
+        asked = ("--task", "transformer-tiny", "--precision", "bfloat16", "--json", "--quiet")
+        done = tribench("parity", *asked)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return {(r["backend"], r["execution"]): r for r in json.loads(done.stdout)["results"]}
+
+
+@pytest.mark.parametrize(("backend", "execution"), PROGRAMS)
+def test_it_is_the_same_bfloat16(backend, execution, mixed):
+    answer = mixed[backend, execution]
+    assert answer["verdict"] == "same", answer
+    assert answer["question"] == "precision"
+    assert 0 < answer["error"] <= answer["threshold"] < 10
+    digits = answer["digits"]
+    assert all(1 < kept <= 2.71 for kept in digits.values()), digits
+    assert min(digits.values()) < 2.6  # it did round
 
 
 def test_what_xla_compiled_is_kept_for_the_next_time(answers, caches):

@@ -129,6 +129,18 @@ def in_float32(tribench, checkout):
     return found
 
 
+@pytest.fixture(scope="module")
+def in_bfloat16(tribench, checkout):
+    """Of transformer-tiny, where narrow sums have 2048 terms; of few terms they show little."""
+    names = ",".join(("narrow-sums", *(name for name, task in FAULTLESS.items() if task == WORDS)))
+    ask = ("parity", "--precision", "bfloat16", "--json", "--quiet", "--task", "transformer-tiny")
+    done = tribench(*ask, "--backend", names, root=checkout, plugins=PLUGINS)
+    assert done.returncode == 1, done.stdout + done.stderr
+    found = json.loads(done.stdout)["results"]
+    assert {result["question"] for result in found} == {"precision"}
+    return {result["backend"]: result for result in found}
+
+
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_found_located_and_named(name, answers):
     _, kind, path, field, words = FAULTS[name]
@@ -168,6 +180,20 @@ def test_other_arithmetic_has_the_same_precision_and_training(name, question, in
     assert answer["verdict"] == "same", answer
     if question == "precision":
         assert all(4 < digits <= 7.23 for digits in answer["digits"].values()), answer["digits"]
+
+
+def test_sums_in_bfloat16_are_a_loss_of_precision(in_bfloat16):
+    answer = in_bfloat16["narrow-sums"]
+    assert answer["verdict"] == "precision_loss", answer
+    assert "times the error of correct bfloat16 arithmetic" in answer["reason"]
+    assert answer["location"]["path"].endswith("bias")
+
+
+@pytest.mark.parametrize("name", [name for name, task in FAULTLESS.items() if task == WORDS])
+def test_other_arithmetic_is_the_same_bfloat16(name, in_bfloat16):
+    answer = in_bfloat16[name]
+    assert answer["verdict"] == "same", answer
+    assert all(1 < digits <= 2.71 for digits in answer["digits"].values()), answer["digits"]
 
 
 def test_what_was_not_looked_at_is_told(answers):

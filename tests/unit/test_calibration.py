@@ -6,7 +6,7 @@ from math import isclose
 
 import pytest
 
-from suite.parity.calibration import HEADROOM, NotCorrect, derive
+from suite.parity.calibration import HEADROOM, NotCorrect, derive, rederived
 from suite.parity.thresholds import LIMITS, Extreme
 from tests.sample_parity import PROGRAMS, all_the_same, answer
 
@@ -33,6 +33,16 @@ def test_in_float32_above_the_worst_of_correct_programs():
     assert limits.precision["float32"].threshold == 8.1
     assert limits.precision["float32"].correct.where == "cnn-tiny, jax compiled, seed 7"
     assert limits.training.threshold == 5.6
+
+
+def test_a_precision_alone_is_derived_and_the_others_stay():
+    mixed = answer("cnn-tiny", PROGRAMS[1], "precision", error=1.5, precision="bfloat16")
+    limits = rederived(LIMITS, [mixed])
+    assert limits.precision["bfloat16"].threshold == 6.0
+    assert limits.precision["float32"] == LIMITS.precision["float32"]
+    assert limits.function == LIMITS.function
+    with pytest.raises(NotCorrect, match="nothing is known of precision"):
+        rederived(LIMITS, [])
 
 
 def test_another_function_derives_nothing():
