@@ -103,9 +103,9 @@ def lines(material: Material) -> list[ReferenceLine]:
     return found
 
 
-def _columns(samples: Batch, vocabulary: int | None) -> NDArray[np.float64]:
-    """(samples, columns)."""
+def _columns(samples: Batch, vocabulary: int | None) -> NDArray[np.float32]:
+    """(samples, columns), in the precision that networks get."""
     if vocabulary is None:
-        return np.asarray(samples.inputs, np.float64).reshape(len(samples), -1)
-    one_hot: NDArray[np.float64] = np.eye(vocabulary)[samples.inputs]
+        return np.asarray(samples.inputs, np.float32).reshape(len(samples), -1)
+    one_hot: NDArray[np.float32] = np.eye(vocabulary, dtype=np.float32)[samples.inputs]
     return one_hot.reshape(len(samples), -1)
