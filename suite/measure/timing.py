@@ -33,7 +33,7 @@ STEADY_WITHIN = 0.1  # two windows in a row differ by less
 MOST_WINDOWS = 12
 MOST_LATENCIES = 100  # of one launch
 LATENCIES_SECONDS = 0.2
-ENERGY_SECONDS = 1.0  # of steps: a GPU's counter advances some ten times within
+ENERGY_SECONDS = 1.0  # of steps, between two readings of a counter that advances in jumps
 WINDOW_TRIES = 3  # before the clock is given up
 
 
