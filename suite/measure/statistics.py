@@ -82,7 +82,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 def ratios(new: Sequence[float], base: Sequence[float]) -> list[float]:
     """new / base, round by round; rounds in which one is missing are left out by the caller."""
-    return [exp(log(a) - log(b)) for a, b in zip(new, base, strict=True)]
+    return [a / b for a, b in zip(new, base, strict=True)]
 
 
 def _medians(launches: Sequence[Sequence[float]]) -> list[float]:

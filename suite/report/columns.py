@@ -176,15 +176,3 @@ def results(arms: Sequence[Arm], room: float = inf) -> list[Column]:
         if column.room <= room
         and not (column.optional and all(column.value(arm) is None for arm in arms))
     ]
-
-
-def row(columns: Sequence[Column], arm: Arm) -> list[tuple[str, bool, str | float, str]]:
-    """An arm's fields: head, whether it is a number, what it is sorted by ("" if nothing), text.
-    In one go: a page has thousands, and a template takes five times as long to ask for each.
-    """
-    fields = []
-    for column in columns:
-        value = column.value(arm)
-        known = "" if value is None else value
-        fields.append((column.head, column.numeric, known, column.text(arm)))
-    return fields

@@ -15,12 +15,12 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from suite.report import words
-from suite.report.columns import ARM, COMPARISON, SETTING, results, row
+from suite.report.columns import ARM, COMPARISON, SETTING, results
 from suite.report.dashboard import shown_results, timed_samples
 from suite.report.figures import arm_styles, figures
 from suite.report.findings import groups
 from suite.report.metrics import available
-from suite.report.snippets import about, badge, embedded, mark, pairs
+from suite.report.snippets import about, badge, embedded, fields, mark, pairs
 from suite.store.run import Run
 from suite.store.schema import ParityResult, Summary
 
@@ -50,6 +50,7 @@ def render(run: Run, plotly_file: str | None = None) -> str:
     setting = ", ".join(settings.pop()) if len(settings) == 1 else None
     columns = [*COMPARISON, *([] if setting else SETTING), *ARM, *results(arms)]
     looks = arm_styles(run)
+    sign = partial(mark, looks)
     gaps = sum(cell.status != "ok" for cell in cells) + len(summary.failures)
     return (
         templates()
@@ -60,10 +61,10 @@ def render(run: Run, plotly_file: str | None = None) -> str:
             summary=summary,
             groups=found,
             columns=columns,
-            row=partial(row, columns),
+            fields=partial(fields, columns, sign),
             setting=setting,
             unmeasured=[cell for cell in cells if cell.status != "ok"],
-            mark=partial(mark, looks),
+            mark=sign,
             measured=list(dict.fromkeys(cell.arm for cell in summary.cells if cell.status == "ok")),
             sections=figures(run),
             pairs=pairs(summary.comparisons),

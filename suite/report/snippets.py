@@ -4,7 +4,8 @@ took an eighth of the time that 300 runs' pages did.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from math import log
 from typing import Any, NamedTuple
 
@@ -12,6 +13,8 @@ from markupsafe import Markup, escape
 from pydantic_core import to_json
 
 from suite.report import words
+from suite.report.columns import Column
+from suite.report.findings import Arm
 from suite.report.styles import Style
 from suite.store.schema import ComparisonSummary
 
@@ -34,7 +37,30 @@ def mark(styles: Mapping[tuple[str, str], Style], arm: tuple[str, str]) -> Marku
 
 def about(**told: object) -> Markup:
     """Attributes that say what a table's row is about, by the names of the page's filters."""
-    return Markup("".join(f' data-{name}="{escape(value)}"' for name, value in told.items()))
+    return Markup("".join(f' data-{name}="{_safe(value)}"' for name, value in told.items()))
+
+
+def fields(
+    columns: Sequence[Column], sign: Callable[[tuple[str, str]], Markup], arm: Arm
+) -> Markup:
+    """A row of the table of every number, which has thousands of fields."""
+    return Markup("".join(_field(column, sign, arm) for column in columns))
+
+
+def _field(column: Column, sign: Callable[[tuple[str, str]], Markup], arm: Arm) -> str:
+    value, text = column.value(arm), _safe(column.text(arm))
+    if column.numeric:
+        return f'<td class="number" data-value="{"" if value is None else value}">{text}</td>'
+    told = _safe("" if value is None else value)
+    if column.head == "backend":
+        return f'<th scope="row" data-value="{told}">{sign(arm.cell.arm)} {text}</th>'
+    status = column.head == "status"
+    if not status and (column.head != "parity" or value == words.NOT_AVAILABLE):
+        return f'<td data-value="{told}">{text}</td>'
+    why = arm.cell.reason if status else None
+    reason = f' <small class="reason">{escape(why)}</small>' if why else ""
+    worded = f'<span class="badge {told.replace(" ", "_")}">{told}</span>'
+    return f'<td data-value="{told}">{worded}{reason}</td>'
 
 
 class Pair(NamedTuple):
@@ -107,4 +133,10 @@ def embedded(data: Any) -> Markup:
 
 
 def _kind(verdict: str | None) -> Markup:
-    return escape((verdict or "none").lower())
+    return _safe((verdict or "none").lower())
+
+
+@lru_cache(4096, typed=True)
+def _safe(value: object) -> Markup:
+    """Escaped; the same few words come again and again."""
+    return escape(value)
