@@ -174,7 +174,7 @@ def parity(
     check(choice, known)
     if page is not None:
         directory.check_file(page)
-    precisions = choose("precision", choice.precisions or ("*",), gate.PRECISIONS)
+    precisions = choose("precision", choice.precisions or gate.USUAL, gate.PRECISIONS)
     found = arms(interpreters(python))
     asked = [lane for p in precisions for lane in lanes(choice, found, p, every=True)]
     tasks = pick_tasks(choice.tasks, ("*",), known)

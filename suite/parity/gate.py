@@ -21,6 +21,7 @@ from suite.work import FAILURES, Sink, Track, Unit, status_of
 
 EXACT = "float64"  # what the function is asked in
 PRECISIONS = (EXACT, *UNITS)
+USUAL = (EXACT, "float32")  # a port of one's own need not know bfloat16
 
 
 def parity_lanes(lanes: Sequence[Lane]) -> list[Lane]:

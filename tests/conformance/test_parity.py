@@ -28,9 +28,7 @@ def caches(tmp_path_factory):
 def answers(tribench, caches):
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("XDG_CACHE_HOME", str(caches))
-        done = tribench(
-            "parity", "--json", "--quiet", "--task", "*-tiny", "--precision", "float64,float32"
-        )
+        done = tribench("parity", "--task", "*-tiny", "--json", "--quiet")
     assert done.returncode == 0, done.stdout + done.stderr
     document = json.loads(done.stdout)
     assert document["schema"] == "tribench/parity/1"
