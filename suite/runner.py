@@ -109,8 +109,8 @@ def stages(plan: Plan, reference: Reference, files: Path, store: RunDirectory) -
             at_once=cost.AT_ONCE,
             share=cost.AT_ONCE,
             tracks=(
-                *lines.tracks([seeded[0] for seeded in trained]),  # not last, one core idling
                 *training.tracks(plan.training_lanes(), trained, checkpoints, plan.closely),
+                *lines.tracks([seeded[0] for seeded in trained]),  # last: they use every core
             ),
         ),
         Stage(
