@@ -277,7 +277,7 @@ class Backend:
         keeps its parameters and computes in float32; so does the softmax of attention, and the
         state of an LSTM's cell. Products add up in float32. Parameters, their gradients, moments,
         buffers, the loss and the update are float32: Micikevicius et al. 2018 (arXiv 1710.03740)
-        with Keras's policy ``mixed_bfloat16``, Flax's ``dtype=bfloat16``.
+        with bfloat16, in the main as Keras's ``mixed_bfloat16`` and Flax's ``dtype=bfloat16`` do.
         """
         lowering = self.lowering(layer)
         if self.precision != "bfloat16":

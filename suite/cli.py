@@ -207,15 +207,15 @@ def calibrate(
     output: Annotated[Path, typer.Option(help="The record that is written.")] = RECORD,
     quiet: Quiet = False,
 ) -> None:
-    """Derive parity's thresholds anew, from correct programs and known mistakes; without float64
-    those of the chosen precisions, the others staying as they are. For developers.
+    """Derive parity's thresholds anew, from correct programs and known mistakes; with --precision
+    float32 or bfloat16 that precision's, the others staying as they are. For developers.
     """
     choice, known = Choice(tasks=split(task), backends=split(backend)), catalogue.tasks()
     check(choice, known)
     directory.check_file(output)
     found = arms(interpreters(python))
-    precisions = choose("precision", split(precision) or ("*",), gate.PRECISIONS)
-    asked = [lane for p in precisions for lane in lanes(choice, found, p, every=True)]
+    alone = choose("precision", split(precision), gate.PRECISIONS[1:])
+    asked = [lane for p in alone or gate.PRECISIONS for lane in lanes(choice, found, p, every=True)]
     counts = {
         one: seeds or (50 if one.name.endswith("-tiny") else 5)
         for one in pick_tasks(choice.tasks, ("*",), known)
@@ -223,18 +223,18 @@ def calibrate(
     results: list[ParityResult] = []
     with reference_of(found) as (reference, roster, files):
         mistakes = {}
-        if gate.EXACT in precisions:
+        if not alone:
             firsts = [Material(one, 0, files) for one in counts]
             mistakes = calibration.mistakes(reference, firsts)
         for one, count in counts.items():
             wanted = [(one, seed) for seed in range(count)]
             results += ask(wanted, asked, reference, roster, files, quiet)
             reference.forget()  # a seed of cnn-tiny is 0.1 GB
-    if gate.EXACT in precisions:
+    if alone:
+        limits = calibration.rederived(LIMITS, results)
+    else:
         seen = {one.name: count for one, count in counts.items()}
         limits = calibration.derive(results, mistakes, seen)
-    else:
-        limits = calibration.rederived(LIMITS, results)
     write_whole(output, limits.model_dump_json(indent=1) + "\n")
     show_limits(limits, console())
 

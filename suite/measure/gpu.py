@@ -45,7 +45,6 @@ class Reading:
     joules: float | None
     reasons: int | None
     processes: int | None
-    used_bytes: int | None
 
 
 def read(device: str) -> Reading | None:
@@ -55,7 +54,6 @@ def read(device: str) -> Reading | None:
         return None
     watts = _told(pynvml.nvmlDeviceGetPowerUsage, handle)
     joules = _told(pynvml.nvmlDeviceGetTotalEnergyConsumption, handle)
-    memory = _told(pynvml.nvmlDeviceGetMemoryInfo, handle)
     processes = _told(pynvml.nvmlDeviceGetComputeRunningProcesses, handle)
     return Reading(
         sm_mhz=_told(pynvml.nvmlDeviceGetClockInfo, handle, pynvml.NVML_CLOCK_SM),
@@ -65,7 +63,6 @@ def read(device: str) -> Reading | None:
         joules=None if joules is None else joules / 1e3,
         reasons=_told(pynvml.nvmlDeviceGetCurrentClocksEventReasons, handle),
         processes=None if processes is None else len(processes),
-        used_bytes=None if memory is None else int(memory.used),
     )
 
 

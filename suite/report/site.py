@@ -43,7 +43,7 @@ def build_site(runs: Sequence[Path], folder: Path, read: Callable[[Path], Run]) 
     ids = {path: _id(path) for path in runs}
     distinct = {name: path for path, name in reversed(ids.items())}  # the first of each
     with ProcessPoolExecutor(min(PROCESSES, os.cpu_count() or 1), initializer=gc.freeze) as pool:
-        found = list(pool.map(page, distinct.values()))
+        found = list(pool.map(page, distinct.values(), distinct))
     found += [
         Row(folder=path.name, why=f"it is run {name} again, which {distinct[name].name} holds")
         for path, name in ids.items()
@@ -57,11 +57,11 @@ def build_site(runs: Sequence[Path], folder: Path, read: Callable[[Path], Run]) 
 
 
 def _page(
-    path: Path, folder: Path, read: Callable[[Path], Run], plotly: str, code: str
+    path: Path, name: str, folder: Path, read: Callable[[Path], Run], plotly: str, code: str
 ) -> Digest | Row:
-    """Make a run's page and digest, unless those that are there are of the same."""
+    """Make the page and digest of the run ``name``, unless those that are there are of the same."""
     stamp = f"{STAMP}{_inputs(path, code)}\n"
-    if known := _known(folder / _id(path), stamp):
+    if known := _known(folder / name, stamp):
         return known
     gc.disable()  # what a page takes is let go of at its end; looking for it costs a third
     try:

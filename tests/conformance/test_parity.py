@@ -8,14 +8,8 @@ import pytest
 
 from suite import catalogue
 from suite.parity.trajectory import CHAOS
+from tests.sample_parity import PROGRAMS
 
-PROGRAMS = [
-    ("torch", "eager"),
-    ("torch", "compiled"),
-    ("jax", "compiled"),
-    ("tensorflow", "eager"),
-    ("tensorflow", "compiled"),
-]
 TINY = [name for name in catalogue.tasks() if name.endswith("-tiny")]
 
 

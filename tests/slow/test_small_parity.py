@@ -8,14 +8,9 @@ import json
 
 import pytest
 
+from tests.sample_parity import PROGRAMS
+
 SMALL = ("cnn-small", "rnn-small", "gru-small", "transformer-small")
-PROGRAMS = [
-    ("torch", "eager"),
-    ("torch", "compiled"),
-    ("jax", "compiled"),
-    ("tensorflow", "eager"),
-    ("tensorflow", "compiled"),
-]
 
 
 @pytest.fixture(scope="module")
