@@ -110,9 +110,7 @@ def stages(plan: Plan, reference: Reference, files: Path, store: RunDirectory) -
             share=cost.AT_ONCE,
             tracks=(
                 *training.tracks(plan.training_lanes(), trained, checkpoints, plan.closely),
-                *lines.tracks(
-                    [seeded[0] for seeded in trained]
-                ),  # last, alone: 2 s, beside trainings 27
+                *lines.tracks([seeded[0] for seeded in trained]),
             ),
         ),
         Stage(

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from suite import cost
 from suite.accuracy.metrics import accuracy, macro_f1
@@ -73,7 +74,11 @@ def _unit(material: Material) -> Unit:
 
 
 def lines(material: Material) -> list[ReferenceLine]:
-    """Each classifier fitted to the training samples and tested."""
+    """Each classifier fitted to the training samples and tested.
+
+    With one thread, since trainings go on beside: cnn-tiny's three took 2 s there, with two threads
+    6 and 9, and alone 1.3 and 1.7.
+    """
     from sklearn.metrics import confusion_matrix
     from sklearn.preprocessing import StandardScaler
 
@@ -83,10 +88,11 @@ def lines(material: Material) -> list[ReferenceLine]:
     samples, tested = (scaler.transform(_columns(part, vocabulary)) for part in (train, test))
     found = []
     for name, make in CLASSIFIERS.items():
+        classifier = make()
         began = time.perf_counter()
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), threadpool_limits(1):
             warnings.simplefilter("ignore")  # of what has not converged; the line is what it is
-            guessed = make().fit(samples, train.targets).predict(tested)
+            guessed = classifier.fit(samples, train.targets).predict(tested)
         classes = range(material.task.model.output_shape()[-1])
         confusion = confusion_matrix(test.targets, guessed, labels=list(classes)).tolist()
         found.append(
