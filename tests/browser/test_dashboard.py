@@ -262,9 +262,7 @@ def test_the_reader_switches_to_dark(page: Page) -> None:
     page.get_by_role("button", name="Dark").click()
     ground = "getComputedStyle(document.body).backgroundColor"
     assert page.evaluate(ground) == "rgb(18, 21, 26)"
-    page.wait_for_function(
-        "getComputedStyle(document.querySelector('.xtick text')).fill === 'rgb(231, 234, 238)'"
-    )
+    expect(page.locator(".xtick text").first).to_have_css("fill", "rgb(231, 234, 238)")
     page.get_by_role("button", name="Light").click()
     assert page.evaluate(ground) == "rgb(246, 247, 249)"
 

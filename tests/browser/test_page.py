@@ -6,7 +6,7 @@ import itertools
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open
 from tests.sample_run import HOSTILE, hostile_run, sample_run
@@ -99,10 +99,7 @@ def test_dark_and_light_follow_the_system(opened: Open) -> None:
 
     dark = colours()
     page.emulate_media(color_scheme="light")
-    page.wait_for_function(
-        "before => getComputedStyle(document.querySelector('.xtick text')).fill !== before",
-        arg=dark[1],
-    )
+    expect(page.locator(".xtick text").first).not_to_have_css("fill", dark[1])
     light = colours()
     assert dark == ["rgb(18, 21, 26)", "rgb(231, 234, 238)"]
     assert light == ["rgb(246, 247, 249)", "rgb(26, 31, 39)"]
@@ -129,9 +126,8 @@ def test_print_shows_every_tab_and_draws_every_figure(opened: Open) -> None:
     page = opened(sample_run(Path("run"))).page
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     page.emulate_media(media="print")
-    page.wait_for_function(
-        "[...document.querySelectorAll('.plot')].every(one => one.querySelector('svg.main-svg'))"
-    )
-    assert page.locator(".plot").count() == 25
+    plots = page.locator(".plot")
+    expect(plots.filter(has=page.locator("svg.main-svg"))).to_have_count(25)
+    assert plots.count() == 25
     assert page.locator("[role=tabpanel]:visible").count() == 7
     assert page.locator("#controls:visible, #theme:visible, [role=tab]:visible").count() == 0

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from suite import session
 from suite.compare.digest import digest
@@ -70,7 +70,7 @@ def shown(page: Page) -> list[str]:
 
 
 def settled(page: Page) -> None:
-    page.wait_for_function("document.querySelectorAll('#rows tbody tr').length > 0")
+    page.locator("#rows tbody tr").first.wait_for(state="attached")
 
 
 def quiet(found: Opened) -> bool:
@@ -124,7 +124,7 @@ def test_two_runs_are_picked_and_compared(visit: Visit, folder: Path) -> None:
     settled(again.page)
     assert shown(again.page) == ["jax compiled", "jax compiled"]
     again.page.get_by_role("button", name="Swap").click()
-    again.page.wait_for_function("document.querySelector('h1').textContent === 'night 7 → run-6'")
+    expect(again.page.locator("h1")).to_have_text("night 7 → run-6")
     assert "2 faster" in again.page.locator("#findings").inner_text()
     assert quiet(found)
     assert quiet(again)
