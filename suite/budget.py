@@ -38,7 +38,8 @@ def launch(plan: Plan) -> float:
     able = [lane for lane in plan.lanes if lane.refused is None]
     groups = comparisons(cell for lane in able for cell in plan.cells(lane))
     return sum(
-        cost.timing(plan.task(g[0].task), g[0].phase, g[0].batch_size, len(g)) for g in groups
+        cost.timing(plan.task(g[0].task), g[0].phase, g[0].batch_size, len(g), plan.rounds)
+        for g in groups
     )
 
 

@@ -44,12 +44,12 @@ def parity(task: Task, lane: Lane, thorough: bool = False, built: bool = False) 
     return (1.0 if built else start) + slower * PARITY_STEPS * each
 
 
-def timing(task: Task, phase: str, size: int, arms: int) -> float:
-    """A launch of one comparison: warm-up and rounds."""
+def timing(task: Task, phase: str, size: int, arms: int, share: float = 1.0) -> float:
+    """A launch of one comparison: warm-up and rounds, in a share of the usual seconds."""
     each = step(task, phase, size, threads())
     warming = compiling(task) + max(0.3, 6 * each)
     rounds = 6 if arms < 4 else arms if arms > 5 and arms % 2 == 0 else 2 * arms
-    return arms * (START_SECONDS / 10 + warming + max(TIMED_SECONDS, 2 * rounds * each))
+    return arms * (START_SECONDS / 10 + warming + max(share * TIMED_SECONDS, 2 * rounds * each))
 
 
 def memory(task: Task, phase: str, size: int) -> float:

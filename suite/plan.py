@@ -73,8 +73,8 @@ class Lane:
 class Plan:
     """Everything that a run will do. ``seed`` is that of parity and of what is timed; ``seeds`` are
     those of each task's trainings, by its name; ``closely`` also trains the first from a start
-    moved by one ulp and exchanges checkpoints; ``budget_seconds`` is how long an invocation may
-    take.
+    moved by one ulp and exchanges checkpoints; ``rounds`` is the share of the usual seconds that a
+    launch's rounds get; ``budget_seconds`` is how long an invocation may take.
     """
 
     profile: str
@@ -88,6 +88,7 @@ class Plan:
     seed: int = 0
     seeds: Mapping[str, tuple[int, ...]]
     closely: bool = False
+    rounds: float = 1.0
     budget_seconds: float | None = None
     label: str | None = None
     environment: str = CONTROLLED
@@ -209,6 +210,7 @@ def make(choice: Choice, tasks: dict[str, Task], arms: Sequence[Arm]) -> Plan:
         seed=choice.seed,
         seeds={task.name: _seeds(choice, profile, task) for task in picked},
         closely=profile.closely,
+        rounds=profile.rounds,
         budget_seconds=None if minutes is None else 60 * minutes,
         label=choice.label,
         environment=choice.environment,

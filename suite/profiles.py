@@ -14,7 +14,8 @@ class Profile:
     the trainings of the tasks that a pattern matches, the first match holding. ``both_batches``
     times the recipe's batch too, not only the timed one; ``twin`` adds an A/A arm; ``closely``
     trains the first seed again from a start moved by one ulp, and evaluates its checkpoints in
-    every backend; ``minutes`` is the time budget.
+    every backend; ``rounds`` is the share of the usual seconds that a launch's rounds get;
+    ``minutes`` is the time budget.
     """
 
     tasks: tuple[str, ...]
@@ -26,11 +27,12 @@ class Profile:
     both_batches: bool = False
     twin: bool = False
     closely: bool = False
+    rounds: float = 1.0
     minutes: float | None = None
 
 
 PROFILES = {
-    "quick": Profile(tasks=("*-tiny",), launches=3, most_launches=3, seeds=(("*", 1),)),
+    "quick": Profile(tasks=("*-tiny",), launches=3, most_launches=3, seeds=(("*", 1),), rounds=0.5),
     "standard": Profile(
         tasks=("*-tiny", "*-small"),
         executions=EXECUTIONS,

@@ -78,7 +78,8 @@ def stages(plan: Plan, reference: Reference, files: Path, store: RunDirectory) -
     state = timing.State(_failed_before(store), Times(read_records(store.path)[0]))
 
     def launches(numbers: Iterable[int], half_width: float | None = None) -> tuple[Track, ...]:
-        return tuple(timing.track(n, groups, first, state, half_width) for n in numbers)
+        share = plan.rounds
+        return tuple(timing.track(n, groups, first, state, half_width, share) for n in numbers)
 
     return [
         Stage(name="plan", at_once=1, tracks=_refusals(plan)),

@@ -82,14 +82,15 @@ def track(
     materials: dict[str, Material],
     state: State,
     half_width: float | None = None,
+    share: float = 1.0,
 ) -> Track:
     """Launch number ``launch`` of every comparison, in workers of its own; with ``half_width`` only
-    of those whose intervals are still wider.
+    of those whose intervals are still wider. Its rounds get this ``share`` of the usual seconds.
     """
     return Track(
         suffix=str(launch),
         units=tuple(
-            _unit(launch, c, materials[c[0][1].task], state, half_width) for c in comparisons
+            _unit(launch, c, materials[c[0][1].task], state, half_width, share) for c in comparisons
         ),
     )
 
@@ -100,6 +101,7 @@ def _unit(
     material: Material,
     state: State,
     half_width: float | None,
+    share: float,
 ) -> Unit:
     first = comparison[0][1]
     name = "/".join(map(str, ("timing", launch, *first.comparison)))
@@ -112,9 +114,9 @@ def _unit(
         return state.times.half_width([cell for _, cell in able()]) > (half_width or 0)
 
     def do(crew: Crew, sink: Sink) -> None:
-        Turn(launch, material, state, crew, sink).run(able(), material.seed + launch)
+        Turn(launch, material, state, crew, sink, share).run(able(), material.seed + launch)
 
-    guess = cost.timing(material.task, first.phase, first.batch_size, len(comparison))
+    guess = cost.timing(material.task, first.phase, first.batch_size, len(comparison), share)
     return Unit(
         name=name,
         what=what,
@@ -133,6 +135,7 @@ class Turn:
     state: State
     crew: Crew
     sink: Sink
+    share: float = 1.0
 
     def run(self, comparison: Sequence[tuple[Lane, Cell]], seed: int) -> None:
         """Measure what can be; each cell that cannot leaves a failure record."""
@@ -211,7 +214,7 @@ class Turn:
         """
         step_seconds = [entry.step_seconds for entry in entries]
         steps = block_steps(step_seconds)
-        left, again, number = rounds(steps, step_seconds), MOST_AGAIN, 0
+        left, again, number = rounds(steps, step_seconds, self.share), MOST_AGAIN, 0
         while left > 0:
             order = orders(len(entries), seed + number)
             seen: list[Block] = []
@@ -327,11 +330,11 @@ def block_steps(step_seconds: Sequence[float]) -> int:
     return max(1, min(enough, at_most))
 
 
-def rounds(steps: int, step_seconds: Sequence[float]) -> int:
+def rounds(steps: int, step_seconds: Sequence[float], share: float = 1.0) -> int:
     """How many rounds a launch has at least: enough for the fastest arm, not too many for the
-    slowest. TensorFlow's eager rnn-tiny takes 100 times as long as JAX's: 50 rounds for JAX's sake
-    took a launch of that comparison 5 minutes.
+    slowest, in a ``share`` of the usual seconds. TensorFlow's eager rnn-tiny takes 100 times as
+    long as JAX's: 50 rounds for JAX's sake took a launch of that comparison 5 minutes.
     """
-    enough = ceil(LEAST_SECONDS / (steps * min(step_seconds)))
-    at_most = ceil(MOST_SECONDS / (steps * max(step_seconds)))
+    enough = ceil(share * LEAST_SECONDS / (steps * min(step_seconds)))
+    at_most = ceil(share * MOST_SECONDS / (steps * max(step_seconds)))
     return max(LEAST_ROUNDS, min(enough, at_most))

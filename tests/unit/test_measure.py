@@ -130,6 +130,7 @@ def test_rounds_are_enough_for_the_fastest_and_not_too_many_for_the_slowest():
     assert rounds(30, [0.001, 0.002]) == 24  # 0.7 s of blocks of 0.03 s
     assert rounds(10, [0.0001, 0.05]) == 16  # 8 s of blocks of half a second
     assert rounds(1, [5.0, 30.0]) == 6
+    assert rounds(30, [0.001, 0.002], share=0.5) == 12
 
 
 def test_a_set_of_rounds_is_disturbed_by_what_worked_beside_it_and_not_by_one_tick():
