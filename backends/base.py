@@ -206,8 +206,8 @@ class Program(Protocol):
 class Backend:
     """What all adapters share: the table of lowerings and the checks of what is asked.
 
-    Raises NotSupported if the adapter has no such precision or execution. Without ``execution``
-    it uses its default, the first of ``executions``.
+    Raises NotSupported if the adapter has no such precision here, or execution. Without
+    ``execution`` it uses its default, the first of ``executions``.
     """
 
     name: ClassVar[str]
@@ -229,11 +229,16 @@ class Backend:
         self.precision = precision
         self.execution = execution or self.executions[0]
         for what, asked, allowed in (
-            ("precision", self.precision, self.precisions),
+            ("precision", self.precision, self.offered(device)),
             ("execution", self.execution, self.executions),
         ):
             if asked not in allowed:
                 raise NotSupported(f"{self.name} has no {asked} {what}, only {', '.join(allowed)}")
+
+    @classmethod
+    def offered(cls, device: str) -> tuple[str, ...]:
+        """The precisions on this device; TF32 is how tensor cores multiply."""
+        return tuple(each for each in cls.precisions if each != "tf32" or device == "cuda")
 
     def build(self, task: Task, parameters: Arrays) -> Program:
         """A program of the task at these parameters; NotSupported if a layer has no lowering."""
@@ -271,6 +276,11 @@ class Backend:
         self, layer: Layer, parameters: Mapping[str, Array], x: Array, context: Context
     ) -> Array:
         """The layer in this precision.
+
+        ``tf32`` is float32 in which products round their operands to 10 bits of fraction (NVIDIA
+        A100 whitepaper) and add up in float32: matrix products, convolutions and recurrences,
+        forward and backward. It is a switch of the framework's, which its backend sets; in
+        ``float32`` and ``bfloat16`` the same switch is off.
 
         Mixed precision, ``bfloat16``, is float32 but for the layers between batch and logits: each
         is given its input and its parameters in bfloat16, and gives its output so. What averages

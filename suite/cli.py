@@ -134,7 +134,7 @@ def run(
     with Lock() as lock:
         if resume is None:
             directory.check(output)
-        found = arms(pythons)
+        found = arms(pythons, choice.device)
         plan = budget.fit(make(choice, known, found))
         if resume is None:
             store = session.begin(plan, choice, found, output, session.command(choice, pythons))
@@ -175,7 +175,7 @@ def parity(
     if page is not None:
         directory.check_file(page)
     precisions = choose("precision", choice.precisions or gate.USUAL, gate.PRECISIONS)
-    found = arms(interpreters(python))
+    found = arms(interpreters(python), device)
     asked = [lane for p in precisions for lane in lanes(choice, found, p, every=True)]
     tasks = pick_tasks(choice.tasks, ("*",), known)
     wanted = [(one, number) for one in tasks for number in range(seed, seed + seeds)]
@@ -214,8 +214,9 @@ def calibrate(
     check(choice, known)
     directory.check_file(output)
     found = arms(interpreters(python))
-    alone = choose("precision", split(precision), gate.PRECISIONS[1:])
-    asked = [lane for p in alone or gate.PRECISIONS for lane in lanes(choice, found, p, every=True)]
+    alone = choose("precision", split(precision), tuple(LIMITS.precision))
+    every = alone or (gate.EXACT, *LIMITS.precision)
+    asked = [lane for p in every for lane in lanes(choice, found, p, every=True)]
     counts = {
         one: seeds or (50 if one.name.endswith("-tiny") else 5)
         for one in pick_tasks(choice.tasks, ("*",), known)
@@ -275,7 +276,7 @@ def conformance(
     choice = Choice(executions=split(execution), precisions=split(precision), device=device)
     check(choice, {})
     precisions = choose("precision", choice.precisions, THRESHOLDS)
-    found = {arm.name: arm for arm in arms(interpreters(python))}
+    found = {arm.name: arm for arm in arms(interpreters(python), device)}
     if name not in found:
         raise UsageError(f"no backend {name!r}; there are {', '.join(found)}")
     if (why := found[name].why) is not None:
@@ -300,6 +301,7 @@ def doctor(
     launches: Annotated[
         int, typer.Option(min=0, help="Of A/A, a framework against itself; 0 leaves it out.")
     ] = 5,
+    device: Device = "cpu",
     python: Pythons = None,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -307,12 +309,13 @@ def doctor(
     """Does tribench measure right here, and what on this machine spoils measurements?"""
     if launches == 1:
         raise UsageError("--launches (=1) must be 0 or at least 2: one tells nothing of others")
+    check(Choice(device=device), {})
     with Lock() as lock:
         lock.tell(Path("tribench doctor"))
         looked = findings(machine.read())
-        found = arms(interpreters(python))
+        found = arms(interpreters(python), device)
         with scratch() as files, reporter(quiet) as progress:
-            seen = examine(found, launches, files, progress)
+            seen = examine(found, launches, files, progress, device)
             if seen.logs is not None:
                 keep_logs(seen.logs)
     sections = {"Self-tests": seen.tests, "Machine": looked, "Frameworks": seen.frameworks}

@@ -46,14 +46,20 @@ class Member:
 class Crew:
     """At most one worker per lane. ``suffix`` ends the names of its logs; ``share`` is how many
     workers divide the cores; ``cached`` ones may use what others have compiled, whatever the roster
-    says.
+    says; ``preallocated`` ones take their part of a GPU's memory when they start.
     """
 
     def __init__(
-        self, roster: Roster, logs: Path, suffix: str, share: int = 1, cached: bool = False
+        self,
+        roster: Roster,
+        logs: Path,
+        suffix: str,
+        share: int = 1,
+        cached: bool = False,
+        preallocated: bool = False,
     ) -> None:
         self.roster, self.logs, self.suffix, self.share = roster, logs, suffix, share
-        self.cached = cached or roster.cached
+        self.cached, self.preallocated = cached or roster.cached, preallocated
         self.members: dict[Lane, Member] = {}
 
     def member(self, lane: Lane) -> Member:
@@ -66,7 +72,7 @@ class Crew:
             worker = Worker(
                 *(lane.arm.interpreter, log, lane.device, self.share),
                 *(self.roster.limits, version if self.cached else None),
-                self.roster.environment,
+                *(self.roster.environment, self.preallocated),
             )
             with self.roster.guard:
                 self.roster.workers.add(worker)

@@ -188,7 +188,7 @@ def make(choice: Choice, tasks: dict[str, Task], arms: Sequence[Arm]) -> Plan:
     if "float64" in asked:
         timed = ", ".join(TIMED_PRECISIONS)
         raise UsageError(f"float64 is for tribench parity; tribench run takes {timed}")
-    held = {precision for arm in arms for precision in arm.adapter.precisions}
+    held = {p for arm in arms if arm.name != REFERENCE for p in arm.adapter.precisions}
     precisions = asked or [p for p in profile.precisions if p in held] or [TIMED_PRECISIONS[0]]
     chosen = [
         lane

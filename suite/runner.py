@@ -98,11 +98,12 @@ def stages(plan: Plan, reference: Reference, files: Path, store: RunDirectory) -
         Stage(
             name="timing",
             at_once=1,
+            preallocated=True,
             tracks=launches(range(plan.launches)),
         ),
         Stage(
             name="memory",
-            at_once=cost.AT_ONCE,
+            at_once=1 if any(lane.device == "cuda" for lane, _ in own) else cost.AT_ONCE,
             tracks=memory_pass.tracks(own, first, state.failed),
         ),
         Stage(
@@ -129,6 +130,7 @@ def stages(plan: Plan, reference: Reference, files: Path, store: RunDirectory) -
         Stage(
             name="more timing",  # last: only with time that nothing else needs
             at_once=1,
+            preallocated=True,
             tracks=launches(range(plan.launches, plan.most_launches), HALF_WIDTH),
         ),
     ]
@@ -195,7 +197,8 @@ def _track(
     deadline: Deadline,
 ) -> None:
     logs = store.path / "logs"
-    with Crew(roster, logs, track.suffix, stage.share, stage.cached) as crew:
+    conditions = (stage.share, stage.cached, stage.preallocated)
+    with Crew(roster, logs, track.suffix, *conditions) as crew:
         for unit in track.units:
             if unit.wanted is not None and not unit.wanted():
                 continue

@@ -161,6 +161,7 @@ class _View:
                 reserved=memory.reserved if memory else None,
                 process=memory.process if memory else None,
                 planned=memory.planned if memory else None,
+                device=memory.device if memory else None,
             ),
             accuracy=fmean(t.test_accuracy for t in trained) if trained else None,
             test_samples=trained[0].test_samples if trained else None,

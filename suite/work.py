@@ -63,13 +63,15 @@ class Track:
 @dataclass(frozen=True, kw_only=True)
 class Stage:
     """Tracks, ``at_once`` of them at a time; what is timed runs alone. Workers get all cores, or
-    one of ``share`` parts of them; ``cached`` ones may use what others have compiled.
+    one of ``share`` parts of them; ``cached`` ones may use what others have compiled, and
+    ``preallocated`` ones take their part of a GPU's memory when they start.
     """
 
     name: str
     at_once: int
     share: int = 1
     cached: bool = False
+    preallocated: bool = False
     tracks: tuple[Track, ...]
 
 

@@ -24,6 +24,7 @@ DTYPES = {
     "float32": np.dtype(np.float32),
     "bfloat16": jnp.dtype(jnp.bfloat16),
 }
+PRODUCTS = {"tf32": "tensorfloat32"}  # else float32 throughout, "highest"
 
 
 class Backend(Layers):
@@ -31,7 +32,7 @@ class Backend(Layers):
 
     name = "jax"
     framework = "jax"
-    precisions = ("float64", "float32", "bfloat16")
+    precisions = ("float64", "float32", "tf32", "bfloat16")
     executions = ("compiled",)
 
     def __init__(
@@ -50,8 +51,8 @@ class Backend(Layers):
         self.dtype = DTYPES["float64" if precision == "float64" else "float32"]
         self.compiled: WeakSet[Callable] = WeakSet()
         jax.config.update("jax_enable_x64", precision == "float64")
-        # Strict float32: by default GPUs multiply in TF32.
-        jax.config.update("jax_default_matmul_precision", "highest")
+        # By default GPUs multiply in TF32.
+        jax.config.update("jax_default_matmul_precision", PRODUCTS.get(precision, "highest"))
 
     def build(self, task: Task, parameters: Arrays) -> Program:
         self.check(task)
@@ -94,7 +95,7 @@ class Backend(Layers):
             "donation": "parameters, buffers, moments, step",
             "threads": _threads(),
             "device": self.target.device_kind,
-            "tf32": "off",
+            "tf32": "on" if jax.config.jax_default_matmul_precision == PRODUCTS["tf32"] else "off",
             "substitutions": "max pooling by slices, for lax.reduce_window; attention by hand, "
             "for jax.nn.dot_product_attention",
         }

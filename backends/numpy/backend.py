@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backends.base import AVERAGING, Arrays, Context, NotSupported, formulas
+from backends.formats import Operand, plain, to_bfloat16
 from backends.numpy import losses, optimizers
 from backends.numpy.layers import Gradients, Layers, Lowered
 from backends.numpy.program import Program
 from tasks.base import Task
-from tasks.spec import CrossEntropy, Layer, Optimizer
+from tasks.spec import Attention, Conv2d, CrossEntropy, Layer, Linear, Optimizer, Recurrent
 
 Floats = NDArray[Any]
+MULTIPLYING = (Conv2d, Linear, Recurrent, Attention)  # which tensor cores do
 
 
 class Backend(Layers):
@@ -27,7 +29,7 @@ class Backend(Layers):
 
     name = "numpy"
     framework = "numpy"
-    precisions = ("float64", "float32", "bfloat16")
+    precisions = ("float64", "float32", "tf32", "bfloat16")
     executions = ("eager",)
 
     def __init__(
@@ -37,6 +39,11 @@ class Backend(Layers):
         if device != "cpu":
             raise NotSupported(f"{self.name} has no {device} device, only cpu")
 
+    @classmethod
+    def offered(cls, device: str) -> tuple[str, ...]:
+        """All: it rounds by itself."""
+        return cls.precisions
+
     def build(self, task: Task, parameters: Arrays) -> Program:
         """A program of the task at these parameters, which are copied."""
         self.check(task)
@@ -45,29 +52,31 @@ class Backend(Layers):
     def cast(self, array: NDArray[Any], precision: str) -> NDArray[Any]:
         """Values of bfloat16 stay float32 arrays: NumPy has no such type."""
         real = precision == "bfloat16" and np.issubdtype(array.dtype, np.floating)
-        return _to_bfloat16(array) if real else array
+        return to_bfloat16(array) if real else array
 
     def compute(
         self, layer: Layer, parameters: Mapping[str, Floats], x: Floats, context: Context
     ) -> Lowered:
         """With what goes back rounded where what went forward was."""
         lowering = self.lowering(layer)
+        if self.precision == "tf32" and isinstance(layer, MULTIPLYING):
+            return _in_tf32(lowering, layer, parameters, x, context)
         if self.precision != "bfloat16":
             return lowering(layer, parameters, x, context)  # type: ignore[no-any-return]
         averages = isinstance(layer, AVERAGING)
-        own = parameters if averages else {n: _to_bfloat16(p) for n, p in parameters.items()}
+        own = parameters if averages else {n: to_bfloat16(p) for n, p in parameters.items()}
         y, vjp = lowering(layer, own, self.cast(x, "bfloat16"), context)
 
         def rounded(dy: Floats) -> tuple[Any, Gradients]:
-            dx, gradients = vjp(_to_bfloat16(dy))
+            dx, gradients = vjp(to_bfloat16(dy))
             if not averages:
                 gradients = {
-                    name: gradient._replace(value=_to_bfloat16(gradient.value))
+                    name: gradient._replace(value=to_bfloat16(gradient.value))
                     for name, gradient in gradients.items()
                 }
-            return None if dx is None else _to_bfloat16(dx), gradients
+            return None if dx is None else to_bfloat16(dx), gradients
 
-        return _to_bfloat16(y), rounded
+        return to_bfloat16(y), rounded
 
     @formulas(losses.loss)
     def loss(
@@ -93,8 +102,21 @@ class Backend(Layers):
         return optimizers.update(optimizer, step, parameters, gradients, state)
 
 
-def _to_bfloat16(array: Floats) -> Floats:
-    """To the nearest value with 8 significant bits, of two the even one; as float32."""
-    bits = np.ascontiguousarray(array, np.float32).view(np.uint32)
-    halfway = np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))
-    return ((bits + halfway) & np.uint32(0xFFFF0000)).view(np.float32)
+def _in_tf32(
+    lowering: Callable[..., Lowered],
+    layer: Layer,
+    parameters: Mapping[str, Floats],
+    x: Floats,
+    context: Context,
+) -> Lowered:
+    """Operands of products rounded, forward and backward; sums and all else in float32."""
+    own = {name: value.view(Operand) for name, value in parameters.items()}
+    y, vjp = lowering(layer, own, x.view(Operand), context)
+
+    def back(dy: Floats) -> tuple[Any, Gradients]:
+        dx, found = vjp(dy.view(Operand))
+        return plain(dx), {
+            name: gradient._replace(value=plain(gradient.value)) for name, gradient in found.items()
+        }
+
+    return plain(y), back

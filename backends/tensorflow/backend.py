@@ -24,7 +24,7 @@ class Backend(Layers):
 
     name = "tensorflow"
     framework = "tensorflow"
-    precisions = ("float64", "float32", "bfloat16")
+    precisions = ("float64", "float32", "tf32", "bfloat16")
     executions = ("compiled", "eager")
 
     def __init__(
@@ -37,8 +37,8 @@ class Backend(Layers):
         self.dtype = DTYPES["float64" if precision == "float64" else "float32"]
         self.constants: dict[str, tf.Tensor] = {}
         self.compiled: WeakSet[Callable] = WeakSet()
-        # Strict float32: matrix products and convolutions use TF32 unless told otherwise.
-        tf.config.experimental.enable_tensor_float_32_execution(False)
+        # Matrix products and convolutions use TF32 unless told otherwise.
+        tf.config.experimental.enable_tensor_float_32_execution(precision == "tf32")
         if "OMP_NUM_THREADS" in os.environ:
             threads = int(os.environ["OMP_NUM_THREADS"])
             with contextlib.suppress(RuntimeError):  # it has started: facts() tells what holds

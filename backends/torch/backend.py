@@ -27,7 +27,7 @@ class Backend(Layers):
 
     name = "torch"
     framework = "torch"
-    precisions = ("float64", "float32", "bfloat16")
+    precisions = ("float64", "float32", "tf32", "bfloat16")
     executions = ("eager", "compiled")
 
     def __init__(
@@ -41,9 +41,9 @@ class Backend(Layers):
         self.target = torch.device(device, 0) if device == "cuda" else torch.device(device)
         self.dtype = DTYPES["float64" if precision == "float64" else "float32"]
         self.constants: dict[str, Tensor] = {}
-        # Strict float32: cuDNN's convolutions and LSTMs use TF32 unless told otherwise.
-        torch.backends.cudnn.allow_tf32 = False
-        torch.backends.cuda.matmul.allow_tf32 = False
+        # cuDNN's convolutions and LSTMs use TF32 unless told otherwise.
+        torch.backends.cudnn.allow_tf32 = precision == "tf32"
+        torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
         if "OMP_NUM_THREADS" in os.environ:
             torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
         # Dynamo runs a function uncompiled, and says so in the log alone, once 8 variants of it are
@@ -97,8 +97,14 @@ class Backend(Layers):
             "device": torch.cuda.get_device_name(self.target)
             if self.target.type == "cuda"
             else "cpu",
-            "tf32": "off",
+            "tf32": _tf32(),
         }
+
+
+def _tf32() -> str:
+    """On if both of its switches are."""
+    switches = (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32)
+    return "on" if all(switches) else "off"
 
 
 def _build() -> str:

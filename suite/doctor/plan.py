@@ -77,11 +77,14 @@ class Examined(NamedTuple):
     logs: Path | None
 
 
-def examine(arms: Sequence[Arm], launches: int, files: Path, reporter: Reporter) -> Examined:
-    """Measure the known programs, and with ``launches`` A/A; files go to ``files``.
-    KeyboardInterrupt ends all workers.
+def examine(
+    arms: Sequence[Arm], launches: int, files: Path, reporter: Reporter, device: str = "cpu"
+) -> Examined:
+    """Measure the known programs, on the CPU, and with ``launches`` A/A on the device; files go to
+    ``files``. KeyboardInterrupt ends all workers.
     """
-    able = [_lane(arm) for name in AA_FIRST for arm in arms if arm.name == name and not arm.why]
+    present = [arm for name in AA_FIRST for arm in arms if arm.name == name and not arm.why]
+    able = [_lane(arm, device) for arm in present]
     known = replace(bare(selftests.MODEL, SGD(learning_rate=0.1), selftests.BATCH), data=NoData())
     sleeper, allocator = _known("Sleeper"), _known("Allocator")
     phases: tuple[Phase, ...] = ("train", "infer")
@@ -117,6 +120,7 @@ def examine(arms: Sequence[Arm], launches: int, files: Path, reporter: Reporter)
         Stage(
             name="A/A",
             at_once=1,
+            preallocated=True,
             tracks=tuple(track(n, [pair]) for n in range(launches if pair else 0)),
         ),
     ]
@@ -266,9 +270,9 @@ def _asking(name: str) -> str:
     return f"facts/{name}"
 
 
-def _lane(arm: Arm) -> Lane:
+def _lane(arm: Arm, device: str = "cpu") -> Lane:
     execution = arm.adapter.executions[0]
-    return Lane(arm=arm, execution=execution, precision="float32", device="cpu")
+    return Lane(arm=arm, execution=execution, precision="float32", device=device)
 
 
 def _pair(lane: Lane, task: Task) -> list[tuple[Lane, Cell]]:

@@ -66,6 +66,13 @@ def read(device: str) -> Reading | None:
     )
 
 
+def used(device: str) -> int | None:
+    """Bytes of the device that are not free now, whoever has them."""
+    handle = _handle() if device == "cuda" else None
+    told = None if handle is None else _told(pynvml.nvmlDeviceGetMemoryInfo, handle)
+    return None if told is None else int(told.used)
+
+
 def between(start: Reading | None, end: Reading | None, ours: int) -> dict[str, Any] | None:
     """As suite.store.schema.GpuNoise: clocks, temperature and power at the end, the reasons of
     either moment, and how many processes there were beside ``ours``.

@@ -1,4 +1,8 @@
-"""Peak memory of every cell, in a process of its own: not every framework can reset its peak."""
+"""Peak memory of every cell, in a process of its own: not every framework can reset its peak. On a
+GPU alone and without preallocation, so that what is then taken of the device is the process's:
+within a container NVML does not know which process is ours. Allocators give nothing back before the
+end.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from collections.abc import Iterable
 from suite import cost
 from suite.crew import Crew
 from suite.material import Material
+from suite.measure import gpu
 from suite.plan import Lane
 from suite.store.schema import Cell, FailureRecord, MemoryRecord
 from suite.work import FAILURES, Sink, Track, Unit, status_of
@@ -25,13 +30,16 @@ def _track(lane: Lane, cell: Cell, material: Material, failed: set[Cell]) -> Tra
     def do(crew: Crew, sink: Sink) -> None:
         if cell in failed:
             return
+        before = gpu.used(cell.device)
         try:
             crew.build(lane, material, material.initial)
             worker = crew.member(lane).worker
             worker.call("place", task=cell.task, size=cell.batch_size)
             worker.call("block", task=cell.task, phase=cell.phase, steps=STEPS)
             found = worker.call("peak", task=cell.task)
-            sink.emit(MemoryRecord, cell=cell, **found)
+            after = gpu.used(cell.device)
+            taken = None if before is None or after is None else after - before
+            sink.emit(MemoryRecord, cell=cell, device=taken, **found)
         except FAILURES as error:
             crew.lose(lane)
             sink.emit(

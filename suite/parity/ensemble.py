@@ -22,7 +22,7 @@ from tasks.parameters import uniform
 MEMBERS = {False: 8, True: 3}  # of small and of large models
 TRAININGS = {False: 5, True: 2}  # of them that train
 LARGE = 2e9  # operations of a training step; the reference does 1e10 a second and core
-UNITS = {"float32": 2.0**-24, "bfloat16": 2.0**-9}  # the relative error of one rounding
+UNITS = {"float32": 2.0**-24, "tf32": 2.0**-11, "bfloat16": 2.0**-9}  # one rounding's error
 
 
 def is_large(task: Task) -> bool:
@@ -56,8 +56,8 @@ class Null:
 
 
 def moved(file: str, member: int, precision: str) -> str:
-    """Write the arrays of an .npz file, every value moved to a neighbour in float32, or in bfloat16
-    half a unit of it so that it is rounded up or down, beside it; the new file's path.
+    """Write the arrays of an .npz file, every value moved to a neighbour in float32, or in narrower
+    precisions half a unit so that it is rounded up or down, beside it; the new file's path.
     """
     path = file.replace(".npz", f"-moved-{precision}-{member}.npz")
     arrays = {
@@ -71,7 +71,7 @@ def moved(file: str, member: int, precision: str) -> str:
 def _neighbour(
     array: NDArray[np.float64], up: NDArray[np.bool_], precision: str
 ) -> NDArray[np.float64]:
-    if precision == "bfloat16":
+    if precision != "float32":
         return array * (1 + np.where(up, 1, -1) * UNITS[precision])
     towards = np.where(up, np.inf, -np.inf).astype(np.float32)
     return np.nextafter(array.astype(np.float32), towards).astype(np.float64)

@@ -28,6 +28,7 @@ from tasks.spec import ModelSpec, Optimizer, Place, Residual, local
 
 PARTS = ("activations", "predictions", "loss", "gradients", "buffers")
 MUCH_CLOSER = 0.3  # than the truth: what a confirmed cause leaves of an error
+MORE = 0.1  # of the null ensemble's error; strict float32 has a thousandth of it or less
 
 
 def ask(
@@ -64,6 +65,9 @@ def _of_whole(inquiry: Inquiry, function: Callable[[], ParityVerdict]) -> Parity
         digits=_digits(every, precision),
         reason=flip and f"rounding took another branch in {flip}: no gradient before it was judged",
     )
+    if precision != "float32" and ratios[key] < MORE:
+        more = f"more is kept than {precision} does: {ratios[key]:.1g} times its error at most"
+        same = same.model_copy(update={"reason": more})
     at = first(ratios, model, dict.fromkeys(ratios, PRECISION[precision]))
     if at is None:
         return same

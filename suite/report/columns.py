@@ -152,6 +152,14 @@ RESULTS = [
         room=WIDEST,
     ),
     Column(
+        head="device MiB",
+        text=lambda arm: words.mebibytes(arm.cell.memory.device),
+        value=lambda arm: arm.cell.memory.device,
+        better="lower",
+        optional=True,
+        room=WIDEST,
+    ),
+    Column(
         head="test accuracy",
         text=lambda arm: words.accuracy(arm.cell),
         value=lambda arm: arm.cell.accuracy,

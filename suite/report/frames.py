@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from suite.store.schema import (
 )
 from suite.store.writing import write_whole, writing
 
+PYARROW = find_spec("pyarrow") is not None
 FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")  # what spreadsheets take for a formula
 
 # pandas' nullable types, so that a missing integer stays missing and a whole float stays a float.
@@ -151,7 +153,8 @@ def write(run: Run, folder: Path) -> None:
     """Write each table as ``NAME.csv`` and ``NAME.parquet``, whole or not at all. Lost in both:
     units and attempts, what was planned, the environment, parity's digits and trajectories; lists
     and mappings are JSON in a cell. Lost in CSV besides: types, and the difference between missing
-    and empty. Text in it that a spreadsheet would run has an apostrophe in front.
+    and empty. Text in it that a spreadsheet would run has an apostrophe in front. Parquet needs
+    pyarrow, 45 MB, which is always installed with tribench and may be left out by hand.
     """
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -159,7 +162,8 @@ def write(run: Run, folder: Path) -> None:
         # With this line end a lone \r within a text is quoted; with \n it would end the row.
         text = _guarded(frame).to_csv(index=False, lineterminator="\r\n")
         write_whole(folder / f"{name}.csv", text)
-        write_whole(folder / f"{name}.parquet", frame.to_parquet(index=False))
+        if PYARROW:
+            write_whole(folder / f"{name}.parquet", frame.to_parquet(index=False))
 
 
 def _rows(run: Run, name: str) -> Iterator[dict[str, Any]]:

@@ -169,6 +169,7 @@ METRICS: tuple[Metric, ...] = (
             ("live", "in tensors, as the framework counts"),
             ("reserved", "held by the framework, in use or not"),
             ("planned", "what the compiler set aside for a step, before it ran"),
+            ("device", "of the GPU by NVML, the framework's context included"),
         )
     ),
     Metric(

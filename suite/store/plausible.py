@@ -61,7 +61,7 @@ def memory(run: Run) -> Iterator[str]:
             continue
         told = run.manifest.tasks.get(record.cell.task, {}).get("parameters", 0)
         size = FLOAT_BYTES * int(told) if str(told).isdecimal() else 0
-        for kind in ("live", "reserved", "process", "planned"):
+        for kind in ("live", "reserved", "process", "planned", "device"):
             peak = getattr(record, kind)
             if peak is not None and peak < size:
                 what = f"{_name(record.cell)}: a {kind} peak of {peak} bytes"

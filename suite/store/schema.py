@@ -136,7 +136,8 @@ class PhaseRecord(Record):
 
 class MemoryRecord(Record):
     """Peaks of one cell in a process of its own, bytes. ``process`` is above ``baseline``, the
-    process's size after the imports; ``planned`` is what a compiler set aside for a step.
+    process's size after the imports; ``planned`` is what a compiler set aside for a step;
+    ``device`` is how much less of the GPU was free at the end than before the process began.
     """
 
     kind: Literal["memory"] = "memory"
@@ -145,6 +146,7 @@ class MemoryRecord(Record):
     reserved: int | None
     process: int | None
     planned: int | None = None
+    device: int | None = None
     baseline: int | None
 
 
@@ -420,14 +422,15 @@ class Latency(Model):
 
 
 class CellMemory(Model):
-    """Bytes: the framework's live and reserved peaks, the process's peak above its baseline, and
-    what the compiler set aside for a step.
+    """Bytes: the framework's live and reserved peaks, the process's peak above its baseline, what
+    the compiler set aside for a step, and what the process took of the GPU, its context included.
     """
 
     live: int | None
     reserved: int | None
     process: int | None
     planned: int | None = None
+    device: int | None = None
 
 
 class CellSummary(Cell):

@@ -74,7 +74,7 @@ def _inspect(name: str, target: str, device: str, tasks: Sequence[Any]) -> Adapt
         name=name,
         target=target,
         framework=framework,
-        precisions=backend.precisions,
+        precisions=backend.offered(device),
         executions=backend.executions,
         versions=versions,
         answers=abilities(backend, device, tasks) if tasks else {},

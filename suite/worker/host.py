@@ -53,6 +53,7 @@ class Worker:
         limits: Limits = NO_LIMITS,
         cache: str | None = None,
         kind: str = CONTROLLED,
+        preallocated: bool = False,
     ) -> None:
         with writing(log):
             log.parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +69,7 @@ class Worker:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env=environment(device, share, cache, kind),
+                env=environment(device, share, cache, kind, preallocated),
                 pass_fds=(theirs_read, theirs_write),
                 start_new_session=True,
             )

@@ -141,6 +141,16 @@ def in_bfloat16(tribench, checkout):
     return {result["backend"]: result for result in found}
 
 
+@pytest.fixture(scope="module")
+def in_tf32(tribench, checkout):
+    """The reference's own arithmetic of it, which needs no GPU."""
+    names = ",".join(("unswitched", *(name for name, task in FAULTLESS.items() if task == WORDS)))
+    ask = ("parity", "--precision", "tf32", "--json", "--quiet", "--task", "transformer-tiny")
+    done = tribench(*ask, "--backend", names, root=checkout, plugins=PLUGINS)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return {result["backend"]: result for result in json.loads(done.stdout)["results"]}
+
+
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_found_located_and_named(name, answers):
     _, kind, path, field, words = FAULTS[name]
@@ -194,6 +204,20 @@ def test_other_arithmetic_is_the_same_bfloat16(name, in_bfloat16):
     answer = in_bfloat16[name]
     assert answer["verdict"] == "same", answer
     assert all(1 < digits <= 2.71 for digits in answer["digits"].values()), answer["digits"]
+
+
+def test_a_switch_that_did_nothing_is_told(in_tf32):
+    answer = in_tf32["unswitched"]
+    assert answer["verdict"] == "same"
+    assert answer["reason"].startswith("more is kept than tf32 does")
+    assert max(error for part, error in answer["errors"].items() if part != "drills") < 0.01
+
+
+@pytest.mark.parametrize("name", [name for name, task in FAULTLESS.items() if task == WORDS])
+def test_other_arithmetic_is_the_same_tf32(name, in_tf32):
+    answer = in_tf32[name]
+    assert (answer["verdict"], answer["reason"]) == ("same", None), answer
+    assert all(2 < digits <= 3.32 for digits in answer["digits"].values()), answer["digits"]
 
 
 def test_what_was_not_looked_at_is_told(answers):

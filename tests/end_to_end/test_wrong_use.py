@@ -36,7 +36,7 @@ CASES = {
     "resume with options": (["run", "--resume", "x", "--task", "cnn-tiny"], "--resume takes its"),
     "report": (["report", "nothing"], "nothing is no run"),
     "parity task": (["parity", "--task", "x"], "no task matches 'x'"),
-    "parity precision": (["parity", "--precision", "tf32"], "no precision matches 'tf32'"),
+    "parity precision": (["parity", "--precision", "float16"], "no precision matches 'float16'"),
 }
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backends.formats import Operand, to_tf32
 from backends.numpy import Backend
 from suite.parity.compare import errors
 from suite.parity.confusions import precisions
@@ -49,7 +50,9 @@ def test_a_layer_in_float32_stays_in_float32(layer, shape, valid):
 
 
 @pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
-@pytest.mark.parametrize(("precision", "most"), [("float32", 1e-4), ("bfloat16", 0.1)])
+@pytest.mark.parametrize(
+    ("precision", "most"), [("float32", 1e-4), ("tf32", 0.03), ("bfloat16", 0.1)]
+)
 def test_a_precision_strays_by_its_rounding(task, precision, most):
     found = errors(findings(task, precision), findings(task, "float64"), PARTS)
     assert 0 < max(found.values()) < most
@@ -79,6 +82,30 @@ def test_rounding_to_bfloat16_is_to_nearest_and_to_even():
     assert cast(tokens, "bfloat16") is tokens
 
 
+def test_products_of_tf32_round_their_operands_and_nothing_else():
+    ulp = 2.0**-10  # of TF32's numbers from 1 to 2
+    given = np.array([[1, 1 + ulp / 2, 1 + 3 * ulp / 2, 1 + 0.51 * ulp]], np.float32)
+    wanted = np.array([[1, 1, 1 + 2 * ulp, 1 + ulp]], np.float32)
+    operand, one = given.view(Operand), np.eye(4, dtype=np.float32)
+    for product in (operand @ one, one @ operand.T, np.einsum("rf,fg->rg", operand, one)):
+        assert isinstance(product, Operand)
+        assert np.array_equal(np.asarray(product).reshape(1, 4), wanted)
+    for sum_ in (operand + 0, np.einsum("rf->rf", operand), np.exp(np.log(operand))):
+        assert np.asarray(sum_) == pytest.approx(given, abs=2e-7)
+    assert np.array_equal(to_tf32(to_tf32(given)), to_tf32(given))
+    assert np.array_equal(to_tf32(-given), -to_tf32(given))
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+def test_values_between_layers_of_tf32_are_float32s(task):
+    found = findings(task, "tf32").capture
+    assert {array.dtype for array in found.values()} == {np.dtype(np.float64)}
+    assert not any(isinstance(array, Operand) for array in found.values())
+    for name, array in found.items():
+        low = array.astype(np.float32).view(np.uint32) & 0x1FFF
+        assert low.any() or not array.any(), name
+
+
 def test_every_value_moves_to_a_neighbour(tmp_path):
     file = str(tmp_path / "start.npz")
     array = np.linspace(-1, 1, 1001).astype(np.float32).astype(np.float64)
@@ -94,6 +121,8 @@ def test_every_value_moves_to_a_neighbour(tmp_path):
     for member in range(2):  # half a unit of bfloat16, which rounds up or down
         other = read(moved(file, member, "bfloat16"))["array"]
         assert np.abs(other - array) == pytest.approx(np.abs(array) * 2.0**-9)
+        other = read(moved(file, member, "tf32"))["array"]
+        assert np.abs(other - array) == pytest.approx(np.abs(array) * 2.0**-11)
 
 
 def test_an_error_is_told_in_units_of_the_worst_member():

@@ -8,19 +8,20 @@ from types import SimpleNamespace
 import pynvml
 import pytest
 
-from suite.measure import gpu
+from suite.measure import gpu, memory_pass
 from suite.measure.timing import Turn
 from suite.measure.void import disturbed
 from suite.plan import Lane
-from suite.store.schema import GpuNoise
+from suite.store.schema import Cell, GpuNoise
 from suite.worker import environment
+from tasks import cnn
 
 
 class Nvml:
     """A device whose counters go on with every reading; ``missing`` are calls that it refuses."""
 
     def __init__(self) -> None:
-        self.joules, self.reasons, self.processes = 1e6, 0, 3
+        self.joules, self.reasons, self.processes, self.used = 1e6, 0, 3, 500 << 20
         self.missing: set[str] = set()
         self.asked: list[object] = []
 
@@ -42,6 +43,8 @@ class Nvml:
                 return self.reasons
             case "nvmlDeviceGetComputeRunningProcesses":
                 return [SimpleNamespace(pid=each) for each in range(self.processes)]
+            case "nvmlDeviceGetMemoryInfo":
+                return SimpleNamespace(used=self.used)
             case "nvmlDeviceGetHandleByIndex" | "nvmlDeviceGetHandleByUUID":
                 return "handle"
         return None
@@ -142,6 +145,65 @@ class Worker:
         assert operation == "block"
         seconds = 0.002 * steps
         return {"seconds": seconds, "wall_seconds": seconds, "compiled": None, "noise": {}}
+
+
+CELL = Cell(
+    task="t",
+    phase="train",
+    backend="torch",
+    execution="eager",
+    precision="float32",
+    device="cuda",
+    batch_size=8,
+)
+PEAK = {"live": 1, "reserved": 2, "planned": None, "process": 3, "baseline": 4}
+
+
+@pytest.mark.parametrize(
+    ("device", "missing", "taken"),
+    [
+        ("cuda", None, 700 << 20),
+        ("cuda", "nvmlDeviceGetMemoryInfo", None),
+        ("cpu", None, None),
+    ],
+)
+def test_what_a_process_takes_of_the_device_is_told(nvml, device, missing, taken):
+    """From before there is a worker, so that its context is in it."""
+    nvml.missing |= {missing} if missing else set()
+
+    def call(operation: str, **given: object) -> object:
+        return dict(PEAK) if operation == "peak" else None
+
+    def build(*given: object) -> None:
+        nvml.used += 700 << 20
+
+    member = SimpleNamespace(worker=SimpleNamespace(call=call))
+    crew = SimpleNamespace(build=build, member=lambda lane: member)
+    said: list[dict] = []
+    sink = SimpleNamespace(emit=lambda kind, **told: said.append(told))
+    material = SimpleNamespace(task=cnn.tiny(), initial="")
+    cell = CELL.model_copy(update={"device": device})
+    (track,) = memory_pass.tracks([(None, cell)], {"t": material}, set())
+    track.units[0].do(crew, sink)
+    assert said == [{"cell": cell, "device": taken, **PEAK}]
+
+
+@pytest.mark.parametrize("kind", environment.ENVIRONMENTS)
+def test_jax_takes_its_part_of_a_gpu_at_once_only_where_times_are_measured(monkeypatch, kind):
+    name = "XLA_PYTHON_CLIENT_PREALLOCATE"
+    monkeypatch.delenv(name, raising=False)
+    timed = environment.settings("cuda", kind=kind, preallocated=True)
+    assert name not in timed
+    assert 0 < float(timed["XLA_PYTHON_CLIENT_MEM_FRACTION"]) < 0.3  # of four arms
+    assert environment.settings("cuda", kind=kind)[name] == "false"
+    assert name not in environment.settings("cpu", kind=kind)
+    assert timed.keys() <= environment.disclosed("cuda", kind).keys()
+
+
+def test_what_the_user_set_holds_in_stock(monkeypatch):
+    monkeypatch.setenv("XLA_PYTHON_CLIENT_MEM_FRACTION", "0.4")
+    timed = environment.settings("cuda", kind=environment.STOCK, preallocated=True)
+    assert timed["XLA_PYTHON_CLIENT_MEM_FRACTION"] == "0.4"
 
 
 def test_a_cell_on_a_gpu_tells_its_energy(nvml):

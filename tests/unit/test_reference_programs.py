@@ -187,7 +187,7 @@ def test_what_it_cannot_do_it_says():
     odd = replace(task.model, layers=(*task.model.layers, ("odd", Unknown())))
     with pytest.raises(NotSupported, match="no lowering of Unknown"):
         Backend().build(replace(task, model=odd), probe(odd, 1))
-    for wrong in ({"device": "cuda"}, {"precision": "tf32"}, {"execution": "compiled"}):
+    for wrong in ({"device": "cuda"}, {"precision": "float16"}, {"execution": "compiled"}):
         with pytest.raises(NotSupported, match=next(iter(wrong.values()))):
             Backend(**wrong)
     with pytest.raises(NotSupported, match="loss"):

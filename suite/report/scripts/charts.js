@@ -66,7 +66,7 @@ function tradeOff(rows, across, up) {
 }
 
 function tradeOffs(rows, metric) {
-  const memory = metric.key in { live: 1, reserved: 1, planned: 1 } ? metric : metricNamed("process");
+  const memory = metric.key in { live: 1, reserved: 1, planned: 1, device: 1 } ? metric : metricNamed("process");
   const pairs = [["step", memory?.key], ["step", "accuracy"], [memory?.key, "accuracy"]];
   return pairs.map((keys) => keys.map((key) => key && metricNamed(key))).filter((pair) => pair.every(Boolean))
     .map(([across, up]) => tradeOff(rows, across, up)).filter(Boolean);

@@ -674,6 +674,15 @@ class NarrowSums(Backend):
         return y, narrow
 
 
+class Unswitched(Backend):
+    """Told to multiply in TF32, and does not."""
+
+    def compute(self, layer, parameters, x, context):
+        if self.precision == "tf32":
+            return self.lowering(layer)(layer, parameters, x, context)
+        return super().compute(layer, parameters, x, context)
+
+
 class BrainBackward(Backend):
     """Their weights' gradients alone."""
 

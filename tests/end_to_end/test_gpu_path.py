@@ -1,0 +1,74 @@
+"""What needs a GPU, as far as it goes without one: devices that are not there are told, and the
+switches of precision are where they should be in the frameworks themselves.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+
+from tests.conftest import ROOT
+
+MISSING = {  # what they say here; where there is a GPU these tests tell nothing
+    "torch": "this PyTorch finds no CUDA device",
+    "jax": "this JAX finds no cuda device",
+    "tensorflow": "this TensorFlow finds no GPU",
+}
+SWITCHED = """
+from suite.worker.adapters import load
+from tasks import rnn
+from tasks.parameters import initial
+kind, task = load({name!r}), rnn.tiny()
+kind.offered = classmethod(lambda cls, device: cls.precisions)  # as with a GPU
+for precision in ("tf32", "float32", "tf32", "bfloat16", "float64"):
+    program = kind(precision=precision).build(task, initial(task.model, 0))
+    print(precision, program.facts()["tf32"])
+"""
+
+
+@pytest.mark.parametrize("name", MISSING)
+def test_a_missing_device_is_told(name, tribench):
+    done = tribench("list", "--backend", name, "--device", "cuda", "--task", "rnn-tiny", "--json")
+    assert done.returncode == 0, done.stderr
+    runs = json.loads(done.stdout)["runs"]
+    assert {run["device"] for run in runs} == {"cuda"}
+    assert {run["status"] for run in runs} == {"not_supported"}
+    assert MISSING[name] in {run["why"] for run in runs}
+
+
+def test_a_run_on_a_missing_device_costs_its_cells_alone(tribench):
+    given = ("--task", "rnn-tiny", "--device", "cuda", "--launches", "1", "--json")
+    done = tribench("run", *given, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    cells = json.loads(done.stdout)["cells"]
+    assert {cell["backend"] for cell in cells} == MISSING.keys()
+    for cell in cells:
+        assert cell["status"] == "not_supported"
+        assert MISSING[cell["backend"]] in cell["reason"]
+
+
+def test_processors_have_no_tf32(tribench):
+    done = tribench("parity", "--task", "rnn-tiny", "--precision", "tf32", "--json", "--quiet")
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout)["results"]
+    assert {result["backend"] for result in results} == MISSING.keys()
+    for result in results:
+        assert result["verdict"] == "not_supported"
+        assert "has no precision tf32 here" in result["reason"]
+
+
+@pytest.mark.parametrize("name", MISSING)
+def test_tf32_is_on_where_it_is_asked_for_and_nowhere_else(name, real_arms):
+    """Read back from the framework, in one process, one after the other."""
+    done = subprocess.run(
+        [real_arms[name].interpreter, "-c", SWITCHED.format(name=name)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    told = dict(line.split() for line in done.stdout.splitlines())
+    assert told == {"tf32": "on", "float32": "off", "bfloat16": "off", "float64": "off"}

@@ -1,0 +1,146 @@
+"""Everything that needs a GPU, in one call of under 8 minutes: self-tests, parity in float32, TF32
+and bfloat16, a TF32 switch that was left on, and a run with an A/A arm. For a machine that has
+PyTorch and JAX in one interpreter and reaches no network; TensorFlow may be absent.
+
+    python3 -m pip download --dest wheels --no-deps --only-binary=:all: --python-version 3.12 \\
+        --platform manylinux_2_17_x86_64 --platform manylinux_2_28_x86_64 \\
+        --requirement tests/gpu/wheels.txt --constraint constraints.txt        # beforehand
+    python3 tests/gpu/check.py --wheels wheels --output OUT
+
+OUT gets ``run.tar.gz``, the run directory, and ``check.txt``, what every part printed; the exit
+code is 0 if all parts ended as they should. Of this interpreter the suite takes NumPy and SciPy,
+which the frameworks bring; pyarrow is left out for its size, so that the tables are CSV alone. A
+part that takes too long is interrupted, as by Ctrl-C, and the next begins: the run is then partial,
+and can be resumed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SWITCHED = ROOT / "tests" / "plugins" / "switched"
+GRACE_SECONDS = 20  # from the interruption to the end
+
+
+@dataclass(frozen=True)
+class Part:
+    """A command of tribench, how long it may take, with which code it should end, and the arms that
+    this interpreter has.
+    """
+
+    name: str
+    arguments: tuple[str, ...]
+    seconds: float
+    wanted: int = 0
+    arms: tuple[str, ...] = ("torch", "jax")
+
+
+PARITY = (
+    *("parity", "--device", "cuda", "--task", "*-tiny,*-small"),
+    *("--precision", "float64,float32,tf32,bfloat16"),
+)
+PARTS = (
+    Part("list", ("list", "--device", "cuda"), 20),
+    Part("self-tests", ("doctor", "--device", "cuda", "--launches", "3"), 60),
+    Part(
+        "TF32 left on",  # parity must tell: exit code 1
+        (
+            *("parity", "--device", "cuda", "--precision", "float32"),
+            *("--backend", "*-switched", "--task", "cnn-small,transformer-small"),
+        ),
+        40,
+        wanted=1,
+        arms=("torch-switched", "jax-switched"),
+    ),
+    Part("parity of torch", (*PARITY, "--backend", "torch", "--execution", "eager"), 100),
+    Part("parity of jax", (*PARITY, "--backend", "jax"), 100),
+    Part(
+        "run",
+        (
+            *("run", "--device", "cuda", "--task", "cnn-small,transformer-small"),
+            *("--backend", "torch,jax,tensorflow", "--precision", "float32,tf32,bfloat16"),
+            *("--phase", "train", "--aa", "torch", "--launches", "3", "--seeds", "0"),
+        ),
+        150,
+    ),
+)
+
+
+def coordinator(wheels: Path | None) -> Path:
+    """An interpreter with what the suite needs: a fresh environment, or this one."""
+    if wheels is None:
+        return Path(sys.executable)
+    folder = ROOT / ".nox" / "gpu"
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    python = folder / "bin" / "python"
+    files = map(str, sorted(wheels.glob("*.whl")))
+    install = (str(python), "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", *files)
+    subprocess.run(install, check=True)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    theirs = [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
+    (packages / "parent.pth").write_text("\n".join(theirs) + "\n")
+    return python
+
+
+def ended(part: Part, python: Path, output: Path, log: Path) -> int | None:
+    """Its exit code; None if it took too long."""
+    arms = [f"--python={name}={sys.executable}" for name in part.arms]
+    runs = ["--output", str(output / "runs")] if part.arguments[0] == "run" else []
+    paths = os.pathsep.join(map(str, (ROOT, SWITCHED)))
+    with log.open("ab") as file:
+        file.write(f"\n== {part.name}\n".encode())
+        file.flush()
+        process = subprocess.Popen(
+            [str(python), "-m", "suite", *part.arguments, *arms, *runs],
+            cwd=ROOT,
+            env=os.environ | {"PYTHONPATH": paths, "COLUMNS": "160"},
+            stdout=file,
+            stderr=file,
+        )
+        try:
+            return process.wait(part.seconds)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(GRACE_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+            return None
+
+
+def main() -> int:
+    """Do all parts; 0 if they ended as they should."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--wheels", type=Path, help="what the suite needs, if it is not here")
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--part", action="append", choices=[part.name for part in PARTS])
+    options = parser.parse_args()
+    output = options.output.absolute()
+    output.mkdir(parents=True, exist_ok=True)
+    python, good = coordinator(options.wheels), True
+    wanted = options.part or [part.name for part in PARTS]
+    for part in [part for part in PARTS if part.name in wanted]:
+        began = time.monotonic()
+        code = ended(part, python, output, output / "check.txt")
+        took, right = time.monotonic() - began, code == part.wanted
+        told = "took too long" if code is None else f"exit code {code}"
+        print(f"{'ok  ' if right else 'FAIL'}  {part.name}: {told}, {took:.0f} s", flush=True)
+        good = good and right
+    runs = output / "runs"
+    if runs.is_dir():
+        with tarfile.open(output / "run.tar.gz", "w:gz") as archive:
+            archive.add(runs, "runs")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
