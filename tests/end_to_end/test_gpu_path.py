@@ -50,6 +50,18 @@ def test_a_run_on_a_missing_device_costs_its_cells_alone(tribench):
         assert MISSING[cell["backend"]] in cell["reason"]
 
 
+def test_the_self_tests_hold_without_the_device_and_say_that_it_is_missing(tribench):
+    done = tribench("doctor", "--device", "cuda", "--launches", "2", "--json", timeout=300)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    tests = {answer["name"]: answer for answer in told["self_tests"]}
+    assert tests["A/A"]["verdict"] == "warning"
+    assert MISSING["torch"] in tests["A/A"]["finding"]
+    assert {a["verdict"] for name, a in tests.items() if name != "A/A"} == {"pass"}
+    found = {a["name"].removeprefix("framework "): a["finding"] for a in told["frameworks"]}
+    assert all(MISSING[name] in found[name] for name in MISSING)
+
+
 def test_processors_have_no_tf32(tribench):
     done = tribench("parity", "--task", "rnn-tiny", "--precision", "tf32", "--json", "--quiet")
     assert done.returncode == 0, done.stderr

@@ -29,18 +29,20 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 SWITCHED = ROOT / "tests" / "plugins" / "switched"
 GRACE_SECONDS = 20  # from the interruption to the end
+MISSING = "finds no"  # what an adapter says without its device
 
 
 @dataclass(frozen=True)
 class Part:
-    """A command of tribench, how long it may take, with which code it should end, and the arms that
-    this interpreter has.
+    """A command of tribench, how long it may take, with which code it should end, words that it
+    should say, and the arms that this interpreter has.
     """
 
     name: str
     arguments: tuple[str, ...]
     seconds: float
     wanted: int = 0
+    says: str = ""
     arms: tuple[str, ...] = ("torch", "jax")
 
 
@@ -59,6 +61,7 @@ PARTS = (
         ),
         40,
         wanted=1,
+        says="precision_loss",
         arms=("torch-switched", "jax-switched"),
     ),
     Part("parity of torch", (*PARITY, "--backend", "torch", "--execution", "eager"), 100),
@@ -129,10 +132,12 @@ def main() -> int:
     python, good = coordinator(options.wheels), True
     wanted = options.part or [part.name for part in PARTS]
     for part in [part for part in PARTS if part.name in wanted]:
-        began = time.monotonic()
-        code = ended(part, python, output, output / "check.txt")
-        took, right = time.monotonic() - began, code == part.wanted
+        began, log = time.monotonic(), output / "check.txt"
+        code = ended(part, python, output, log)
+        took, said = time.monotonic() - began, log.read_text(errors="replace").split("\n== ")[-1]
+        right = code == part.wanted and part.says in said and MISSING not in said
         told = "took too long" if code is None else f"exit code {code}"
+        told += ", no device" if MISSING in said else ""
         print(f"{'ok  ' if right else 'FAIL'}  {part.name}: {told}, {took:.0f} s", flush=True)
         good = good and right
     runs = output / "runs"
