@@ -1,6 +1,6 @@
 """Are our adapters as fast as the same models as users otherwise write them? A run per small task
-and framework with the adapter and its peers (tests/peers) as arms. ``nox -s peers-trial``; an hour
-on two cores, nothing beside it.
+and framework with the adapter and its peers (tests/peers) as arms. ``nox -s peers-trial``; 75
+minutes on two cores, nothing beside it; of each run's six, parity takes two where JAX compiles.
 
 Runs that are there count too, so that the trial can be stopped and gone on with.
 """
@@ -100,7 +100,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--python", action="append", default=[], help="NAME=PATH, ours first")
     parser.add_argument("--task", action="append", choices=TASKS)
-    parser.add_argument("--minutes", type=float, default=4, help="for each run")
+    parser.add_argument("--minutes", type=float, default=6, help="for each run")
     parser.add_argument("--output", type=Path, default=TRIALS / "peers")
     options = parser.parse_args()
     together: dict[str, dict[str, str]] = defaultdict(dict)  # arms of one interpreter
