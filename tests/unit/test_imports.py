@@ -14,6 +14,7 @@ FRAMEWORKS = ("torch", "jax", "tensorflow", "keras", "flax", "optax")
 LIGHT = (
     "tasks",
     "backends/base.py",
+    "backends/formats.py",
     "suite/__init__.py",
     "suite/worker",
     "suite/conformance/unknown.py",
@@ -46,7 +47,7 @@ def run(code):
 def test_the_core_imports_no_framework():
     names = [
         name_of(f)
-        for f in modules("tasks", "suite", "backends/base.py")
+        for f in modules("tasks", "suite", "backends/base.py", "backends/formats.py")
         if "__main__" not in f.name
     ]
     found = run(
@@ -89,4 +90,4 @@ def test_floors_import_downwards_only(file):
             assert top not in {"tasks", "backends", "suite"} - allowed, f"{file} imports {name}"
             assert top not in set(FRAMEWORKS) - own, f"{file} imports {name}"
             if name.startswith("backends.") and own:
-                assert name.split(".")[1] in own | {"base"}, f"{file} imports {name}"
+                assert name.split(".")[1] in own | {"base", "formats"}, f"{file} imports {name}"
