@@ -57,7 +57,7 @@ PARTS = (
         "TF32 left on",  # parity must tell: exit code 1
         (
             *("parity", "--device", "cuda", "--precision", "float32"),
-            *("--backend", "*-switched", "--task", "cnn-small,transformer-small"),
+            *("--backend", "*-switched", "--task", "cnn-tiny,transformer-tiny"),
         ),
         40,
         wanted=1,
