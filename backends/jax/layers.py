@@ -253,7 +253,9 @@ def _gru_steps(
     """One level, (steps, batch, features); ``valid`` is (steps, batch, 1) or None."""
     x = _affine(x, weight, biases[0]) if ahead else x
     of_x, of_h = weight.T, recurrent.T
-    if not ahead:  # else XLA puts them back into every step: 0.85 of the time, with ahead no less
+    # Else XLA transposes in every step: so inference takes 0.85 of the time (gru-small, JAX 0.10.2,
+    # two cores, 16 rows), while training, which projects ahead, took 1.04 of it.
+    if not ahead:
         of_x, of_h = lax.optimization_barrier((of_x, of_h))
 
     def cell(h: Array, now: tuple[Array, Array | None]):

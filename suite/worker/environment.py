@@ -53,7 +53,8 @@ def settings(
     """The variables that are set, and recorded with every result; of ``stock`` those that change
     speed and were set by the user. ``share`` workers at a time divide the threads: PyTorch's
     cnn-tiny training beside another took 10 and 44 s with all of them, 6 s with half (single runs).
-    They are not timed, so that they are controlled in any case.
+    They are not timed, so that they are controlled in any case. On a GPU JAX takes its part of the
+    memory at once if ``preallocated``.
     """
     devices, room = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}, dict[str, str]()
     if device == "cuda":  # the same for all: the first that is visible, in the order of the bus
@@ -63,18 +64,15 @@ def settings(
         kept = {k: v for k, v in os.environ.items() if k.startswith(DROPPED) and k not in NEVER}
         return room | kept | devices
     each = str(max(1, threads() // share))
-    return (
-        devices
-        | room
-        | {
-            "OMP_NUM_THREADS": each,
-            "NPROC": each,  # what XLA's thread pool on the CPU goes by
-            "PYTHONHASHSEED": "0",
-            "MALLOC_MMAP_THRESHOLD_": str(32 << 20),  # the most that glibc accepts
-            "MALLOC_TRIM_THRESHOLD_": str(4 << 30),
-            "MALLOC_TOP_PAD_": str(64 << 20),
-        }
-    )
+    controlled = {
+        "OMP_NUM_THREADS": each,
+        "NPROC": each,  # what XLA's thread pool on the CPU goes by
+        "PYTHONHASHSEED": "0",
+        "MALLOC_MMAP_THRESHOLD_": str(32 << 20),  # the most that glibc accepts
+        "MALLOC_TRIM_THRESHOLD_": str(4 << 30),
+        "MALLOC_TOP_PAD_": str(64 << 20),
+    }
+    return devices | room | controlled
 
 
 def disclosed(device: str, kind: str) -> dict[str, str]:
