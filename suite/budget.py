@@ -22,9 +22,9 @@ def total(plan: Plan) -> float:
     if plan.closely:
         exchanged = [lane for lane in plan.training_lanes() if lane.precision == "float32"]
         beside += sum(cost.exchange(task, len(exchanged)) for task in trained)
-    together = parity / cost.PARITY_AT_ONCE + beside / cost.AT_ONCE
+    together = parity / (cost.parity_share() + 1) + beside / cost.AT_ONCE
     alone = ceiling.COST_SECONDS * len(plan.training_lanes())
-    return together + alone + plan.launches * launch(plan)
+    return together + alone + launch(plan) + (plan.launches - 1) * launch(plan, first=False)
 
 
 def _trainings(plan: Plan, task: Task) -> int:
@@ -33,12 +33,12 @@ def _trainings(plan: Plan, task: Task) -> int:
     return every + (plan.closely and every > 0)
 
 
-def launch(plan: Plan) -> float:
-    """Seconds of one launch of all comparisons."""
+def launch(plan: Plan, first: bool = True) -> float:
+    """Seconds of one launch of all comparisons, the first or a later one."""
     able = [lane for lane in plan.lanes if lane.refused is None]
     groups = comparisons(cell for lane in able for cell in plan.cells(lane))
     return sum(
-        cost.timing(plan.task(g[0].task), g[0].phase, g[0].batch_size, len(g), plan.rounds)
+        cost.timing(plan.task(g[0].task), g[0].phase, g[0].batch_size, len(g), plan.rounds, first)
         for g in groups
     )
 

@@ -28,7 +28,7 @@ from suite.listing import listing, show_listing
 from suite.material import Material, MaterialError
 from suite.options import Device, Json, Many, Pythons, Quiet, console, interpreters, split
 from suite.parity import calibration, gate
-from suite.parity.asking import ask, reference_of
+from suite.parity.asking import Interrupted, ask, references_of
 from suite.parity.calibration import NotCorrect
 from suite.parity.reference import ReferenceFailed
 from suite.parity.thresholds import LIMITS, RECORD
@@ -179,8 +179,13 @@ def parity(
     asked = [lane for p in precisions for lane in lanes(choice, found, p, every=True)]
     tasks = pick_tasks(choice.tasks, ("*",), known)
     wanted = [(one, number) for one in tasks for number in range(seed, seed + seeds)]
-    with reference_of(found) as (reference, roster, files):
-        results = ask(wanted, asked, reference, roster, files, quiet)
+    with references_of(found) as (references, roster, files):
+        try:
+            results = ask(wanted, asked, references, roster, files, quiet)
+        except Interrupted as stop:
+            if not as_json:
+                show_parity(stop.results, console())
+            raise
     if page is not None:
         facts = {"tribench": {"version": version()}}
         facts |= {arm.name: dict(arm.adapter.versions) for arm in found if arm.why is None}
@@ -222,15 +227,15 @@ def calibrate(
         for one in pick_tasks(choice.tasks, ("*",), known)
     }
     results: list[ParityResult] = []
-    with reference_of(found) as (reference, roster, files):
+    with references_of(found) as (references, roster, files):
         mistakes = {}
         if not alone:
             firsts = [Material(one, 0, files) for one in counts]
-            mistakes = calibration.mistakes(reference, firsts)
+            mistakes = calibration.mistakes(references[0], firsts)
         for one, count in counts.items():
             wanted = [(one, seed) for seed in range(count)]
-            results += ask(wanted, asked, reference, roster, files, quiet)
-            reference.forget()  # a seed of cnn-tiny is 0.1 GB
+            results += ask(wanted, asked, references, roster, files, quiet)
+            references[0].forget()  # a seed of cnn-tiny is 0.1 GB
     if alone:
         limits = calibration.rederived(LIMITS, results)
     else:

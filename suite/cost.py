@@ -6,6 +6,8 @@ half of a launch 5.6. A guess is no claim.
 
 from __future__ import annotations
 
+import psutil
+
 from suite.plan import Lane
 from suite.worker.environment import threads
 from tasks.base import Task
@@ -14,12 +16,27 @@ RATE = 4.5e10  # operations a second and core that training reaches, over tasks 
 LEAST_STEP_SECONDS = 1e-3
 START_SECONDS = 5.0
 COMPILE_SECONDS = 1.0  # and as many again for every 20 layers
+COMPILED = 0.4  # of it, where it was compiled before
 TRAINING_FACTOR = 3  # a step's operations in those of a forward pass
 TIMED_SECONDS = 3.0  # of an arm's blocks and their lead-ins, at least
 LINES_SECONDS = 1.5  # of a task's reference lines
 PARITY_STEPS = 24  # optimizer steps, captures and the like that a question comes to
 AT_ONCE = 2  # tracks, of all stages but timing
-PARITY_AT_ONCE = 3  # one more works while others wait for the reference
+MANY_PARTS = 4  # fewer are not worth a start of every framework each
+
+
+def parity_parts() -> int:
+    """Into how many tracks the tasks of a program are divided in parity, each part with a reference
+    of its own: with many cores most of the time is compiling, which one core does. A part takes up
+    to 5 GiB.
+    """
+    able = min(threads() // 2, (psutil.virtual_memory().total >> 30) // 5)
+    return able if able >= MANY_PARTS else 1
+
+
+def parity_share() -> int:
+    """How many tracks of parity divide the cores; one more works while others wait."""
+    return max(AT_ONCE, parity_parts())
 
 
 def step(task: Task, phase: str, size: int, cores: int) -> float:
@@ -44,10 +61,14 @@ def parity(task: Task, lane: Lane, thorough: bool = False, built: bool = False) 
     return (1.0 if built else start) + slower * PARITY_STEPS * each
 
 
-def timing(task: Task, phase: str, size: int, arms: int, share: float = 1.0) -> float:
-    """A launch of one comparison: warm-up and rounds, in a share of the usual seconds."""
+def timing(
+    task: Task, phase: str, size: int, arms: int, share: float = 1.0, first: bool = True
+) -> float:
+    """A launch of one comparison: warm-up and rounds, in a share of the usual seconds. Only the
+    first one compiles.
+    """
     each = step(task, phase, size, threads())
-    warming = compiling(task) + max(0.3, 6 * each)
+    warming = (1.0 if first else COMPILED) * compiling(task) + max(0.3, 6 * each)
     rounds = 6 if arms < 4 else arms if arms > 5 and arms % 2 == 0 else 2 * arms
     return arms * (START_SECONDS / 10 + warming + max(share * TIMED_SECONDS, 2 * rounds * each))
 

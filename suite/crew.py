@@ -9,7 +9,7 @@ from typing import Any
 
 from suite.material import Material
 from suite.plan import Lane
-from suite.worker.environment import CONTROLLED
+from suite.worker.environment import CONTROLLED, own_cache, shared_cache
 from suite.worker.host import NO_LIMITS, Limits, Worker
 
 
@@ -46,7 +46,8 @@ class Member:
 class Crew:
     """At most one worker per lane. ``suffix`` ends the names of its logs; ``share`` is how many
     workers divide the cores; ``cached`` ones may use what others have compiled, whatever the roster
-    says; ``preallocated`` ones take their part of a GPU's memory when they start.
+    says; ``preallocated`` ones take their part of a GPU's memory when they start; ``compiled`` is a
+    folder where they keep what they compile, and find it.
     """
 
     def __init__(
@@ -57,9 +58,11 @@ class Crew:
         share: int = 1,
         cached: bool = False,
         preallocated: bool = False,
+        compiled: Path | None = None,
     ) -> None:
         self.roster, self.logs, self.suffix, self.share = roster, logs, suffix, share
         self.cached, self.preallocated = cached or roster.cached, preallocated
+        self.compiled = compiled
         self.members: dict[Lane, Member] = {}
 
     def member(self, lane: Lane) -> Member:
@@ -67,11 +70,9 @@ class Crew:
         if lane not in self.members:
             assert lane.arm.interpreter is not None
             log = self.logs / f"{lane.arm.name}-{self.suffix}.log"
-            adapter = lane.arm.adapter
-            version = f"{adapter.framework}-{adapter.versions.get(adapter.framework)}"
             worker = Worker(
                 *(lane.arm.interpreter, log, lane.device, self.share),
-                *(self.roster.limits, version if self.cached else None),
+                *(self.roster.limits, self._cache(lane)),
                 *(self.roster.environment, self.preallocated),
             )
             with self.roster.guard:
@@ -91,6 +92,13 @@ class Crew:
                 raise
             self.members[lane] = Member(worker, answer["seconds"])
         return self.members[lane]
+
+    def _cache(self, lane: Lane) -> dict[str, str] | None:
+        if self.compiled is not None:
+            return own_cache(self.compiled / lane.arm.name)  # an A/A arm compiles for itself
+        adapter = lane.arm.adapter
+        version = f"{adapter.framework}-{adapter.versions.get(adapter.framework)}"
+        return shared_cache(version, lane.device) if self.cached else None
 
     def build(self, lane: Lane, material: Material, parameters: str) -> dict[str, Any]:
         """Have the lane's worker build the task, with its data, in place of another; if it has the

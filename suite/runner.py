@@ -17,7 +17,7 @@ from suite.measure import ceiling, memory_pass, timing
 from suite.measure.times import Times
 from suite.parity import gate
 from suite.parity.gate import parity_lanes
-from suite.parity.reference import Reference
+from suite.parity.reference import Reference, opened
 from suite.plan import REFERENCE, Lane, Plan, comparisons
 from suite.progress import Reporter
 from suite.store.directory import RunDirectory, read_records
@@ -55,14 +55,15 @@ def run(plan: Plan, arms: Sequence[Arm], store: RunDirectory, reporter: Reporter
     budget = plan.budget_seconds
     deadline = Deadline(None if budget is None else time.monotonic() + budget)
     roster = Roster(plan.limits, environment=plan.environment)
-    logs, share = store.path / "logs", cost.AT_ONCE
-    with scratch() as files, Crew(roster, logs, "parity", share) as oracle:
-        reference = Reference(reference_lane(arms), oracle, files)
-        perform(stages(plan, reference, files, store), store, roster, reporter, deadline)
+    logs, lane = store.path / "logs", reference_lane(arms)
+    with scratch() as files, opened(lane, roster, logs, files) as references:
+        perform(stages(plan, references, files, store), store, roster, reporter, deadline)
     return deadline.left_out
 
 
-def stages(plan: Plan, reference: Reference, files: Path, store: RunDirectory) -> list[Stage]:
+def stages(
+    plan: Plan, references: Sequence[Reference], files: Path, store: RunDirectory
+) -> list[Stage]:
     """Parity first: what is not the same function is not ranked."""
     able = [lane for lane in plan.lanes if lane.refused is None]
     first = {task.name: Material(task, plan.seed, files) for task in plan.tasks}
@@ -75,6 +76,7 @@ def stages(plan: Plan, reference: Reference, files: Path, store: RunDirectory) -
         if plan.seeds[task.name]
     ]
     checkpoints = store.path / checkpoint.FOLDER
+    compiled = files / "compiled"  # empty, so that the first launch finds nothing
     state = timing.State(_failed_before(store), Times(read_records(store.path)[0]))
 
     def launches(numbers: Iterable[int], half_width: float | None = None) -> tuple[Track, ...]:
@@ -85,10 +87,10 @@ def stages(plan: Plan, reference: Reference, files: Path, store: RunDirectory) -
         Stage(name="plan", at_once=1, tracks=_refusals(plan)),
         Stage(
             name="parity",
-            at_once=cost.PARITY_AT_ONCE,
-            share=cost.AT_ONCE,
+            at_once=cost.parity_share() + 1,
+            share=cost.parity_share(),
             cached=True,  # no compile time is taken here
-            tracks=gate.tracks(parity_lanes(plan.lanes), [*first.values()], reference, files),
+            tracks=gate.tracks(parity_lanes(plan.lanes), [*first.values()], references, files),
         ),
         Stage(
             name="ceilings",
@@ -99,6 +101,7 @@ def stages(plan: Plan, reference: Reference, files: Path, store: RunDirectory) -
             name="timing",
             at_once=1,
             preallocated=True,
+            compiled=compiled,
             tracks=launches(range(plan.launches)),
         ),
         Stage(
@@ -122,7 +125,7 @@ def stages(plan: Plan, reference: Reference, files: Path, store: RunDirectory) -
             cached=True,
             tracks=exchange.tracks(
                 plan.training_lanes(),
-                reference.lane,
+                references[0].lane,
                 [seeded[0] for seeded in trained if plan.closely],
                 checkpoints,
             ),
@@ -131,6 +134,7 @@ def stages(plan: Plan, reference: Reference, files: Path, store: RunDirectory) -
             name="more timing",  # last: only with time that nothing else needs
             at_once=1,
             preallocated=True,
+            compiled=compiled,
             tracks=launches(range(plan.launches, plan.most_launches), HALF_WIDTH),
         ),
     ]
@@ -197,7 +201,7 @@ def _track(
     deadline: Deadline,
 ) -> None:
     logs = store.path / "logs"
-    conditions = (stage.share, stage.cached, stage.preallocated)
+    conditions = (stage.share, stage.cached, stage.preallocated, stage.compiled)
     with Crew(roster, logs, track.suffix, *conditions) as crew:
         for unit in track.units:
             if unit.wanted is not None and not unit.wanted():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -63,8 +64,9 @@ class Track:
 @dataclass(frozen=True, kw_only=True)
 class Stage:
     """Tracks, ``at_once`` of them at a time; what is timed runs alone. Workers get all cores, or
-    one of ``share`` parts of them; ``cached`` ones may use what others have compiled, and
-    ``preallocated`` ones take their part of a GPU's memory when they start.
+    one of ``share`` parts of them; ``cached`` ones may use what others have compiled,
+    ``preallocated`` ones take their part of a GPU's memory when they start, and ``compiled`` is a
+    folder where they keep what they compile, and find it.
     """
 
     name: str
@@ -72,6 +74,7 @@ class Stage:
     share: int = 1
     cached: bool = False
     preallocated: bool = False
+    compiled: Path | None = None
     tracks: tuple[Track, ...]
 
 

@@ -89,7 +89,10 @@ class Backend(Layers):
             "build": _build(),
             "compiler": f"jax.jit, XLA of jaxlib {jax.lib.__version__}",
             "image layout": "channels last",
-            "recurrence": "lax.scan; inputs projected beforehand, on the CPU in training only",
+            "recurrence": "lax.scan; inputs projected beforehand, on the CPU in training only"
+            if self.device == "cpu"
+            else "cuDNN's LSTM where a float32 one is trained; else lax.scan, inputs projected "
+            "beforehand",
             "attention": "by hand, exact",
             "optimizer": "own formulas, in the step's program",
             "donation": "parameters, buffers, moments, step",

@@ -4,11 +4,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from math import sqrt
 
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
+from jax.experimental import rnn
 
 from backends.base import Backend, Context, lowers
 from tasks import spec
@@ -148,6 +151,10 @@ class Layers(Backend):
 
     @lowers(spec.LSTM)
     def lstm(self, layer: spec.LSTM, parameters: Arrays, x: Array, context: Context) -> Array:
+        # cuDNN's, which JAX binds in float32 alone: a training step of rnn-small takes 0.79 of the
+        # scan's time, a prediction 1.12 (JAX 0.11.2, H100).
+        if self.device == "cuda" and x.dtype == jnp.float32 and context.training:
+            return _in_front(partial(_lstm_cudnn, layer, parameters), x, context.valid)
         ahead = self._projects_ahead(context)
         valid = None if context.valid is None else context.valid.T[..., None]
         x = x.swapaxes(0, 1)  # scanned along the first axis
@@ -215,6 +222,29 @@ def _plus(x: Array, bias: Array) -> Array:
 def _affine(x: Array, weight: Array, bias: Array | None) -> Array:
     y = x @ weight.T
     return y if bias is None else _plus(y, bias)
+
+
+def _in_front(run: Callable[[Array], Array], x: Array, valid: Array | None) -> Array:
+    """A recurrence over the valid steps. Invalid ones hold the state, so the valid ones may as well
+    stand together in front.
+    """
+    if valid is None:
+        return run(x)
+    order = jnp.argsort(~valid, axis=1, stable=True)[..., None]
+    y = run(jnp.take_along_axis(x, order, axis=1))
+    y = jnp.take_along_axis(y, jnp.argsort(order, axis=1), axis=1)
+    return jnp.where(valid[..., None], y, 0.0)
+
+
+def _lstm_cudnn(layer: spec.LSTM, parameters: Arrays, x: Array) -> Array:
+    """cuDNN's, which takes the weights of all levels and then the biases as one vector."""
+    levels = range(layer.num_layers)
+    names = [f"{k}_{of}_l{n}" for k in ("weight", "bias") for n in levels for of in ("ih", "hh")]
+    weights = jnp.concatenate([parameters[name].ravel() for name in names])
+    start = jnp.zeros((layer.num_layers, len(x), layer.hidden_size), x.dtype)
+    lengths = jnp.full(len(x), x.shape[1], jnp.int32)
+    sizes = (layer.input_size, layer.hidden_size, layer.num_layers)
+    return rnn.lstm(x, start, start, weights, lengths, *sizes, 0.0, False)[0]
 
 
 def _lstm_steps(

@@ -134,11 +134,11 @@ class Layers(Backend):
 
     @lowers(spec.LSTM)
     def lstm(self, layer: spec.LSTM, parameters: Tensors, x: Tensor, context: Context) -> Tensor:
-        return _recurrent(_lstm_fused, _lstm_steps, layer, parameters, x, context.valid)
+        return _recurrent(_lstm_fused, _lstm_steps, layer, parameters, x, context)
 
     @lowers(spec.GRU)
     def gru(self, layer: spec.GRU, parameters: Tensors, x: Tensor, context: Context) -> Tensor:
-        return _recurrent(_gru_fused, _gru_steps, layer, parameters, x, context.valid)
+        return _recurrent(_gru_fused, _gru_steps, layer, parameters, x, context)
 
     @lowers(spec.LastStep)
     def last_step(
@@ -173,8 +173,9 @@ def _recurrent(
     layer: spec.Recurrent,
     parameters: Tensors,
     x: Tensor,
-    valid: Tensor | None,
+    context: Context,
 ) -> Tensor:
+    valid = context.valid
     if valid is not None:
         # Invalid steps hold the state, so the valid ones may as well stand together in front.
         order = torch.argsort(~valid, dim=1, stable=True)[..., None]
@@ -182,7 +183,7 @@ def _recurrent(
     if torch.compiler.is_compiling() and x.shape[1] <= _UNROLLED_STEPS:
         y = steps(layer, parameters, x)
     else:
-        y = fused(layer, parameters, x)
+        y = fused(layer, parameters, x, context.training)
     if valid is not None:
         back = torch.argsort(order, dim=1)
         y = torch.gather(y, 1, back.expand_as(y)) * valid[..., None]
@@ -190,11 +191,11 @@ def _recurrent(
 
 
 @torch.compiler.disable
-def _lstm_fused(layer: spec.LSTM, parameters: Tensors, x: Tensor) -> Tensor:
+def _lstm_fused(layer: spec.LSTM, parameters: Tensors, x: Tensor, training: bool) -> Tensor:
     start = x.new_zeros(layer.num_layers, x.shape[0], layer.hidden_size)
     weights = [parameters[name] for name in layer.parameters()]
     y, _, _ = torch.lstm(
-        x, (start, start), weights, True, layer.num_layers, 0.0, False, False, True
+        x, (start, start), weights, True, layer.num_layers, 0.0, training, False, True
     )
     return y
 
@@ -216,10 +217,10 @@ def _lstm_steps(layer: spec.LSTM, parameters: Tensors, x: Tensor) -> Tensor:
 
 
 @torch.compiler.disable
-def _gru_fused(layer: spec.GRU, parameters: Tensors, x: Tensor) -> Tensor:
+def _gru_fused(layer: spec.GRU, parameters: Tensors, x: Tensor, training: bool) -> Tensor:
     start = x.new_zeros(layer.num_layers, x.shape[0], layer.hidden_size)
     weights = [parameters[name] for name in layer.parameters()]
-    y, _ = torch.gru(x, start, weights, True, layer.num_layers, 0.0, False, False, True)
+    y, _ = torch.gru(x, start, weights, True, layer.num_layers, 0.0, training, False, True)
     return y
 
 

@@ -194,7 +194,7 @@ class Program:
         return loss, buffers | context.new_buffers
 
     def gradients(self, batch: Resident):
-        """Loss, gradients by path, new buffers."""
+        """Loss, gradients by path, new buffers. The next call may overwrite the gradients."""
         loss, buffers = self.run_loss(self.parameters, self.buffers, batch)
         found = torch.autograd.grad(loss, list(self.parameters.values()))
         gradients = map(_laid_out, found, self.parameters.values())

@@ -116,7 +116,8 @@ def _unit(
     def do(crew: Crew, sink: Sink) -> None:
         Turn(launch, material, state, crew, sink, share).run(able(), material.seed + launch)
 
-    guess = cost.timing(material.task, first.phase, first.batch_size, len(comparison), share)
+    what_for = (material.task, first.phase, first.batch_size, len(comparison))
+    guess = cost.timing(*what_for, share, launch == 0)
     return Unit(
         name=name,
         what=what,
@@ -192,7 +193,7 @@ class Turn:
             self._phase("build", built["seconds"], cell=cell, facts=built["facts"])
         member.worker.call("place", task=cell.task, size=cell.batch_size)
         _, first = self._steps(entry, 1)
-        if not first.jumped:
+        if self.launch == 0 and not first.jumped:  # later ones find what it compiled
             self._phase("compile", first.seconds, cell=cell)
         self._warm_up(entry)
 

@@ -38,16 +38,18 @@ def parity_lanes(lanes: Sequence[Lane]) -> list[Lane]:
 def tracks(
     lanes: Sequence[Lane],
     materials: Sequence[Material],
-    reference: Reference,
+    references: Sequence[Reference],
     files: Path,
     thorough: bool = False,
 ) -> tuple[Track, ...]:
-    """A track per program, a unit per task and seed. ``thorough`` looks beyond the task's own data
-    and recipe, at every layer alone and at the drills, and asks for the training.
+    """A track per program and part of the tasks, of which there is one per reference; a unit per
+    task and seed. ``thorough`` looks beyond the task's own data and recipe, at every layer alone
+    and at the drills, and asks for the training.
 
-    Every second track takes the tasks from the last to the first, so that two do not wait for the
+    Every second program takes the tasks from the last to the first, so that two do not wait for the
     same answers of the reference (of all seven tasks, 100 s), and a backend's executions start one
-    after the other, so that the slowest framework's do not come last together.
+    after the other, so that the slowest framework's do not come last together. Several parts begin
+    with the largest tasks.
     """
     programs: dict[tuple[str, str], list[Lane]] = {}
     for lane in sorted(lanes, key=lambda lane: PRECISIONS.index(lane.precision)):
@@ -55,15 +57,30 @@ def tracks(
     arms = [arm for arm, _ in programs]
     turns = {key: arms[:number].count(key[0]) for number, key in enumerate(programs)}
     in_turn = sorted(programs, key=lambda key: turns[key])
+    parts = _divided(materials, len(references))
     return tuple(
         Track(
-            suffix=f"parity-{execution}",
-            units=_Program(programs[arm, execution], reference, files, thorough).units(
-                materials[:: -1 if number % 2 else 1]
-            ),
+            suffix=f"parity-{execution}{f'-{part}' if part else ''}",
+            units=_Program(
+                programs[arm, execution],
+                references[part],
+                files / f"{arm}-{execution}-{part}",  # drills are named by the lane alone
+                thorough,
+            ).units(of_part[:: -1 if number % 2 else 1]),
         )
+        for part, of_part in enumerate(parts)
         for number, (arm, execution) in enumerate(in_turn)
     )
+
+
+def _divided(materials: Sequence[Material], parts: int) -> list[list[Material]]:
+    """By their tasks, the largest first, in turns."""
+    if parts == 1:
+        return [list(materials)]
+    operations = {m.task.name: m.task.model.flops() * m.task.batch_size for m in materials}
+    names = sorted(operations, key=lambda name: -operations[name])
+    found = [[m for m in materials if m.task.name in names[part::parts]] for part in range(parts)]
+    return [of_part for of_part in found if of_part]
 
 
 class _Program:
@@ -87,6 +104,7 @@ class _Program:
         task, lane = material.task, self.lanes[0]
 
         def do(crew: Crew, sink: Sink) -> None:
+            self.files.mkdir(parents=True, exist_ok=True)
             for answer in self._answers(crew, material):
                 sink.emit(ParityRecord, result=answer)
                 if answer.verdict == "failed":

@@ -103,14 +103,11 @@ def _with_drills(
     if not off:
         return whole
     name = max(off, key=lambda name: off[name])
-    error = max(whole.error or 0.0, off[name])
-    whole = whole.model_copy(
-        update={
-            "error": finite(error),
-            "errors": whole.errors | all_finite({"drills": off[name]}),
-        }
-    )
-    if off[name] <= PRECISION["float32"]:  # which optimizers keep in every precision
+    whole = whole.model_copy(update={"errors": whole.errors | all_finite({"drills": off[name]})})
+    allowed = PRECISION["float32"]  # which optimizers keep in every precision
+    if off[name] / allowed > (whole.error or 0.0) / PRECISION[whole.precision]:
+        whole = whole.model_copy(update={"error": finite(off[name]), "threshold": allowed})
+    if off[name] <= allowed:
         return whole
     words = [f"optimizer, {off[name]:.0f} times the error of correct arithmetic in {name}"]
     field, cause = _cause_of_update(found[name], drills.PRECISE[name].optimizer, wanted[name])

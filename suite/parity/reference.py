@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -12,7 +12,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from suite.crew import Crew
+from suite import cost
+from suite.crew import Crew, Roster
 from suite.material import Material
 from suite.parity import alone, drills
 from suite.parity.compare import errors
@@ -194,3 +195,16 @@ class Reference:
         except FAILURES as error:
             self.crew.lose(lane)
             raise ReferenceFailed(str(error)) from error
+
+
+@contextmanager
+def opened(lane: Lane, roster: Roster, logs: Path, files: Path) -> Iterator[list[Reference]]:
+    """One for each part of the tasks, with workers and files of its own."""
+    with ExitStack() as stack:
+        found = []
+        for part in range(cost.parity_parts()):
+            folder = files / f"reference-{part}"
+            folder.mkdir()
+            crew = Crew(roster, logs, f"reference-{part}", cost.parity_share())
+            found.append(Reference(lane, stack.enter_context(crew), folder))
+        yield found

@@ -14,6 +14,7 @@ import platform
 import re
 import shutil
 import tempfile
+from collections.abc import Mapping
 from functools import cache as once
 from hashlib import sha256
 from pathlib import Path
@@ -83,15 +84,30 @@ def disclosed(device: str, kind: str) -> dict[str, str]:
     return {"environment": kind} | {k: re.sub(r"[^\s:,=]*/", "", v) for k, v in chosen.items()}
 
 
-def compile_cache(name: str) -> dict[str, str]:
-    """Has JAX and TensorFlow keep what XLA compiled from one process to the next, as PyTorch does
-    by itself; not where compiling is timed. ``name`` tells frameworks and their versions apart;
-    code for another processor would not run.
+def shared_cache(name: str, device: str) -> dict[str, str]:
+    """Has JAX and TensorFlow keep what XLA compiled from one run to the next, as PyTorch does by
+    itself; not where compiling is timed. ``name`` tells frameworks and their versions apart; code
+    for another processor would not run.
+
+    On a GPU XLA chooses kernels by its own rules and not by timing them: with timing, a training
+    step of transformer-small compiled for 73 s (JAX 0.11.2, H100, beside other work), without for
+    8 s, and parity compiles some 20 such functions.
     """
     import pooch  # workers have none
 
     folder = pooch.os_cache("tribench") / f"{name}-{_processor()}"
     folder.mkdir(parents=True, exist_ok=True)
+    untuned = {"XLA_FLAGS": "--xla_gpu_autotune_level=0"} if device == "cuda" else {}
+    return _xla_cache(folder) | untuned
+
+
+def own_cache(folder: Path) -> dict[str, str]:
+    """Has all frameworks keep what they compile in this folder, and find there what is kept."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return _xla_cache(folder) | {"TORCHINDUCTOR_CACHE_DIR": str(folder / "inductor")}
+
+
+def _xla_cache(folder: Path) -> dict[str, str]:
     return {
         "JAX_COMPILATION_CACHE_DIR": str(folder),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
@@ -112,19 +128,19 @@ def _processor() -> str:
 def environment(
     device: str,
     share: int = 1,
-    cache: str | None = None,
+    cache: Mapping[str, str] | None = None,
     kind: str = CONTROLLED,
     preallocated: bool = False,
 ) -> dict[str, str]:
-    """The whole environment: what is inherited, less what changes speed, plus ``settings``, and
-    ``compile_cache`` where ``cache`` names one.
+    """The whole environment: what is inherited, less what changes speed, plus ``settings`` and
+    ``cache``, one of the above.
     """
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(DROPPED)}
     paths = [str(root()), os.environ.get("PYTHONPATH", "")]
     path = os.pathsep.join(p for p in paths if p)
     unbuffered = {"PYTHONUNBUFFERED": "1", "TF_CPP_MIN_LOG_LEVEL": "1"}
     chosen = settings(device, share, kind, preallocated)
-    chosen |= compile_cache(cache) if cache else {}
+    chosen |= cache or {}
     return inherited | unbuffered | chosen | {"PYTHONPATH": path}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ class Worker:
         device: str = "cpu",
         share: int = 1,
         limits: Limits = NO_LIMITS,
-        cache: str | None = None,
+        cache: Mapping[str, str] | None = None,
         kind: str = CONTROLLED,
         preallocated: bool = False,
     ) -> None:

@@ -7,7 +7,7 @@ PyTorch and JAX in one interpreter and reaches no network; TensorFlow may be abs
         --requirement tests/gpu/wheels.txt --constraint constraints.txt        # beforehand
     python3 tests/gpu/check.py --wheels wheels --output OUT
 
-OUT gets ``run.tar.gz``, the run directory, and ``check.txt``, what every part printed; the exit
+OUT gets ``run.tar.gz``, the run directory, parity's pages, and what each part printed; the exit
 code is 0 if all parts ended as they should. Of this interpreter the suite takes NumPy and SciPy,
 which the frameworks bring; pyarrow is left out for its size, so that the tables are CSV alone. A
 part that takes too long is interrupted, as by Ctrl-C, and the next begins: the run is then partial,
@@ -23,6 +23,7 @@ import subprocess
 import sys
 import tarfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,34 +47,42 @@ class Part:
     arms: tuple[str, ...] = ("torch", "jax")
 
 
-PARITY = (
-    *("parity", "--device", "cuda", "--task", "*-tiny,*-small"),
-    *("--precision", "float64,float32,tf32,bfloat16"),
-)
-PARTS = (
-    Part("list", ("list", "--device", "cuda"), 20),
-    Part("self-tests", ("doctor", "--device", "cuda", "--launches", "3"), 60),
-    Part(
-        "TF32 left on",  # parity must tell: exit code 1
-        (
-            *("parity", "--device", "cuda", "--precision", "float32"),
-            *("--backend", "*-switched", "--task", "cnn-tiny,transformer-tiny"),
+# Parts of a step are done side by side: none of them measures times.
+STEPS = (
+    (Part("list", ("list", "--device", "cuda"), 30),),
+    (
+        Part(
+            "TF32 left on",  # parity must tell: exit code 1
+            (
+                *("parity", "--device", "cuda", "--precision", "float32"),
+                *("--backend", "*-switched", "--task", "cnn-tiny,transformer-tiny"),
+            ),
+            180,
+            wanted=1,
+            says="precision_loss",
+            arms=("torch-switched", "jax-switched"),
         ),
-        40,
-        wanted=1,
-        says="precision_loss",
-        arms=("torch-switched", "jax-switched"),
+        Part(
+            "parity",
+            (
+                *("parity", "--device", "cuda", "--task", "*-tiny,*-small"),
+                *("--precision", "float64,float32,tf32,bfloat16", "--backend", "torch,jax"),
+            ),
+            230,
+        ),
     ),
-    Part("parity of torch", (*PARITY, "--backend", "torch", "--execution", "eager"), 100),
-    Part("parity of jax", (*PARITY, "--backend", "jax"), 100),
-    Part(
-        "run",
-        (
-            *("run", "--device", "cuda", "--task", "cnn-small,transformer-small"),
-            *("--backend", "torch,jax,tensorflow", "--precision", "float32,tf32,bfloat16"),
-            *("--phase", "train", "--aa", "torch", "--launches", "3", "--seeds", "0"),
+    (Part("self-tests", ("doctor", "--device", "cuda", "--launches", "3"), 60),),
+    (
+        Part(
+            "run",
+            (
+                *("run", "--device", "cuda", "--task", "transformer-small"),
+                *("--backend", "torch,jax,tensorflow", "--execution", "compiled"),
+                *("--precision", "float32,tf32,bfloat16", "--phase", "train"),
+                *("--aa", "torch", "--launches", "3", "--seeds", "0"),
+            ),
+            270,
         ),
-        150,
     ),
 )
 
@@ -83,27 +92,41 @@ def coordinator(wheels: Path | None) -> Path:
     if wheels is None:
         return Path(sys.executable)
     folder = ROOT / ".nox" / "gpu"
-    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     python = folder / "bin" / "python"
-    files = map(str, sorted(wheels.glob("*.whl")))
-    install = (str(python), "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", *files)
-    subprocess.run(install, check=True)
     (packages,) = folder.glob("lib/python*/site-packages")
+    files = map(str, sorted(wheels.glob("*.whl")))
+    install = (sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps")
+    subprocess.run([*install, "--no-compile", "--target", str(packages), *files], check=True)
     theirs = [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
     (packages / "parent.pth").write_text("\n".join(theirs) + "\n")
     return python
 
 
+def done(part: Part, python: Path, output: Path) -> bool:
+    """Do it, tell how it ended, and say whether as it should. What it prints goes to a file."""
+    began, log = time.monotonic(), output / f"{part.name.replace(' ', '-')}.txt"
+    code = ended(part, python, output, log)
+    took, said = time.monotonic() - began, log.read_text(errors="replace")
+    right = code == part.wanted and part.says in said and MISSING not in said
+    told = "took too long" if code is None else f"exit code {code}"
+    told += ", no device" if MISSING in said else ""
+    print(f"{'ok  ' if right else 'FAIL'}  {part.name}: {told}, {took:.0f} s", flush=True)
+    return right
+
+
 def ended(part: Part, python: Path, output: Path, log: Path) -> int | None:
     """Its exit code; None if it took too long."""
     arms = [f"--python={name}={sys.executable}" for name in part.arms]
-    runs = ["--output", str(output / "runs")] if part.arguments[0] == "run" else []
+    written = {
+        "run": ("--output", str(output / "runs")),
+        "parity": ("--page", str(log.with_suffix(".html"))),
+    }
+    files = written.get(part.arguments[0], ())
     paths = os.pathsep.join(map(str, (ROOT, SWITCHED)))
-    with log.open("ab") as file:
-        file.write(f"\n== {part.name}\n".encode())
-        file.flush()
+    with log.open("wb") as file:
         process = subprocess.Popen(
-            [str(python), "-m", "suite", *part.arguments, *arms, *runs],
+            [str(python), "-m", "suite", *part.arguments, *arms, *files],
             cwd=ROOT,
             env=os.environ | {"PYTHONPATH": paths, "COLUMNS": "160"},
             stdout=file,
@@ -122,24 +145,19 @@ def ended(part: Part, python: Path, output: Path, log: Path) -> int | None:
 
 def main() -> int:
     """Do all parts; 0 if they ended as they should."""
+    every = [part.name for step in STEPS for part in step]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--wheels", type=Path, help="what the suite needs, if it is not here")
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--part", action="append", choices=[part.name for part in PARTS])
+    parser.add_argument("--part", action="append", choices=every)
     options = parser.parse_args()
     output = options.output.absolute()
     output.mkdir(parents=True, exist_ok=True)
-    python, good = coordinator(options.wheels), True
-    wanted = options.part or [part.name for part in PARTS]
-    for part in [part for part in PARTS if part.name in wanted]:
-        began, log = time.monotonic(), output / "check.txt"
-        code = ended(part, python, output, log)
-        took, said = time.monotonic() - began, log.read_text(errors="replace").split("\n== ")[-1]
-        right = code == part.wanted and part.says in said and MISSING not in said
-        told = "took too long" if code is None else f"exit code {code}"
-        told += ", no device" if MISSING in said else ""
-        print(f"{'ok  ' if right else 'FAIL'}  {part.name}: {told}, {took:.0f} s", flush=True)
-        good = good and right
+    python, good, wanted = coordinator(options.wheels), True, options.part or every
+    for step in STEPS:
+        parts = [part for part in step if part.name in wanted]
+        with ThreadPoolExecutor(max(1, len(parts))) as pool:
+            good = all([*pool.map(lambda part: done(part, python, output), parts), good])
     runs = output / "runs"
     if runs.is_dir():
         with tarfile.open(output / "run.tar.gz", "w:gz") as archive:

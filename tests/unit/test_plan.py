@@ -200,7 +200,7 @@ def test_the_time_that_is_announced_is_that_of_the_units(tmp_path):
     plan = make(Choice(profile="standard", launches=2), TASKS, ARMS)
     (tmp_path / "records.jsonl").touch()
     with RunDirectory(tmp_path) as store:
-        found = stages(plan, SimpleNamespace(lane=None), tmp_path, store)
+        found = stages(plan, [SimpleNamespace(lane=None)], tmp_path, store)
     seconds = sum(
         unit.cost_seconds / stage.at_once
         for stage in found
