@@ -83,6 +83,8 @@ def stages(
         share = plan.rounds
         return tuple(timing.track(n, groups, first, state, half_width, share) for n in numbers)
 
+    begun, *later = launches(range(plan.launches))
+    ceilings = ceiling.units(plan.training_lanes(), files)
     return [
         Stage(name="plan", at_once=1, tracks=_refusals(plan)),
         Stage(
@@ -93,16 +95,11 @@ def stages(
             tracks=gate.tracks(parity_lanes(plan.lanes), [*first.values()], references, files),
         ),
         Stage(
-            name="ceilings",
-            at_once=1,
-            tracks=ceiling.tracks(plan.training_lanes(), files),
-        ),
-        Stage(
             name="timing",
             at_once=1,
             preallocated=True,
             compiled=compiled,
-            tracks=launches(range(plan.launches)),
+            tracks=(replace(begun, units=begun.units + ceilings), *later),
         ),
         Stage(
             name="memory",

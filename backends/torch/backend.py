@@ -9,8 +9,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch._dynamo import config as dynamo
-from torch._dynamo.utils import counters
 
 from backends.base import Arrays, NotSupported, formulas
 from backends.torch import losses, optimizers
@@ -47,10 +45,8 @@ class Backend(Layers):
         torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
         if "OMP_NUM_THREADS" in os.environ:
             torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
-        # Dynamo runs a function uncompiled, and says so in the log alone, once 8 variants of it are
-        # there. All programs of a process share their functions, dropped ones too.
-        dynamo.recompile_limit = dynamo.accumulated_recompile_limit = MOST_VARIANTS
-        dynamo.fail_on_recompile_limit_hit = True
+        if self.execution == "compiled":
+            _always_compile()
 
     def build(self, task: Task, parameters: Arrays) -> Program:
         self.check(task)
@@ -84,6 +80,8 @@ class Backend(Layers):
         """How many graphs dynamo has made in this process; None where nothing is compiled."""
         if self.execution == "eager":
             return None
+        from torch._dynamo.utils import counters
+
         return int(counters["stats"]["unique_graphs"])
 
     def facts(self) -> dict[str, str]:
@@ -107,6 +105,16 @@ class Backend(Layers):
             else "cpu",
             "tf32": _tf32(),
         }
+
+
+def _always_compile() -> None:
+    """Dynamo runs a function uncompiled, and says so in the log alone, once 8 variants of it are
+    there. All programs of a process share their functions, dropped ones too.
+    """
+    from torch._dynamo import config  # 2.6 s, which eager processes do without
+
+    config.recompile_limit = config.accumulated_recompile_limit = MOST_VARIANTS
+    config.fail_on_recompile_limit_hit = True
 
 
 def _kept(result: Any) -> Any:

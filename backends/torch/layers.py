@@ -25,6 +25,15 @@ _UNROLLED_STEPS = 8
 class Layers(Backend):
     """The lowerings."""
 
+    def __init__(
+        self, *, device: str = "cpu", precision: str = "float32", execution: str | None = None
+    ) -> None:
+        super().__init__(device=device, precision=precision, execution=execution)
+        # Not by decorators: torch.compiler.disable imports the compiler, 2.6 s that only a compiled
+        # execution needs.
+        outside = torch.compiler.disable if self.execution == "compiled" else _unchanged
+        self.lstm_kernel, self.gru_kernel = outside(_lstm_fused), outside(_gru_fused)
+
     @lowers(spec.Conv2d)
     def conv2d(
         self, layer: spec.Conv2d, parameters: Tensors, x: Tensor, context: Context
@@ -134,11 +143,11 @@ class Layers(Backend):
 
     @lowers(spec.LSTM)
     def lstm(self, layer: spec.LSTM, parameters: Tensors, x: Tensor, context: Context) -> Tensor:
-        return _recurrent(_lstm_fused, _lstm_steps, layer, parameters, x, context)
+        return _recurrent(self.lstm_kernel, _lstm_steps, layer, parameters, x, context)
 
     @lowers(spec.GRU)
     def gru(self, layer: spec.GRU, parameters: Tensors, x: Tensor, context: Context) -> Tensor:
-        return _recurrent(_gru_fused, _gru_steps, layer, parameters, x, context)
+        return _recurrent(self.gru_kernel, _gru_steps, layer, parameters, x, context)
 
     @lowers(spec.LastStep)
     def last_step(
@@ -167,6 +176,10 @@ class Layers(Backend):
         return self.constants[name]
 
 
+def _unchanged(function: Callable) -> Callable:
+    return function
+
+
 def _recurrent(
     fused: Callable[..., Tensor],
     steps: Callable[..., Tensor],
@@ -190,7 +203,6 @@ def _recurrent(
     return y
 
 
-@torch.compiler.disable
 def _lstm_fused(layer: spec.LSTM, parameters: Tensors, x: Tensor, training: bool) -> Tensor:
     start = x.new_zeros(layer.num_layers, x.shape[0], layer.hidden_size)
     weights = [parameters[name] for name in layer.parameters()]
@@ -216,7 +228,6 @@ def _lstm_steps(layer: spec.LSTM, parameters: Tensors, x: Tensor) -> Tensor:
     return x
 
 
-@torch.compiler.disable
 def _gru_fused(layer: spec.GRU, parameters: Tensors, x: Tensor, training: bool) -> Tensor:
     start = x.new_zeros(layer.num_layers, x.shape[0], layer.hidden_size)
     weights = [parameters[name] for name in layer.parameters()]

@@ -1,6 +1,7 @@
 """The highest rates that a device shows: of matrix multiplication and of copying.
 
-They are measured by what times everything else, in workers of their own, alone on the machine:
+They are measured by what times everything else, in the workers of the first launch and after its
+comparisons, one at a time:
 
     matmul  ``predict`` of a model of one linear layer, n inputs to n outputs, for a batch of n: the
             framework's own product in the lane's precision, 2 n³ operations (the bias is not
@@ -28,7 +29,7 @@ from suite.plan import Lane
 from suite.store.schema import CeilingRecord, FailureRecord
 from suite.store.writing import writing
 from suite.subject import Subject, bare
-from suite.work import FAILURES, Sink, Track, Unit, Unusable, status_of
+from suite.work import FAILURES, Sink, Unit, Unusable, status_of
 from tasks.codec import encode, portable
 from tasks.parameters import uniform
 from tasks.spec import SGD, Input, Layer, Linear, ModelSpec, ReLU
@@ -42,18 +43,18 @@ COLUMNS = 4096  # of the array that a ReLU copies
 BLOCK_SECONDS = 0.05
 REPEATS = 5
 WARMUP_STEPS = (1, 2)  # the first compiles
-COST_SECONDS = 4.0  # of a lane, a third of it the imports
+COST_SECONDS = 2.5  # of a lane
 ITEM_BYTES = {"float64": 8, "float32": 4, "tf32": 4, "bfloat16": 2}
 SAMPLES = 16  # that are drawn, and repeated to a batch; constants need less power on a GPU
 DRAWN = 1021  # parameters; a prime, so that no two rows are alike
 
 
-def tracks(lanes: Sequence[Lane], files: Path) -> tuple[Track, ...]:
-    """A track with a worker of its own per lane. What fails there costs its ceilings alone."""
-    return tuple(_track(lane, files) for lane in lanes)
+def units(lanes: Sequence[Lane], files: Path) -> tuple[Unit, ...]:
+    """A unit per lane. What fails there costs its ceilings alone."""
+    return tuple(_unit(lane, files) for lane in lanes)
 
 
-def _track(lane: Lane, files: Path) -> Track:
+def _unit(lane: Lane, files: Path) -> Unit:
     name = lane.arm.name
 
     def do(crew: Crew, sink: Sink) -> None:
@@ -73,13 +74,12 @@ def _track(lane: Lane, files: Path) -> Track:
                     execution=lane.execution,
                 )
 
-    unit = Unit(
+    return Unit(
         name="/".join(("ceiling", name, lane.execution, lane.precision, lane.device)),
         what=f"ceilings of the {lane.device} as {name} reaches them",
         cost_seconds=COST_SECONDS,
         do=do,
     )
-    return Track(suffix=f"ceiling-{lane.precision}", units=(unit,))
 
 
 def matmul(subject: Subject, sink: Sink) -> None:
