@@ -77,6 +77,7 @@ def stages(
     ]
     checkpoints = store.path / checkpoint.FOLDER
     compiled = files / "compiled"  # empty, so that the first launch finds nothing
+    on_gpu = any(lane.device == "cuda" for lane, _ in own)
     state = timing.State(_failed_before(store), Times(read_records(store.path)[0]))
 
     def launches(numbers: Iterable[int], half_width: float | None = None) -> tuple[Track, ...]:
@@ -103,7 +104,8 @@ def stages(
         ),
         Stage(
             name="memory",
-            at_once=1 if any(lane.device == "cuda" for lane, _ in own) else cost.AT_ONCE,
+            at_once=1 if on_gpu else cost.AT_ONCE,
+            compiled=compiled if on_gpu else None,
             tracks=memory_pass.tracks(own, first, state.failed),
         ),
         Stage(

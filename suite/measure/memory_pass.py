@@ -1,7 +1,8 @@
 """Peak memory of every cell, in a process of its own: not every framework can reset its peak. On a
 GPU alone and without preallocation, so that what is then taken of the device is the process's:
 within a container NVML does not know which process is ours. Allocators give nothing back before the
-end.
+end. There programs come from the launches' cache, so that what XLA took to try kernels is not in
+the figures, nor the minutes that this takes in the time.
 """
 
 from __future__ import annotations

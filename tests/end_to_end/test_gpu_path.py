@@ -85,3 +85,53 @@ def test_tf32_is_on_where_it_is_asked_for_and_nowhere_else(name, real_arms):
     )
     told = dict(line.split() for line in done.stdout.splitlines())
     assert told == {"tf32": "on", "float32": "off", "bfloat16": "off", "float64": "off"}
+
+
+KEPT = """
+import torch
+from backends.torch.backend import _kept
+weight = torch.ones(3, requires_grad=True)
+loss, buffers = (2 * weight).sum(), {"mean": torch.zeros(2)}
+kept, own = _kept((loss, buffers))
+buffers["mean"].add_(1.0)  # as the next call of a CUDA graph would
+print(float(own["mean"].sum()), torch.autograd.grad(kept, [weight])[0].tolist())
+"""
+
+
+def test_what_a_cuda_graph_gives_is_copied_and_still_differentiated(real_arms):
+    python = real_arms["torch"].interpreter
+    done = subprocess.run([python, "-c", KEPT], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.strip() == "0.0 [2.0, 2.0, 2.0]", done.stderr
+
+
+FUSED = """
+import types
+import jax, jax.numpy as jnp, numpy as np
+from jax.experimental import rnn
+from backends.base import Context
+from backends.jax import Backend
+from tasks import spec
+
+def by_hand(x, h, c, weights, lengths, *sizes):  # JAX's own statement of what cuDNN computes
+    parts = rnn.unpack_lstm_weights(weights, *sizes[:3], sizes[4])
+    return rnn.lstm_ref(x, h, c, *parts, lengths, *sizes)
+
+rnn.lstm = by_hand
+backend, layer = Backend(), spec.LSTM(input_size=5, hidden_size=4, num_layers=2)
+draw = np.random.default_rng(0)
+own = {name: jnp.asarray(draw.normal(size=p.shape), jnp.float32)
+       for name, p in layer.parameters().items()}
+x = jnp.asarray(draw.normal(size=(6, 7, 5)), jnp.float32)
+for valid in (None, jnp.asarray(draw.random((6, 7)) > 0.4)):
+    found = []
+    for backend.device in ("cpu", "cuda"):
+        context = Context(path="", training=True, valid=valid, buffers={})
+        found.append(backend.compute(layer, own, x, context))
+    print(bool(jnp.abs(found[0] - found[1]).max() < 1e-6), bool(jnp.abs(found[0]).max() > 0.1))
+"""
+
+
+def test_cudnns_lstm_in_jax_is_given_what_the_scan_computes(real_arms):
+    python = real_arms["jax"].interpreter
+    done = subprocess.run([python, "-c", FUSED], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.splitlines() == ["True True", "True True"], done.stderr

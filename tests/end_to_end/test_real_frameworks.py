@@ -7,6 +7,8 @@ import subprocess
 
 import pytest
 
+from tests.conftest import ROOT
+
 FRAMEWORKS = ("torch", "jax", "tensorflow")
 
 
@@ -75,3 +77,25 @@ def test_jax_has_no_eager_execution_and_says_so(tribench):
     cells = json.loads(done.stdout)["cells"]
     assert {cell["status"] for cell in cells} == {"not_supported"}
     assert all("eager" in cell["reason"] for cell in cells)
+
+
+def test_eager_pytorch_does_without_its_compiler(real_arms):
+    # The compiler's import takes 2.6 s, which every eager worker would pay.
+    code = """
+import sys
+import numpy as np
+from suite.worker.adapters import load
+from tasks import rnn
+from tasks.base import Batch
+from tasks.parameters import initial
+task = rnn.tiny()
+program = load("torch")(execution="eager").build(task, initial(task.model, 0))
+shape = (4, *task.model.input.shape)
+batch = program.put(Batch(inputs=np.ones(shape, np.float32), targets=np.zeros(4, int)))
+program.train_step(batch)
+program.predict(batch)
+print("torch" in sys.modules, "torch._dynamo" in sys.modules)
+"""
+    python = real_arms["torch"].interpreter
+    done = subprocess.run([python, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.split() == ["True", "False"], done.stderr

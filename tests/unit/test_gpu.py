@@ -225,3 +225,15 @@ def test_a_cell_on_a_gpu_tells_its_energy(nvml):
     cell.device = "cpu"
     turn._count_joules(SimpleNamespace(cell=cell, lane=lane, step_seconds=0.002))
     assert len(said) == 1
+
+
+def test_on_a_gpu_xla_times_no_kernels_where_nothing_is_timed(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    shared = environment.shared_cache("jax-1.0", "cuda")
+    assert shared["XLA_FLAGS"] == "--xla_gpu_autotune_level=0"
+    assert "XLA_FLAGS" not in environment.shared_cache("jax-1.0", "cpu")
+    own = environment.own_cache(tmp_path / "compiled")
+    assert "XLA_FLAGS" not in own
+    assert {"JAX_COMPILATION_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR"} <= own.keys()
+    timed = environment.environment("cuda", cache=own, preallocated=True)
+    assert own.items() <= timed.items()

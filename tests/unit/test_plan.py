@@ -8,7 +8,9 @@ from types import SimpleNamespace
 import pytest
 
 from suite import catalogue, cost
-from suite.budget import fit, total
+from suite.budget import fit, launch, total
+from suite.material import Material
+from suite.parity.gate import tracks
 from suite.plan import Choice, UsageError, arm_names, check, choose, comparisons, lanes, make
 from suite.runner import stages
 from suite.session import command
@@ -208,3 +210,41 @@ def test_the_time_that_is_announced_is_that_of_the_units(tmp_path):
         for unit in track.units
     )
     assert seconds == pytest.approx(total(plan), abs=1)
+
+
+@pytest.mark.parametrize(("cores", "gibibytes", "parts"), [(2, 64, 1), (16, 128, 8), (16, 16, 1)])
+def test_parity_is_divided_where_there_are_many_cores_and_room(
+    cores, gibibytes, parts, monkeypatch
+):
+    memory = SimpleNamespace(total=gibibytes << 30)
+    monkeypatch.setattr(cost, "threads", lambda: cores)
+    monkeypatch.setattr(cost.psutil, "virtual_memory", lambda: memory)
+    assert cost.parity_parts() == parts
+
+
+@pytest.mark.parametrize("parts", [1, 3, 8])
+def test_every_part_of_parity_has_its_own_tasks_the_largest_first(parts, tmp_path):
+    asked = [Material(TASKS[name], seed, tmp_path) for name in TASKS for seed in range(2)]
+    chosen = lanes(Choice(), ARMS[:3], "float32", every=True)
+    found = tracks(chosen, asked, [SimpleNamespace()] * parts, tmp_path)
+    names = [unit.name for track in found for unit in track.units]
+    assert len(names) == len(set(names)) == len(chosen) * len(asked)
+    where = {name: track for track in found for name in map(_task_and_program, track.units)}
+    assert len(where) == len(chosen) * len(TASKS)  # both seeds of a task in one track
+    largest = max(TASKS.values(), key=lambda task: task.model.flops() * task.batch_size)
+    first = [unit.name.split("/")[1] for track in found[: len(chosen)] for unit in track.units]
+    assert parts == 1 or largest.name in first
+    assert parts == 1 or len({track.suffix for track in found}) == 2 * parts
+
+
+def _task_and_program(unit):
+    _, task, _, arm, execution = unit.name.split("/")
+    return task, arm, execution
+
+
+def test_only_the_first_launch_is_announced_as_compiling(monkeypatch):
+    plan = make(Choice(launches=3), TASKS, ARMS)
+    assert launch(plan, first=False) < launch(plan)
+    fewer = make(Choice(launches=1), TASKS, ARMS)
+    more = total(plan) - total(fewer)
+    assert more == pytest.approx(2 * launch(plan, first=False))
