@@ -134,7 +134,7 @@ def run(
     with Lock() as lock:
         if resume is None:
             directory.check(output)
-        found = arms(pythons, choice.device)
+        found = arms(pythons, choice.device, wanted=choice.backends)
         plan = budget.fit(make(choice, known, found))
         if resume is None:
             store = session.begin(plan, choice, found, output, session.command(choice, pythons))
@@ -175,7 +175,7 @@ def parity(
     if page is not None:
         directory.check_file(page)
     precisions = choose("precision", choice.precisions or gate.USUAL, gate.PRECISIONS)
-    found = arms(interpreters(python), device)
+    found = arms(interpreters(python), device, wanted=choice.backends)
     asked = [lane for p in precisions for lane in lanes(choice, found, p, every=True)]
     tasks = pick_tasks(choice.tasks, ("*",), known)
     wanted = [(one, number) for one in tasks for number in range(seed, seed + seeds)]
@@ -218,7 +218,7 @@ def calibrate(
     choice, known = Choice(tasks=split(task), backends=split(backend)), catalogue.tasks()
     check(choice, known)
     directory.check_file(output)
-    found = arms(interpreters(python))
+    found = arms(interpreters(python), wanted=choice.backends)
     alone = choose("precision", split(precision), tuple(LIMITS.precision))
     every = alone or (gate.EXACT, *LIMITS.precision)
     asked = [lane for p in every for lane in lanes(choice, found, p, every=True)]
@@ -257,7 +257,8 @@ def list_(
     choice, known = Choice(tasks=split(task), device=device), catalogue.tasks()
     check(choice, known)
     tasks = [known[name] for name in choose("task", choice.tasks or ("*",), known)]
-    asked = arms(interpreters(python), device, [encode(portable(one)) for one in tasks])
+    encoded = [encode(portable(one)) for one in tasks]
+    asked = arms(interpreters(python), device, encoded, split(backend))
     named = {arm.name: arm for arm in asked}
     picked = [named[name] for name in choose("backend", split(backend) or ("*",), named)]
     found = listing(tasks, picked, device)
@@ -281,7 +282,7 @@ def conformance(
     choice = Choice(executions=split(execution), precisions=split(precision), device=device)
     check(choice, {})
     precisions = choose("precision", choice.precisions, THRESHOLDS)
-    found = {arm.name: arm for arm in arms(interpreters(python), device)}
+    found = {arm.name: arm for arm in arms(interpreters(python), device, wanted=(name,))}
     if name not in found:
         raise UsageError(f"no backend {name!r}; there are {', '.join(found)}")
     if (why := found[name].why) is not None:

@@ -12,8 +12,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from backends.base import EXECUTIONS
-from suite.plan import REFERENCE
 from suite.worker.abilities import Answer
+from suite.worker.adapters import REFERENCE
 from suite.worker.discovery import Arm
 from tasks.base import Task
 

@@ -10,12 +10,12 @@ from math import inf
 from backends.base import DEVICES, EXECUTIONS, PRECISIONS
 from suite.profiles import PROFILES, Profile
 from suite.store.schema import TWIN, Cell, Phase, Status
+from suite.worker.adapters import REFERENCE
 from suite.worker.discovery import Arm
 from suite.worker.environment import CONTROLLED, ENVIRONMENTS
 from suite.worker.host import NO_LIMITS, Limits
 from tasks.base import Task
 
-REFERENCE = "numpy"
 PHASES: tuple[Phase, ...] = ("train", "infer")
 TIMED_PRECISIONS = ("float32", "tf32", "bfloat16")
 

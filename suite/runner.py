@@ -18,12 +18,13 @@ from suite.measure.times import Times
 from suite.parity import gate
 from suite.parity.gate import parity_lanes
 from suite.parity.reference import Reference, opened
-from suite.plan import REFERENCE, Lane, Plan, comparisons
+from suite.plan import Lane, Plan, comparisons
 from suite.progress import Reporter
 from suite.store.directory import RunDirectory, read_records
 from suite.store.schema import Cell, FailureRecord, PhaseRecord, Record
 from suite.store.writing import scratch
 from suite.work import Sink, Stage, Track, Unit
+from suite.worker.adapters import REFERENCE
 from suite.worker.discovery import Arm
 
 HALF_WIDTH = 0.02  # of a ratio's 95 % interval: once all are that narrow, no more launches

@@ -76,7 +76,7 @@ def go_on(path: Path, plan: Plan, arms: Sequence[Arm]) -> RunDirectory:
         raise StoreError(f"{path} cannot be resumed: other backends or tasks are there now")
     if _tasks(plan) != manifest.tasks:
         raise StoreError(f"{path} cannot be resumed: its tasks have changed")
-    if versions(arms) != environment.backends:
+    if not versions(arms).items() <= environment.backends.items():
         raise StoreError(f"{path} cannot be resumed: its frameworks have other versions now")
     return RunDirectory(path)
 

@@ -9,6 +9,7 @@ import platform
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from fnmatch import fnmatchcase
 from importlib import metadata
 from typing import Any
 
@@ -17,6 +18,8 @@ from suite.worker.abilities import Answer, abilities
 
 GROUP = "tribench.backends"
 OURS = {name: f"backends.{name}:Backend" for name in ("numpy", "torch", "jax", "tensorflow")}
+REFERENCE = "numpy"
+UNASKED = "not asked for"
 COMPANIONS = {"torch": ("triton",), "jax": ("jaxlib", "jax-cuda"), "tensorflow": ("keras",)}
 LIBRARIES = ("nvidia-cublas", "nvidia-cudnn")  # whose names end in CUDA's version
 
@@ -53,11 +56,20 @@ def load(name: str) -> type[Backend]:
     return loaded
 
 
-def survey(device: str = "cpu", tasks: Sequence[Any] = ()) -> list[dict[str, object]]:
-    """Try to load every adapter and ask it about the encoded tasks; a broken one is an answer, and
-    the rest go on.
+def survey(
+    device: str = "cpu", tasks: Sequence[Any] = (), wanted: Sequence[str] = ("*",)
+) -> list[dict[str, object]]:
+    """Try to load every adapter whose name a pattern of ``wanted`` matches, and ask it about the
+    encoded tasks; a broken one is an answer, and the rest go on.
     """
-    return [asdict(_inspect(name, target, device, tasks)) for name, target in targets().items()]
+    return [
+        asdict(
+            _inspect(name, target, device, tasks)
+            if any(fnmatchcase(name, pattern) for pattern in wanted)
+            else Adapter(name=name, target=target, why=UNASKED)
+        )
+        for name, target in targets().items()
+    ]
 
 
 def _inspect(name: str, target: str, device: str, tasks: Sequence[Any]) -> Adapter:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from suite.store.writing import scratch
-from suite.worker.adapters import OURS, Adapter
+from suite.worker.adapters import OURS, REFERENCE, Adapter
 from suite.worker.environment import root
 from suite.worker.host import Worker, WorkerError, WorkerLost
 
@@ -39,15 +39,23 @@ class Arm:
         return self.adapter.why
 
 
-def arms(pythons: Mapping[str, str], device: str = "cpu", tasks: Sequence[Any] = ()) -> list[Arm]:
-    """Every backend that some interpreter announces. ``pythons`` maps NAME or NAME@LABEL to an
-    interpreter. What it does not name runs in the first that can load it: nox's environments, the
-    present interpreter, then those given for others. Each adapter is asked about the encoded tasks
-    on the device. Raises InterpreterError for a bad entry of ``pythons``.
+def arms(
+    pythons: Mapping[str, str],
+    device: str = "cpu",
+    tasks: Sequence[Any] = (),
+    wanted: Sequence[str] = (),
+) -> list[Arm]:
+    """Every backend that some interpreter announces. Where the user ``wanted`` some, by patterns as
+    ``--backend`` takes them, only these, the reference and what ``pythons`` names are loaded, since
+    an import can take seconds; the others are not available. ``pythons`` maps NAME or NAME@LABEL to
+    an interpreter. What it does not name runs in the first that can load it: nox's environments,
+    the present interpreter, then those given for others. Each adapter is asked about the encoded
+    tasks on the device. Raises InterpreterError for a bad entry of ``pythons``.
     """
     given = {name: _resolve(name, path) for name, path in pythons.items()}
     defaults = [str(path) for path in map(_nox, NOX) if path.exists()] + [sys.executable]
-    question = {"device": device, "tasks": list(tasks)}
+    patterns = {name.partition("@")[0] for name in (*wanted, *given)} if wanted else {"*"}
+    question = {"device": device, "tasks": list(tasks), "wanted": [*sorted(patterns), REFERENCE]}
     known = _survey_all(dict.fromkeys([*defaults, *given.values()]), question)
     found = {}
     for name, interpreter in given.items():

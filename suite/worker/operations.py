@@ -52,10 +52,15 @@ def operation(function: Operation) -> Operation:
 
 @operation
 def survey(
-    workshop: Workshop, device: str = "cpu", tasks: Sequence[Any] = ()
+    workshop: Workshop,
+    device: str = "cpu",
+    tasks: Sequence[Any] = (),
+    wanted: Sequence[str] = ("*",),
 ) -> list[dict[str, object]]:
-    """Which adapters load in this interpreter, and which of these tasks they can build."""
-    return adapters.survey(device, tasks)
+    """Which of the wanted adapters load in this interpreter, and which of these tasks they can
+    build.
+    """
+    return adapters.survey(device, tasks, wanted)
 
 
 @operation

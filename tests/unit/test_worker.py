@@ -20,6 +20,7 @@ from suite.plan import Choice, lanes
 from suite.store.directory import StoreError
 from suite.store.lock import Lock
 from suite.store.writing import WriteError
+from suite.worker import adapters
 from suite.worker.adapters import Adapter
 from suite.worker.channel import MOST_BYTES, Channel, Closed, Garbled, Silent
 from suite.worker.discovery import Arm
@@ -210,3 +211,18 @@ def test_stock_is_what_the_user_has_set_and_is_told_without_folders(monkeypatch)
     assert "environment" in disclosed("cpu", CONTROLLED)
     # What shares the cores is not timed.
     assert environment("cpu", 2, kind=STOCK)["OMP_NUM_THREADS"] != "7"
+
+
+def test_only_the_adapters_that_are_wanted_are_loaded(monkeypatch):
+    loaded = []
+
+    def load(name):
+        loaded.append(name)
+        raise ImportError(f"no {name}")
+
+    monkeypatch.setattr(adapters, "load", load)
+    found = {entry["name"]: entry["why"] for entry in adapters.survey(wanted=("num*", "jax"))}
+    assert loaded == ["numpy", "jax"]
+    assert found["jax"] == "ImportError: no jax"
+    assert found["torch"] == found["tensorflow"] == "not asked for"
+    assert {*adapters.targets()} == {*found}
