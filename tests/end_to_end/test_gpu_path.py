@@ -105,7 +105,6 @@ def test_what_a_cuda_graph_gives_is_copied_and_still_differentiated(real_arms):
 
 
 FUSED = """
-import types
 import jax, jax.numpy as jnp, numpy as np
 from jax.experimental import rnn
 from backends.base import Context

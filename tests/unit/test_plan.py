@@ -242,7 +242,7 @@ def _task_and_program(unit):
     return task, arm, execution
 
 
-def test_only_the_first_launch_is_announced_as_compiling(monkeypatch):
+def test_only_the_first_launch_is_announced_as_compiling():
     plan = make(Choice(launches=3), TASKS, ARMS)
     assert launch(plan, first=False) < launch(plan)
     fewer = make(Choice(launches=1), TASKS, ARMS)
