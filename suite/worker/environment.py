@@ -89,16 +89,17 @@ def shared_cache(name: str, device: str) -> dict[str, str]:
     itself; not where compiling is timed. ``name`` tells frameworks and their versions apart; code
     for another processor would not run.
 
-    On a GPU XLA chooses kernels by its own rules and not by timing them: with timing, a training
-    step of transformer-small compiled for 73 s (JAX 0.11.2, H100, beside other work), without for
-    8 s, and parity compiles some 20 such functions.
+    On a GPU XLA does not choose kernels by timing them, and takes the library's matrix products for
+    Triton's: transformer-small's gradients and training step (float32, JAX 0.11.2, H100, five
+    processes beside each other) compiled for 60 s with timing, 17 s without, 6 s with the library's
+    products; parity compiles some 15 such functions of a task.
     """
     import pooch  # workers have none
 
     folder = pooch.os_cache("tribench") / f"{name}-{_processor()}"
     folder.mkdir(parents=True, exist_ok=True)
-    untuned = {"XLA_FLAGS": "--xla_gpu_autotune_level=0"} if device == "cuda" else {}
-    return _xla_cache(folder) | untuned
+    untuned = {"XLA_FLAGS": "--xla_gpu_autotune_level=0 --xla_gpu_enable_triton_gemm=false"}
+    return _xla_cache(folder) | (untuned if device == "cuda" else {})
 
 
 def own_cache(folder: Path) -> dict[str, str]:
