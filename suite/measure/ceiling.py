@@ -3,18 +3,25 @@
 They are measured by what times everything else, in the workers of the first launch and after its
 comparisons, one at a time:
 
-    matmul  ``predict`` of a model of one linear layer, n inputs to n outputs, for a batch of n: the
-            framework's own product in the lane's precision, 2 n³ operations (the bias is not
-            counted). n grows while the next size promises to be short; the best block counts.
+    matmul  ``predict`` of a model of linear layers, n inputs to n outputs: the framework's own
+            product in the lane's precision, 2 n² operations a sample and layer (the bias is not
+            counted). n grows while the next size promises to be short; the best block counts. On
+            the CPU one layer and a batch of n. On a GPU four layers and 8 n, beside which it does
+            not count that parameters, inputs and outputs are float32: with one layer and n an H100
+            had 491 TFLOP/s in bfloat16, of which its products alone take 789.
     copy    bytes read plus bytes written. On the CPU by NumPy in the worker, with a thread for each
-            core, into memory that was written before; elsewhere ``predict`` of a model of one ReLU.
+            core, into memory that was written before; elsewhere ``predict`` of a model of one ReLU
+            in float32.
 
-The ceiling is the device's and not a framework's: the best that any backend of the run reached.
+On a GPU by eager execution where there is one, since CUDA graphs copy what goes in and what comes
+out: an H100 so copied 0.47 instead of 3.0 TB/s. The ceiling is the device's and not a framework's:
+the best that any backend of the run reached.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from math import ceil
 from pathlib import Path
@@ -35,6 +42,8 @@ from tasks.parameters import uniform
 from tasks.spec import SGD, Input, Layer, Linear, ModelSpec, ReLU
 
 MATRICES = (1024, 2048, 4096)  # rows and columns
+LAYERS = {"cpu": 1, "cuda": 4}
+ROWS = {"cpu": 1, "cuda": 8}  # of the batch, for each column of the matrix
 LONG_SECONDS = 0.25  # a product that promises to take longer is not tried
 # An array; with its copy twice the last cache of most processors. Of 64 MiB an H100 copied 2.7 TB a
 # second, of 512 MiB 3.0, of 1 GiB 3.0.
@@ -44,23 +53,41 @@ BLOCK_SECONDS = 0.05
 REPEATS = 5
 WARMUP_STEPS = (1, 2)  # the first compiles
 COST_SECONDS = 2.5  # of a lane
-ITEM_BYTES = {"float64": 8, "float32": 4, "tf32": 4, "bfloat16": 2}
+FLOAT_BYTES = 4
 SAMPLES = 16  # that are drawn, and repeated to a batch; constants need less power on a GPU
 DRAWN = 1021  # parameters; a prime, so that no two rows are alike
 
 
+Measure = Callable[[Subject, Sink], None]
+
+
 def units(lanes: Sequence[Lane], files: Path) -> tuple[Unit, ...]:
-    """A unit per lane. What fails there costs its ceilings alone."""
-    return tuple(_unit(lane, files) for lane in lanes)
+    """A unit per lane in which something is measured. What fails there costs its ceilings alone."""
+    wanted: dict[Lane, list[Measure]] = {}
+    for lane in dict.fromkeys(map(_plain, lanes)):
+        wanted.setdefault(lane, []).append(matmul)
+    for lane in dict.fromkeys(map(_copying, wanted)):
+        wanted.setdefault(lane, []).append(COPYING.get(lane.device, copy_by_program))
+    return tuple(_unit(lane, measures, files) for lane, measures in wanted.items())
 
 
-def _unit(lane: Lane, files: Path) -> Unit:
+def _plain(lane: Lane) -> Lane:
+    """The lane in which products are measured."""
+    eager = lane.device != "cpu" and "eager" in lane.arm.adapter.executions
+    return replace(lane, execution="eager") if eager else lane
+
+
+def _copying(lane: Lane) -> Lane:
+    """The lane in which copying is measured."""
+    return lane if lane.device == "cpu" else replace(lane, precision="float32")
+
+
+def _unit(lane: Lane, measures: Sequence[Measure], files: Path) -> Unit:
     name = lane.arm.name
 
     def do(crew: Crew, sink: Sink) -> None:
         subject = Subject(crew, lane, files)
-        copying = COPYING.get(lane.device, copy_by_program)
-        for measure in (matmul, copying):
+        for measure in measures:
             try:
                 measure(subject, sink)
             except FAILURES as error:
@@ -84,10 +111,13 @@ def _unit(lane: Lane, files: Path) -> Unit:
 
 def matmul(subject: Subject, sink: Sink) -> None:
     """A record per size. Raises what Worker.call raises."""
+    device = subject.lane.device
+    layers, rows = LAYERS[device], ROWS[device]
     for size in MATRICES:
         layer = Linear(in_features=size, out_features=size)
-        found = _steps(subject, layer, size, size)
-        _emit(subject.lane, sink, "matmul", f"{size} × {size}", 2 * size**3, found)
+        found = _steps(subject, (layer,) * layers, size, rows * size)
+        operations = 2 * layers * rows * size**3
+        _emit(subject.lane, sink, "matmul", f"{rows * size} × {size}", operations, found)
         if 8 * min(found) > LONG_SECONDS:  # twice the size is eight times the work
             return
 
@@ -102,20 +132,19 @@ def copy_by_numpy(subject: Subject, sink: Sink) -> None:
 def copy_by_program(subject: Subject, sink: Sink) -> None:
     """As an element-wise layer copies. Raises what Worker.call raises."""
     size = COPIED_BYTES[subject.lane.device]
-    rows = size // (ITEM_BYTES[subject.lane.precision] * COLUMNS)
-    found = _steps(subject, ReLU(), COLUMNS, rows)
+    found = _steps(subject, (ReLU(),), COLUMNS, size // (FLOAT_BYTES * COLUMNS))
     _emit(subject.lane, sink, "copy", "by ReLU", 2 * size, found)
 
 
-COPYING: dict[str, Callable[[Subject, Sink], None]] = {"cpu": copy_by_numpy}
+COPYING: dict[str, Measure] = {"cpu": copy_by_numpy}
 
 
-def _steps(subject: Subject, layer: Layer, width: int, rows: int) -> list[float]:
-    """Seconds of a step of this layer alone, block by block."""
+def _steps(subject: Subject, layers: Sequence[Layer], width: int, rows: int) -> list[float]:
+    """Seconds of a step of these layers, block by block."""
     model = ModelSpec(
-        name=f"ceiling-{type(layer).__name__}-{rows}x{width}",
+        name=f"ceiling-{type(layers[0]).__name__}-{rows}x{width}",
         input=Input(shape=(width,)),
-        layers=(("only", layer),),
+        layers=tuple((str(place), layer) for place, layer in enumerate(layers)),
     )
     task = bare(model, SGD(learning_rate=0.1), rows)
     drawn = uniform(0, model.name, (SAMPLES, width)).astype(np.float32)

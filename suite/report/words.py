@@ -18,8 +18,8 @@ NOT_AVAILABLE = "n/a"
 MIBIBYTE = 2**20
 GIGA = 1e9
 CEILINGS = (
-    "The highest rates that each backend reached on the device, alone: a product of two square "
-    "matrices, and a copy, bytes read and written (on the CPU NumPy's, in every thread). "
+    "The highest rates that each backend reached on the device, alone: of matrix products, and of "
+    "a copy, bytes read and written (on the CPU NumPy's, in every thread). "
     "A cell's ceiling is the best product of all backends in its precision."
 )
 OPERATIONS = (

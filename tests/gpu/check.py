@@ -76,11 +76,11 @@ STEPS = (
         Part(
             "run",
             (
-                *("run", "--device", "cuda", "--task", "transformer-small", "--phase", "train"),
-                *("--backend", "torch,jax", "--execution", "compiled", "--aa", "torch"),
-                *("--precision", "bfloat16", "--launches", "3", "--seeds", "0"),
+                *("run", "--device", "cuda", "--task", "cnn-tiny", "--phase", "train"),
+                *("--batch-size", "4096", "--precision", "bfloat16", "--execution", "compiled"),
+                *("--backend", "torch,jax", "--aa", "torch", "--launches", "5", "--seeds", "0"),
             ),
-            300,
+            200,
         ),
     ),
 )

@@ -6,10 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from suite.measure import ceiling as ceilings
 from suite.measure.achieved import Achieved
 from suite.measure.copying import copy_seconds
+from suite.plan import Lane
 from suite.report import frames, page, tables, words
 from suite.store.schema import CeilingRecord, Interval
+from suite.worker.adapters import Adapter
+from suite.worker.discovery import Arm
 from tests.sample_run import sample_run
 from tests.unit.test_report import printed
 
@@ -114,3 +118,29 @@ def test_every_output_shows_them(tmp_path):
 )
 def test_shares_read_well(share, text):
     assert words.share(share) == text
+
+
+@pytest.mark.parametrize(
+    ("device", "units"),
+    [
+        ("cpu", ["torch/compiled/float32", "torch/compiled/bfloat16", "jax/compiled/bfloat16"]),
+        (
+            "cuda",
+            [
+                *("torch/eager/float32", "torch/eager/bfloat16", "jax/compiled/bfloat16"),
+                "jax/compiled/float32",  # for copying alone
+            ],
+        ),
+    ],
+)
+def test_on_a_gpu_ceilings_are_measured_where_nothing_is_copied_on_the_way(tmp_path, device, units):
+    torch, jax = (
+        Arm(name=name, interpreter="", adapter=Adapter(name=name, target="", executions=executions))
+        for name, executions in (("torch", ("eager", "compiled")), ("jax", ("compiled",)))
+    )
+    lanes = [
+        Lane(arm=arm, execution="compiled", precision=precision, device=device)
+        for arm, precision in ((torch, "float32"), (torch, "bfloat16"), (jax, "bfloat16"))
+    ]
+    found = [unit.name for unit in ceilings.units(lanes, tmp_path)]
+    assert found == [f"ceiling/{unit}/{device}" for unit in units]
