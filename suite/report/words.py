@@ -105,11 +105,12 @@ def giga(rate: float | None) -> str:
 
 def ceiling(found: CeilingSummary) -> str:
     """What an arm reached, in a line."""
-    return (
-        f"{found.device} {found.precision} by {found.backend} {found.execution}: "
-        f"{giga(found.matmul_flops_per_second)} GFLOP/s multiplying matrices, "
-        f"{giga(found.copy_bytes_per_second)} GB/s copying"
+    rates = (
+        (found.matmul_flops_per_second, "GFLOP/s multiplying matrices"),
+        (found.copy_bytes_per_second, "GB/s copying"),
     )
+    told = ", ".join(f"{giga(rate)} {unit}" for rate, unit in rates if rate is not None)
+    return f"{found.device} {found.precision} by {found.backend} {found.execution}: {told}"
 
 
 def accuracy(cell: CellSummary) -> str:
