@@ -175,6 +175,11 @@ def test_an_aa_arm_is_of_a_backend_of_the_run():
         make(Choice(aa="tensorflow", backends=("jax",)), TASKS, ARMS)
 
 
+def test_with_a_time_budget_of_ones_own_a_launch_has_all_its_rounds():
+    shares = [make(Choice(time_budget=m), TASKS, ARMS).rounds for m in (None, 60.0)]
+    assert shares == [0.5, 1.0]
+
+
 def test_a_time_budget_takes_seeds_and_then_launches():
     whole = make(Choice(profile="standard"), TASKS, ARMS)
     one_seed = {name: seeds[:1] for name, seeds in whole.seeds.items()}
