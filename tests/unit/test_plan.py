@@ -177,7 +177,7 @@ def test_an_aa_arm_is_of_a_backend_of_the_run():
 
 def test_with_a_time_budget_of_ones_own_a_launch_has_all_its_rounds():
     shares = [make(Choice(time_budget=m), TASKS, ARMS).rounds for m in (None, 60.0)]
-    assert shares == [1 / 3, 1.0]
+    assert shares == [0.25, 1.0]
 
 
 def test_a_time_budget_takes_seeds_and_then_launches():
