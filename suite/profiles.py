@@ -32,7 +32,9 @@ class Profile:
 
 
 PROFILES = {
-    "quick": Profile(tasks=("*-tiny",), launches=3, most_launches=3, seeds=(("*", 1),), rounds=0.25),
+    "quick": Profile(
+        tasks=("*-tiny",), launches=3, most_launches=3, seeds=(("*", 1),), rounds=0.25
+    ),
     "standard": Profile(
         tasks=("*-tiny", "*-small"),
         executions=EXECUTIONS,
