@@ -8,6 +8,7 @@ from suite import cost
 from suite.measure import ceiling
 from suite.parity.gate import parity_lanes
 from suite.plan import Plan, UsageError, comparisons
+from suite.profiles import PROFILES
 from tasks.base import Task
 
 
@@ -44,10 +45,13 @@ def launch(plan: Plan, first: bool = True) -> float:
 
 
 def fit(plan: Plan) -> Plan:
-    """The plan, with fewer seeds (of the task that takes longest to train, before others) and then
-    fewer launches where its budget asks for it; UsageError if even one of each is too much.
+    """The plan, with its profile's rounds, fewer seeds (of the task that takes longest to train,
+    before others) and then fewer launches where its budget asks for it; UsageError if even one of
+    each is too much.
     """
     budget = plan.budget_seconds
+    if budget is not None and total(plan) > budget:
+        plan = replace(plan, rounds=PROFILES[plan.profile].rounds)
     while budget is not None and total(plan) > budget:
         several = [task for task in plan.tasks if len(plan.seeds[task.name]) > 1]
         if several:

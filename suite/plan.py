@@ -210,8 +210,8 @@ def make(choice: Choice, tasks: dict[str, Task], arms: Sequence[Arm]) -> Plan:
         seed=choice.seed,
         seeds={task.name: _seeds(choice, profile, task) for task in picked},
         closely=profile.closely,
-        # Quick's are few for its five minutes. In a time of one's own more of them narrow intervals
-        # further than more launches do: of a launch of rnn-tiny 7 of 10 s pass before the blocks.
+        # Quick's are few for its five minutes; in a time of one's own a launch has all that fit. Of
+        # the 10 s that one of rnn-tiny took 7 were not spent on them.
         rounds=profile.rounds if choice.time_budget is None else 1.0,
         budget_seconds=None if minutes is None else 60 * minutes,
         label=choice.label,

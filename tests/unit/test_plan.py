@@ -175,9 +175,13 @@ def test_an_aa_arm_is_of_a_backend_of_the_run():
         make(Choice(aa="tensorflow", backends=("jax",)), TASKS, ARMS)
 
 
-def test_with_a_time_budget_of_ones_own_a_launch_has_all_its_rounds():
-    shares = [make(Choice(time_budget=m), TASKS, ARMS).rounds for m in (None, 60.0)]
-    assert shares == [0.25, 1.0]
+def test_with_a_time_budget_of_ones_own_a_launch_has_all_its_rounds_if_they_fit():
+    plans = [fit(make(Choice(time_budget=m), TASKS, ARMS)) for m in (None, 60.0)]
+    assert [plan.rounds for plan in plans] == [0.25, 1.0]
+    fewer = replace(plans[1], rounds=0.25)
+    assert total(fewer) < total(plans[1])
+    less = fit(replace(plans[1], budget_seconds=total(fewer)))
+    assert (less.rounds, less.launches) == (0.25, 3)
 
 
 def test_a_time_budget_takes_seeds_and_then_launches():
