@@ -251,7 +251,7 @@ def test_ctrl_c_keeps_what_is_done_and_resume_finishes_it(tribench, checkout, tm
     whole = summary_of(run)
     assert whole["complete"] is True
     assert {c["launches"] for c in whole["cells"]} == {3}
-    assert {c["blocks"] for c in whole["cells"]} == {30}
+    assert {c["blocks"] for c in whole["cells"]} == {18}
     assert all(c["status"] == "ok" and c["memory"]["process"] for c in whole["cells"])
 
 
