@@ -182,8 +182,8 @@ def test_report_makes_the_same_page_again(finished, tribench):
 @pytest.mark.parametrize(
     ("script", "words"),
     [
-        ({"do": "die", "in": "train", "at": 40}, "killed by SIGKILL"),
-        ({"do": "fail", "in": "train", "at": 40}, "MemoryError: told to run out of memory"),
+        ({"do": "die", "in": "train", "at": 20}, "killed by SIGKILL"),
+        ({"do": "fail", "in": "train", "at": 20}, "MemoryError: told to run out of memory"),
     ],
 )
 def test_a_worker_lost_in_a_block_costs_its_own_cell(script, words, tribench, tmp_path):
