@@ -65,8 +65,10 @@ class Crew:
         self.compiled = compiled
         self.members: dict[Lane, Member] = {}
 
-    def member(self, lane: Lane) -> Member:
-        """The lane's worker, started if there is none. Raises what Worker.call raises."""
+    def member(self, lane: Lane, timed: bool = False) -> Member:
+        """The lane's worker, started if there is none, with its imports ``timed`` or quicker.
+        Raises what Worker.call raises.
+        """
         if lane not in self.members:
             assert lane.arm.interpreter is not None
             log = self.logs / f"{lane.arm.name}-{self.suffix}.log"
@@ -86,6 +88,7 @@ class Crew:
                     device=lane.device,
                     precision=lane.precision,
                     execution=lane.execution,
+                    timed=timed,
                 )
             except BaseException:
                 self._dismiss(worker)

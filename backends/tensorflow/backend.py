@@ -8,6 +8,7 @@ from collections.abc import Callable
 from weakref import WeakSet
 
 import tensorflow as tf
+from tensorflow.python.framework.ops import uid
 
 from backends.base import Arrays, NotSupported, formulas
 from backends.tensorflow import losses, optimizers
@@ -17,6 +18,7 @@ from tasks import spec
 from tasks.base import Task
 
 DTYPES = {"float64": tf.float64, "float32": tf.float32, "bfloat16": tf.bfloat16}
+NAMES_APART = 100_000  # a launch of rnn-tiny makes some 1000 tensors
 
 
 class Backend(Layers):
@@ -68,12 +70,17 @@ class Backend(Layers):
 
     def compile(self, function: Callable, task: Task) -> Callable:
         """The function as this execution runs it."""
-        run = function
+        run, named = function, True
         if self.execution == "compiled":
+            named = not _uses_xla(task)
             run = tf.function(function, autograph=False, jit_compile=_uses_xla(task))
             self.compiled.add(run)
 
         def placed(*arguments):
+            nonlocal named
+            if not named and tf.executing_eagerly():
+                _round_names()
+                named = True
             with tf.device(self.target):
                 return run(*arguments)
 
@@ -118,6 +125,16 @@ def _uses_xla(task: Task) -> bool:
     """
     layers = [place.layer for place in task.model.places()]
     return any(isinstance(layer, spec.Recurrent | spec.Attention) for layer in layers)
+
+
+def _round_names() -> None:
+    """Have the next functions get names that do not hang on how much was computed before.
+
+    TensorFlow ends them with a count of the tensors made so far, and XLA's persistent cache, which
+    goes by names too, then finds nothing.
+    """
+    for _ in range(-uid() % NAMES_APART):
+        uid()
 
 
 def _device(target: str) -> str:

@@ -165,7 +165,7 @@ class Turn:
 
     def _import(self, entry: Entry) -> None:
         fresh = entry.lane not in self.crew.members
-        member = self.crew.member(entry.lane)
+        member = self.crew.member(entry.lane, timed=self.launch == 0)
         if fresh and self.launch == 0:
             self._phase("import", member.import_seconds, backend=entry.cell.backend)
 
