@@ -10,6 +10,7 @@ import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import numpy as np
@@ -94,10 +95,15 @@ class Material:
         return digest.hexdigest()[:12]
 
     def _write(self, name: str, arrays: dict[str, NDArray[Any]]) -> str:
+        """Whole when it gets its name: two threads may ask at once, and cached_property has had no
+        lock since Python 3.12.
+        """
         path = self.folder / f"{self.task.name}-{self.seed}-{name}.npz"
         with writing(path):
             self.folder.mkdir(parents=True, exist_ok=True)
-            np.savez(path, **arrays)  # type: ignore[arg-type]
+            with NamedTemporaryFile(dir=self.folder, suffix=".npz", delete=False) as file:
+                np.savez(file, **arrays)  # type: ignore[arg-type]
+            Path(file.name).replace(path)
         return str(path)
 
 

@@ -141,10 +141,10 @@ class Turn:
     def run(self, comparison: Sequence[tuple[Lane, Cell]], seed: int) -> None:
         """Measure what can be; each cell that cannot leaves a failure record."""
         entries = [Entry(lane, cell) for lane, cell in comparison]
-        self._start(entries)
+        self._prepare(entries)
         for entry in entries:
             if entry.alive:
-                self._attempt(entry, partial(self._prepare, entry))
+                self._attempt(entry, partial(self._warm_up, entry))
         ready = [entry for entry in entries if entry.alive]
         if not ready:
             return
@@ -154,20 +154,28 @@ class Turn:
                 if entry.alive:
                     self._attempt(entry, partial(do, entry))
 
-    def _start(self, entries: Sequence[Entry]) -> None:
-        """Start the workers that are not there yet: one by one in the first launch, which times the
-        imports, later side by side.
+    def _prepare(self, entries: Sequence[Entry]) -> None:
+        """Have every worker ready for its second step: one after the other in the first launch,
+        which times imports and first steps, later side by side.
         """
         with ThreadPoolExecutor(cost.AT_ONCE if self.launch else 1) as pool:
-            started = [pool.submit(self._attempt, e, partial(self._import, e)) for e in entries]
-        for each in started:
+            begun = [pool.submit(self._attempt, e, partial(self._begin, e)) for e in entries]
+        for each in begun:
             each.result()
 
-    def _import(self, entry: Entry) -> None:
-        fresh = entry.lane not in self.crew.members
-        member = self.crew.member(entry.lane, timed=self.launch == 0)
-        if fresh and self.launch == 0:
-            self._phase("import", member.import_seconds, backend=entry.cell.backend)
+    def _begin(self, entry: Entry) -> None:
+        lane, cell, material = entry.lane, entry.cell, self.material
+        first_launch, fresh = self.launch == 0, lane not in self.crew.members
+        member = self.crew.member(lane, timed=first_launch)
+        if first_launch and fresh:
+            self._phase("import", member.import_seconds, backend=cell.backend)
+        if cell.task not in member.built:
+            built = self.crew.build(lane, material, material.initial)
+            self._phase("build", built["seconds"], cell=cell, facts=built["facts"])
+        member.worker.call("place", task=cell.task, size=cell.batch_size)
+        _, first = self._steps(entry, 1)
+        if first_launch and not first.jumped:  # later ones find what it compiled
+            self._phase("compile", first.seconds, cell=cell)
 
     def _attempt(self, entry: Entry, do: Callable[[], None]) -> None:
         """Do one thing with one cell; a failure costs this cell and nothing else."""
@@ -184,18 +192,6 @@ class Turn:
                 status=status_of(error),
                 reason=str(error),
             )
-
-    def _prepare(self, entry: Entry) -> None:
-        lane, cell, material = entry.lane, entry.cell, self.material
-        member = self.crew.member(lane)
-        if cell.task not in member.built:
-            built = self.crew.build(lane, material, material.initial)
-            self._phase("build", built["seconds"], cell=cell, facts=built["facts"])
-        member.worker.call("place", task=cell.task, size=cell.batch_size)
-        _, first = self._steps(entry, 1)
-        if self.launch == 0 and not first.jumped:  # later ones find what it compiled
-            self._phase("compile", first.seconds, cell=cell)
-        self._warm_up(entry)
 
     def _warm_up(self, entry: Entry) -> None:
         """Windows of steps until two in a row take the same time, within limits."""
@@ -298,7 +294,7 @@ class Turn:
     ) -> tuple[dict[str, Any], Stopwatch]:
         """What else the machine did, and what the stopwatch says."""
         worker, cell = self.crew.member(entry.lane).worker, entry.cell
-        ours = sum(lane.device == cell.device for lane in self.crew.members)
+        ours = sum(lane.device == cell.device for lane in list(self.crew.members))
         before = gpu.read(cell.device)
         answer = worker.call(
             "block", task=cell.task, phase=cell.phase, steps=steps, lead_in=lead_in
