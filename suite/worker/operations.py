@@ -54,7 +54,7 @@ def operation(function: Operation) -> Operation:
 @contextmanager
 def uncollected() -> Iterator[None]:
     """Collect garbage afterwards, not meanwhile. To import TensorFlow, 2800 modules, so takes 0.86
-    of the time, PyTorch 0.84 (medians of four).
+    of the time, PyTorch 0.83 (medians of four).
     """
     gc.disable()
     try:
