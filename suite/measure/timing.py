@@ -294,7 +294,8 @@ class Turn:
     ) -> tuple[dict[str, Any], Stopwatch]:
         """What else the machine did, and what the stopwatch says."""
         worker, cell = self.crew.member(entry.lane).worker, entry.cell
-        ours = sum(lane.device == cell.device for lane in list(self.crew.members))
+        members = list(self.crew.members)  # a copy: another worker may be starting beside this one
+        ours = sum(lane.device == cell.device for lane in members)
         before = gpu.read(cell.device)
         answer = worker.call(
             "block", task=cell.task, phase=cell.phase, steps=steps, lead_in=lead_in

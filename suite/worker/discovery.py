@@ -89,7 +89,7 @@ def _first(name: str, known: Mapping[str, Mapping[str, Adapter]]) -> Arm:
 def _survey_all(
     interpreters: Iterable[str], question: dict[str, Any]
 ) -> dict[str, dict[str, Adapter]]:
-    """Ask all interpreters side by side, since the slowest import takes half of the time."""
+    """Ask all interpreters side by side: one import, TensorFlow's, takes half of all their time."""
     paths = list(interpreters)
     with scratch() as logs, ThreadPoolExecutor(len(paths)) as pool:
         asked = [

@@ -85,7 +85,7 @@ def start(
     device: str,
     precision: str,
     execution: str,
-    timed: bool = True,
+    timed: bool = False,
 ) -> dict[str, Any]:
     """Import the adapter and its framework, as users do if that is ``timed``; set them up."""
     began = time.perf_counter()
