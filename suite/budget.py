@@ -11,6 +11,8 @@ from suite.plan import Plan, UsageError, comparisons
 from suite.profiles import PROFILES
 from tasks.base import Task
 
+MANY_LAUNCHES = 12  # get more rounds each before there are more of them
+
 
 def total(plan: Plan) -> float:
     """Seconds that the whole run may take; a guess."""
@@ -45,14 +47,21 @@ def launch(plan: Plan, first: bool = True) -> float:
 
 
 def fit(plan: Plan) -> Plan:
-    """The plan, with its profile's rounds, fewer seeds (of the task that takes longest to train,
-    before others) and then fewer launches where its budget asks for it; UsageError if even one of
-    each is too much.
+    """The plan as its budget allows it: of many launches fewer, then rounds for the usual seconds,
+    then its profile's, fewer seeds (of the task that takes longest to train, before others), and
+    fewer launches; UsageError if even one of each is too much.
     """
     budget = plan.budget_seconds
-    if budget is not None and total(plan) > budget:
-        plan = replace(plan, rounds=PROFILES[plan.profile].rounds)
-    while budget is not None and total(plan) > budget:
+    if budget is None:
+        return plan
+    own = PROFILES[plan.profile].rounds
+    for rounds in sorted({plan.rounds, min(1.0, plan.rounds), own}, reverse=True):
+        for launches in range(plan.launches, min(plan.launches, MANY_LAUNCHES) - 1, -1):
+            fewer = replace(plan, rounds=rounds, launches=launches)
+            if total(fewer) <= budget:
+                return fewer
+    plan = replace(plan, rounds=own)
+    while total(plan) > budget:
         several = [task for task in plan.tasks if len(plan.seeds[task.name]) > 1]
         if several:
             longest = max(several, key=cost.training).name

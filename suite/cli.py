@@ -7,6 +7,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -26,6 +27,7 @@ from suite.doctor.plan import examine
 from suite.doctor.table import conclusion, show_answers
 from suite.listing import listing, show_listing
 from suite.material import Material, MaterialError
+from suite.measure import idle
 from suite.options import Device, Json, Many, Pythons, Quiet, console, interpreters, split
 from suite.parity import calibration, gate
 from suite.parity.asking import Interrupted, ask, references_of
@@ -131,7 +133,8 @@ def run(
         choice = session.choice_of(resume)
     known = catalogue.tasks()
     check(choice, known)
-    with Lock() as lock:
+    awake = idle.kept_awake() if choice.environment == CONTROLLED else nullcontext()
+    with Lock() as lock, awake:
         if resume is None:
             directory.check(output)
         found = arms(pythons, choice.device, wanted=choice.backends)
@@ -320,7 +323,7 @@ def doctor(
         lock.tell(Path("tribench doctor"))
         looked = findings(machine.read())
         found = arms(interpreters(python), device)
-        with scratch() as files, reporter(quiet) as progress:
+        with idle.kept_awake(), scratch() as files, reporter(quiet) as progress:
             seen = examine(found, launches, files, progress, device)
             if seen.logs is not None:
                 keep_logs(seen.logs)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from suite.doctor.answer import Answer
 from suite.doctor.machine import Machine
+from suite.measure import idle
 
 MOST_BUSY = 0.05  # of all cores
 MOST_STEAL = 0.01
@@ -141,6 +142,22 @@ def steal(machine: Machine) -> Answer:
         f"{UNTOLD} it." if taken is None else f"The host took {100 * taken:.1f} % of the time.",
         "Other guests do that: take a dedicated machine, another hour, or more launches.",
         {"steal": taken},
+    )
+
+
+@look
+def idle_cores(machine: Machine) -> Answer:
+    """Those that a guest gives back at once it waits for when there is work again."""
+    waits = machine.halt_poll_nanoseconds
+    return _answer(
+        "idle cores",
+        waits != 0,
+        f"{UNTOLD} how they wait."
+        if waits is None
+        else f"They wait for work for {waits / 1000:g} µs before the host gets them back.",
+        f"echo {idle.DEFAULT} | sudo tee {idle.SETTING}; a run does so itself for as long as it "
+        "takes, where it may.",
+        {"halt_poll_nanoseconds": waits},
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from suite.measure import noise
+from suite.measure import idle, noise
 from suite.worker.environment import DROPPED, threads
 
 SECONDS = 1.0
@@ -36,6 +36,7 @@ class Machine:
     load: float | None = None  # mean number of runnable processes in the last minute
     pressure: float | None = None
     steal: float | None = None
+    halt_poll_nanoseconds: int | None = None  # for which an idle core of a guest stays awake
     memory_bytes: int = 0
     available_bytes: int = 0
     swapped_bytes: int = 0
@@ -71,6 +72,7 @@ def read() -> Machine:
         load=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         pressure=seen["pressure"],
         steal=seen["steal"],
+        halt_poll_nanoseconds=idle.told(),
         memory_bytes=memory.total,
         available_bytes=memory.available,
         swapped_bytes=swap.used,

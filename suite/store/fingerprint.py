@@ -11,6 +11,7 @@ from pathlib import Path
 import cpuinfo
 import psutil
 
+from suite.measure import idle
 from suite.store.schema import Environment
 from suite.worker import environment
 from suite.worker.discovery import Arm
@@ -41,7 +42,7 @@ def fingerprint(arms: Sequence[Arm], device: str, kind: str = CONTROLLED) -> Env
         physical_cores=psutil.cpu_count(logical=False),
         driver=driver(),
         allocator=" ".join(platform.libc_ver()).strip() or None,
-        settings=environment.disclosed(device, kind),
+        settings=environment.disclosed(device, kind) | idle.disclosed(),
         coordinator={
             "python": platform.python_version(),
             "tribench": version(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections import Counter
+from contextlib import suppress
 from itertools import pairwise
 from math import exp, log
 
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suite.measure import noise
+from suite.measure import idle, noise
 from suite.measure.schedule import orders
 from suite.measure.statistics import Estimate, estimate, ratios
 from suite.measure.timing import block_steps, rounds
@@ -143,6 +144,36 @@ def test_a_set_of_rounds_is_disturbed_by_what_worked_beside_it_and_not_by_one_ti
     assert disturbed([(0.03, {"pressure": 0.06, "steal": 0.1})] * 24)
     assert not disturbed([(0.03, {"pressure": None, "steal": None})] * 24)
     assert not disturbed([])
+
+
+@pytest.mark.parametrize(("before", "while_awake"), [("0\n", "200000"), ("50000\n", "50000\n")])
+def test_idle_cores_are_kept_awake_where_they_would_be_given_back_at_once(
+    before, while_awake, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(idle, "SETTING", tmp_path / "guest_halt_poll_ns")
+    idle.SETTING.write_text(before)
+    with suppress(KeyboardInterrupt), idle.kept_awake():
+        assert idle.SETTING.read_text() == while_awake
+        assert idle.disclosed() == {"guest_halt_poll_ns": while_awake.strip()}
+        raise KeyboardInterrupt
+    assert idle.told() == int(before)
+
+
+def test_idle_cores_that_cannot_be_told_to_stay_awake_are_left_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(idle, "SETTING", tmp_path / "none" / "guest_halt_poll_ns")
+    with idle.kept_awake():
+        assert (idle.told(), idle.disclosed()) == (None, {})
+
+
+def test_idle_cores_stay_as_they_are_where_that_is_not_ours_to_set(tmp_path, monkeypatch):
+    def refuse(self, text):
+        raise PermissionError
+
+    monkeypatch.setattr(idle, "SETTING", tmp_path / "guest_halt_poll_ns")
+    idle.SETTING.write_text("0")
+    monkeypatch.setattr(type(tmp_path), "write_text", refuse)
+    with idle.kept_awake():
+        assert idle.told() == 0
 
 
 def test_a_busy_process_shows_in_its_noise():

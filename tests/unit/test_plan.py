@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from suite import catalogue, cost
-from suite.budget import fit, launch, total
+from suite.budget import MANY_LAUNCHES, fit, launch, total
 from suite.material import Material
 from suite.parity.gate import tracks
 from suite.plan import Choice, UsageError, arm_names, check, choose, comparisons, lanes, make
@@ -176,12 +176,20 @@ def test_an_aa_arm_is_of_a_backend_of_the_run():
 
 
 def test_with_a_time_budget_of_ones_own_a_launch_has_all_its_rounds_if_they_fit():
-    plans = [fit(make(Choice(time_budget=m), TASKS, ARMS)) for m in (None, 60.0)]
-    assert [plan.rounds for plan in plans] == [0.25, 1.0]
-    fewer = replace(plans[1], rounds=0.25)
-    assert total(fewer) < total(plans[1])
-    less = fit(replace(plans[1], budget_seconds=total(fewer)))
-    assert (less.rounds, less.launches) == (0.25, 3)
+    assert fit(make(Choice(), TASKS, ARMS)).rounds == 0.25
+    whole = make(Choice(time_budget=60.0), TASKS, ARMS)
+    for rounds in (2.0, 1.0, 0.25):
+        time = total(replace(whole, rounds=rounds))
+        plan = fit(replace(whole, budget_seconds=time))
+        assert (plan.rounds, plan.launches) == (rounds, 3)
+
+
+def test_of_many_launches_fewer_keep_all_their_rounds():
+    many = make(Choice(launches=40, time_budget=60.0), TASKS, ARMS)
+    for rounds, launches in ((2.0, 30), (2.0, MANY_LAUNCHES), (1.0, 15), (0.25, 15)):
+        time = total(replace(many, rounds=rounds, launches=launches))
+        plan = fit(replace(many, budget_seconds=time))
+        assert (plan.rounds, plan.launches) == (rounds, launches)
 
 
 def test_a_time_budget_takes_seeds_and_then_launches():
