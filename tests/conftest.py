@@ -9,12 +9,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
 
+from suite.measure import idle
 from suite.plan import Choice, lanes
 from suite.worker.discovery import Arm, arms
 
@@ -30,15 +32,25 @@ settings.load_profile("shared")
 Tribench = Callable[..., subprocess.CompletedProcess[str]]
 
 
+AWAKE = ExitStack()  # runs in two processes would set it and set it back under each other
+
+
 def pytest_configure() -> None:
     """Give each process of pytest-xdist cores of its own: PyTorch's cnn-tiny training beside
     another took 6 s with a core of its own, 10 and 44 s with a thread per core (single runs).
     """
     name = os.environ.get("PYTEST_XDIST_WORKER")
-    if name is not None and hasattr(os, "sched_setaffinity"):
+    if name is None:
+        AWAKE.enter_context(idle.kept_awake())
+    elif hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))
         number, count = int(name.removeprefix("gw")), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
         os.sched_setaffinity(0, cores[number::count] or cores)
+
+
+def pytest_unconfigure() -> None:
+    """Idle cores as they were."""
+    AWAKE.close()
 
 
 def command_environment(
