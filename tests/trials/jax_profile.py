@@ -1,4 +1,5 @@
-"""Where a JAX program's training step spends its time, beside Keras's on JAX, by kind of operation:
+"""Where a JAX program's training step spends its time, beside Keras's on JAX, by kind of operation, in
+the environment that it is started in (a run's: suite.worker.environment.settings).
 
 PYTHONPATH=.:tests/peers .nox/peers-jax/bin/python -m tests.trials.jax_profile cnn-small
 """
