@@ -1,7 +1,8 @@
-"""Where a JAX program's training step spends its time, beside Keras's on JAX, by kind of operation, in
-the environment that it is started in (a run's: suite.worker.environment.settings).
+"""Where a JAX program's training step spends its time, beside Keras's on JAX, by XLA's instructions.
 
 PYTHONPATH=.:tests/peers .nox/peers-jax/bin/python -m tests.trials.jax_profile cnn-small
+
+In the environment that it is started in; a run's is suite.worker.environment.settings.
 """
 
 from __future__ import annotations
