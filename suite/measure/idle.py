@@ -3,9 +3,10 @@
 A core that was given back has to be got back before a thread can go on, which takes the longer the
 more the host has to do. Measured on a shared 2-core machine whose cores were given back at once,
 JAX, TensorFlow and PyTorch's eager execution in turns in transformer-tiny's prediction: ratios
-between the three scattered by 5 to 8 % from one five seconds to the next, as the host's share did
-(correlation 0.7 to 0.8, over twenty seconds up to 0.95); with the kernel's own default by 3 to 4 %, no more than so many rounds
-do by themselves. The two that XLA compiles were 9 % faster with it, PyTorch 3 %.
+between the three scattered by 5 to 8 % from one five seconds to the next, PyTorch's to the others'
+as the host's share did (correlation 0.8; over twenty seconds 0.9); with the kernel's own default by
+3 to 4 %, no more than so many rounds do by themselves. The two that XLA compiles were 9 % faster
+with it, PyTorch 3 %.
 """
 
 from __future__ import annotations

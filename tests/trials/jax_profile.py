@@ -1,4 +1,4 @@
-"""Where a JAX program's training step spends its time, beside Keras's on JAX, by XLA's instructions.
+"""Where a training step of a JAX program spends its time, beside Keras's, by XLA's instructions.
 
 PYTHONPATH=.:tests/peers .nox/peers-jax/bin/python -m tests.trials.jax_profile cnn-small
 
