@@ -13,6 +13,7 @@ from pathlib import Path
 from suite import catalogue
 from suite.crew import Crew, Roster
 from suite.material import Material
+from suite.measure import idle
 from suite.measure.statistics import estimate, ratios
 from suite.plan import Choice, Lane, lanes
 from suite.store.writing import scratch
@@ -69,7 +70,7 @@ def main() -> None:
     parser.add_argument("--backend", default="*", help="names, as tribench run takes them")
     options = parser.parse_args()
     found = lanes(Choice(backends=(options.backend,)), arms({}), "float32")
-    with scratch() as files:
+    with idle.kept_awake(), scratch() as files:
         material = Material(catalogue.tasks()[options.task], 0, files)
         for lane in (lane for lane in found if lane.refused is None):
             for phase in ("train", "infer"):
