@@ -15,6 +15,7 @@ from suite.crew import Crew, Roster
 from suite.material import Material
 from suite.measure import idle
 from suite.measure.statistics import estimate, ratios
+from suite.measure.timing import FASTEST_BLOCK_SECONDS, LEAD_IN_SECONDS
 from suite.plan import Choice, Lane, lanes
 from suite.store.writing import scratch
 from suite.worker.discovery import arms
@@ -36,6 +37,8 @@ def launch(lane: Lane, material: Material, phase: str, seed: int) -> list[float]
         "data": material.data,
         "size": task.timed_batch_size,
         "seed": seed,
+        "block": FASTEST_BLOCK_SECONDS,
+        "lead_in": LEAD_IN_SECONDS,
     }
     done = subprocess.run(
         [str(lane.arm.interpreter), "-m", "tests.trials.bare", json.dumps(given)],
