@@ -35,7 +35,7 @@ COLUMNS = "median,iqr,min,max,rounds"
 
 def install(session: nox.Session, *requirements: str) -> None:
     """Into the session's environment, with the pinned versions; not again until either changes:
-    pip looks at four environments for 14 s before it finds nothing to do.
+    in five environments pip takes 5 s to find nothing to do.
     """
     wanted = "\n".join([*requirements, "", Path("constraints.txt").read_text(encoding="utf-8")])
     done = Path(session.virtualenv.location, "installed.txt")
