@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
+import cpuinfo
 import psutil
 
 from suite.measure import idle
@@ -31,7 +32,7 @@ def version() -> str:
 def fingerprint(arms: Sequence[Arm], device: str, kind: str = CONTROLLED) -> Environment:
     """What is known before the first worker starts."""
     return Environment(
-        cpu=processor(),
+        cpu=str(cpuinfo.get_cpu_info().get("brand_raw", platform.processor() or "unknown")),
         cores=os.cpu_count() or 1,
         threads=environment.threads(),
         memory_bytes=psutil.virtual_memory().total,
@@ -49,19 +50,6 @@ def fingerprint(arms: Sequence[Arm], device: str, kind: str = CONTROLLED) -> Env
         },
         backends=versions(arms),
     )
-
-
-def processor() -> str:
-    """The processor's name. Linux tells that of a PC at once; py-cpuinfo, which also knows the
-    others, spends a second on how fast it ticks.
-    """
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line for line in lines if line.startswith("model name")).partition(": ")[2]
-    except (OSError, StopIteration):
-        import cpuinfo
-
-        return str(cpuinfo.get_cpu_info().get("brand_raw", platform.processor() or "unknown"))
 
 
 def versions(arms: Sequence[Arm]) -> dict[str, dict[str, str]]:

@@ -16,7 +16,7 @@ from suite.worker.operations import Workshop
 ROUNDS, WARM = 240, 5  # of 60 the interval over 8 launches of JAX was 1.7 % to each side
 
 
-def bare(workshop: Workshop, task: str, phase: str, steps: int, lead_in: int = 0) -> float:
+def bare(workshop: Workshop, task: str, phase: str, steps: int, lead_in: int) -> float:
     """What one writes to time a step, once it is warm."""
     bench = workshop.benches[task]
     step = bench.program.train_step if phase == "train" else bench.program.predict

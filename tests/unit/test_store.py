@@ -6,12 +6,11 @@ import json
 import subprocess
 import sys
 
-import cpuinfo
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from suite.store import directory, fingerprint, json_schema
+from suite.store import directory, json_schema
 from suite.store.directory import StoreError
 from suite.store.schema import Cell, FailureRecord, Manifest, MemoryRecord, PhaseRecord
 
@@ -192,7 +191,3 @@ def test_a_record_is_appended_whole_or_not_at_all(room, tmp_path):
 def test_the_published_json_schema_is_that_of_the_models():
     published = {path.name: path.read_text("utf-8") for path in json_schema.FOLDER.glob("*.json")}
     assert published == json_schema.schemas(), "run python -m suite.store.json_schema"
-
-
-def test_the_processor_has_the_name_that_py_cpuinfo_gives_it():
-    assert fingerprint.processor() == cpuinfo.get_cpu_info()["brand_raw"]
