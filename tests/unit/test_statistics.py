@@ -21,7 +21,6 @@ from suite.runner import HALF_WIDTH
 
 ARMS, TRIALS = 3, 2000
 BASE = 1  # the first trial's seed
-TWO_ERRORS = 2 * (0.05 * 0.95 / TRIALS) ** 0.5  # 1 %: how far a share of 5 % strays by chance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +73,7 @@ def test_intervals_cover_the_truth_as_often_as_they_say(name, launches):
     for trial in np.exp(logs[..., 1] - logs[..., 0]):
         found = estimate(trial)
         covered += found.low <= 1 <= found.high
-    assert covered / TRIALS >= 0.95 - TWO_ERRORS
+    assert covered / TRIALS >= 0.95
 
 
 @pytest.mark.parametrize("deviation", [0.015, 0.025, 0.035, 0.05])
@@ -86,7 +85,7 @@ def test_intervals_cover_the_truth_where_a_run_stops_once_they_are_narrow(deviat
         found = (estimate(trial[:launches]) for launches in range(least, most + 1))
         last = next((f for f in found if log(f.high / f.low) / 2 <= HALF_WIDTH), estimate(trial))
         covered += last.low <= 1 <= last.high
-    assert covered / TRIALS >= 0.95 - TWO_ERRORS
+    assert covered / TRIALS >= 0.94  # stopping costs a little; 94.8 % at the least
 
 
 @pytest.mark.parametrize("name", MACHINES)
@@ -99,7 +98,7 @@ def test_of_comparisons_without_a_difference_few_claim_one(name):
         adjusted = holm([difference(each) for each in launches])
         said = {verdict(estimate(e), p_value=p) for e, p in zip(launches, adjusted, strict=True)}
         wrong += bool(said & {"FASTER", "SLOWER"})
-    assert wrong / TRIALS <= 0.05 + TWO_ERRORS
+    assert wrong / TRIALS <= 0.05
 
 
 def test_what_is_equal_is_called_so_and_what_is_slower_is_found():
