@@ -211,6 +211,8 @@ def interrupted(folder: Path, root: Path, until: str, number: int) -> tuple[int,
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
+        # What a script starts in the background ignores Ctrl-C, and so does all that it starts.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     lines = []
     for line in process.stderr:
