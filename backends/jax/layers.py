@@ -73,7 +73,8 @@ class Layers(Backend):
             mean, variance = context.buffer("running_mean"), context.buffer("running_var")
         # One product and one sum for each value: a training step of cnn-small takes 0.82 of what it
         # takes with (x - mean) * scale + bias (JAX 0.10.2, two cores). Of values far from 0 both
-        # lose digits alike, as the mean is rounded too.
+        # lose digits alike, as the mean is rounded too (float32, 1000 deviations from 0: errors of
+        # 2.2e-5 and 2.7e-5); the scale's gradient alone loses more (1.3e-4 and 2.9e-5).
         scale = parameters["weight"] * lax.rsqrt(variance + layer.epsilon)
         return x * scale + (parameters["bias"] - mean * scale)
 

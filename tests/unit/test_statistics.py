@@ -85,7 +85,7 @@ def test_intervals_cover_the_truth_where_a_run_stops_once_they_are_narrow(deviat
         found = (estimate(trial[:launches]) for launches in range(least, most + 1))
         last = next((f for f in found if log(f.high / f.low) / 2 <= HALF_WIDTH), estimate(trial))
         covered += last.low <= 1 <= last.high
-    assert covered / TRIALS >= 0.94  # stopping costs a little; 94.8 % at the least
+    assert covered / TRIALS >= 0.945  # stopping costs a little: 94.75 % at the least
 
 
 @pytest.mark.parametrize("name", MACHINES)
