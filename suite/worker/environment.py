@@ -8,7 +8,8 @@ cnn-small took its 50 MiB anew from the system, 12,781 page faults, every time o
 of 25 launches, by chance, and launches scattered by 3.7 % beside TensorFlow; without mmap in none
 of 22, by 1.6 to 2.7 % (0.96 of the time, 0.94 to 0.99). What is too large for a thread's arena
 (64 MiB) is still taken anew: 250 MiB of transformer-small's step in JAX, a fifth of its time. One
-arena (``MALLOC_ARENA_MAX=1``) spares that, but its lock made JAX's tiny tasks 3 to 7 % slower.
+arena (``MALLOC_ARENA_MAX=1``) spares that, but its lock made JAX's tiny tasks 3 to 7 % slower
+(3 launches).
 """
 
 from __future__ import annotations
