@@ -75,7 +75,7 @@ def settings(
         "OMP_NUM_THREADS": each,
         "NPROC": each,  # what XLA's thread pool on the CPU goes by
         "PYTHONHASHSEED": "0",
-        "MALLOC_MMAP_MAX_": "0",
+        "MALLOC_MMAP_MAX_": "0",  # mallopt(3); a threshold may be 32 MiB at most
         "MALLOC_TRIM_THRESHOLD_": str(4 << 30),
         "MALLOC_TOP_PAD_": str(64 << 20),
     }
