@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -12,7 +14,7 @@ from typing import Any
 from suite import cost
 from suite.crew import Crew
 from suite.material import Material
-from suite.measure import gpu
+from suite.measure import cores, gpu
 from suite.measure.schedule import orders
 from suite.measure.times import Times
 from suite.measure.void import DISTURBED, Stopwatch, disturbed
@@ -27,6 +29,8 @@ FASTEST_BLOCK_SECONDS = 0.03  # a block of the fastest arm takes at least this
 SLOWEST_BLOCK_SECONDS = 0.5  # and of the slowest at most this, if a step allows
 LEAD_IN_SECONDS = 0.015  # before a block's clock starts, and at least a step
 MOST_AGAIN = 2  # disturbed sets of rounds of a launch that are measured again
+MOST_WAIT_SECONDS = 10.0  # of a launch, in all, while the cores are slow
+LOOK_SECONDS = 0.25  # until they are looked at again
 WARMUP_STEPS = 3
 WARMUP_WINDOW_SECONDS = 0.1
 STEADY_WITHIN = 0.1  # two windows in a row differ by less
@@ -69,11 +73,12 @@ class Block:
 @dataclass
 class State:
     """What is known of a run while it goes on: cells that an earlier launch could not measure,
-    which are not tried again, and the times so far.
+    which are not tried again, the times so far, and how long known work took lately.
     """
 
     failed: set[Cell] = field(default_factory=set)
     times: Times = field(default_factory=Times)
+    known_work: deque[float] = field(default_factory=cores.recent)
 
 
 def track(
@@ -206,31 +211,53 @@ class Turn:
         self._phase("warmup", sum(samples), cell=entry.cell, samples=samples, steady=steady)
 
     def _rounds(self, entries: Sequence[Entry], seed: int) -> None:
-        """Whole balanced sets of rounds. A disturbed one is measured again whole, a few times:
-        never one unlucky cell alone, and on a machine that is never quiet not for ever.
+        """Whole balanced sets of rounds, begun when the cores are as fast as usual. A disturbed one
+        is measured again whole, a few times: never one unlucky cell alone, and on a machine that is
+        never quiet not for ever.
         """
         step_seconds = [entry.step_seconds for entry in entries]
         steps = block_steps(step_seconds)
         left, again, number = rounds(steps, step_seconds, self.share), MOST_AGAIN, 0
+        patience = self.share * MOST_WAIT_SECONDS
         while left > 0:
+            while patience > 0 and cores.slow(self._look(), self.state.known_work):
+                time.sleep(LOOK_SECONDS)
+                patience -= LOOK_SECONDS
             order = orders(len(entries), seed + number)
             seen: list[Block] = []
             for turn, row in enumerate(order):
+                work = self._look()
                 for position, entry in enumerate(entries[index] for index in row):
                     if entry.alive:
-                        where = (entry, number + turn, position, steps)
+                        where = (entry, number + turn, position, steps, work)
                         self._attempt(entry, partial(self._block, seen, *where))
-            repeat = again > 0 and disturbed((b.watch.seconds, b.noise) for b in seen)
+            beside = [(block.watch.seconds, block.noise) for block in seen]
+            repeat = again > 0 and disturbed(beside, self.state.known_work)
             for block in seen:
                 self._keep(block, DISTURBED if repeat else None)
             number += len(order)
             again, left = (again - 1, left) if repeat else (again, left - len(order))
 
+    def _look(self) -> list[float]:
+        """How long known work takes now, in milliseconds; nothing where that cannot be told."""
+        work = cores.known_work()
+        if work is None:
+            return []
+        self.state.known_work.append(work)
+        return [work]
+
     def _block(
-        self, seen: list[Block], entry: Entry, number: int, position: int, steps: int
+        self,
+        seen: list[Block],
+        entry: Entry,
+        number: int,
+        position: int,
+        steps: int,
+        work: list[float],
     ) -> None:
         lead_in = max(1, ceil(LEAD_IN_SECONDS / entry.step_seconds))
         noise, watch = self._steps(entry, steps, lead_in)
+        noise |= {"known_work_ms": work[0]} if work else {}
         seen.append(Block(entry, number, position, steps, lead_in, noise, watch))
 
     def _keep(self, block: Block, void: str | None) -> None:

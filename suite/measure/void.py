@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from suite.measure import gpu
+from suite.measure import cores, gpu
 
 COMPILED = "compiled anew"
 DISTURBED = "disturbed, measured again"
@@ -42,16 +42,18 @@ class Stopwatch(NamedTuple):
         return COMPILED if self.compiled else None
 
 
-def disturbed(blocks: Iterable[tuple[float, Noise]]) -> bool:
-    """Did something else work beside these blocks (seconds, and what the machine did meanwhile)?
-    Over all of them, since the host's ticks are 10 ms, a third of a short block.
+def disturbed(blocks: Sequence[tuple[float, Noise]], known_work: Collection[float] = ()) -> bool:
+    """Did something else work beside these blocks (seconds, and what the machine did meanwhile), or
+    were the cores slower than when ``known_work`` took these milliseconds? Over all of them, since
+    the host's ticks are 10 ms, a third of a short block.
     """
-    seen = list(blocks)
-    busy = _mean(seen, "pressure") > QUIET_PRESSURE or _mean(seen, "steal") > QUIET_STEAL
-    return busy or any(gpu.disturbed(noise.get("gpu")) for _, noise in seen)
+    busy = _mean(blocks, "pressure") > QUIET_PRESSURE or _mean(blocks, "steal") > QUIET_STEAL
+    work = [ms for _, noise in blocks if (ms := noise.get("known_work_ms")) is not None]
+    held = any(gpu.disturbed(noise.get("gpu")) for _, noise in blocks)
+    return busy or held or cores.slow(work, known_work)
 
 
-def _mean(blocks: list[tuple[float, Noise]], name: str) -> float:
+def _mean(blocks: Sequence[tuple[float, Noise]], name: str) -> float:
     known = [(seconds, noise.get(name)) for seconds, noise in blocks]
     total = sum(seconds for seconds, value in known if value is not None)
     return sum(s * value for s, value in known if value is not None) / total if total > 0 else 0.0

@@ -180,6 +180,7 @@ def _blocks(own: list[tuple[int, BlockRecord]]) -> dict[str, list[Any]]:
         "steal": [block.noise.steal for _, block in own],
         "pressure": [block.noise.pressure for _, block in own],
         "switches": [block.noise.involuntary_switches for _, block in own],
+        "work": [block.noise.known_work_ms for _, block in own],
         "void": [block.void for _, block in own],
     }
 

@@ -78,7 +78,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         **dict.fromkeys(("launch", "round", "position", "steps", "lead_in"), WHOLE),
         "seconds": REAL,
         "void": TEXT,
-        **dict.fromkeys(("cpu_per_wall", "steal", "pressure"), REAL),
+        **dict.fromkeys(("cpu_per_wall", "steal", "pressure", "known_work_ms"), REAL),
         "involuntary_switches": WHOLE,
         **dict.fromkeys(("sm_mhz", "memory_mhz", "celsius", "others"), WHOLE),  # of a GPU
         "watts": REAL,

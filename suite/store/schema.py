@@ -81,12 +81,15 @@ class GpuNoise(Model):
 
 
 class Noise(Model):
-    """What else the machine did during a block; see suite.measure.noise."""
+    """What else the machine did during a block; see suite.measure.noise and, for the cores before its
+    round, suite.measure.cores.
+    """
 
     cpu_per_wall: float | None
     steal: float | None
     pressure: float | None
     involuntary_switches: int | None
+    known_work_ms: float | None = None
     gpu: GpuNoise | None = None
 
 

@@ -21,14 +21,14 @@ function cellFigure(cell) {
     const own = blocks.at.filter((_, place) => blocks.launch[place] === launch);
     return { type: "scatter", mode: "lines", x: [own[0], own.at(-1)], y: [ms, ms], line: { color: cell.colour, width: 2 }, hoverinfo: "text", hovertext: `launch ${launch}: median ${number(ms)} ms` };
   });
-  const loads = [["cpu", "CPU seconds per second", "#009E73", "circle"], ["steal", "steal", "#CC79A7", "square"], ["pressure", "pressure", "#56B4E9", "diamond"]]
+  const loads = [["cpu", "CPU seconds per second", "#009E73", "circle"], ["steal", "steal", "#CC79A7", "square"], ["pressure", "pressure", "#56B4E9", "diamond"], ["work", "known work, ms", "#E69F00", "cross"]]
     .filter(([name]) => blocks[name].some((value) => value !== null))
     .map(([name, told, color, symbol]) => ({ type: "scatter", mode: "lines+markers", yaxis: "y2", x: blocks.at, y: blocks[name], marker: { size: 5, color, symbol }, line: { width: 1, color }, hovertemplate: `${told} %{y}`, hoverlabel: { namelength: 0 } }));
   return figureOf({
     name: "cell", title: "Samples in time order, and the load beside them", data: [...blockTraces([cell]), ...medians, ...loads], layout,
-    caption: "Above: blocks, with each launch's median as a line. Below, as shares of the time: circles, the CPU seconds of the process; squares, what the host took away (steal); diamonds, when something waited for a core (pressure).",
-    heads: ["launch", "blocks", "void", "median ms", "CPU s per s", "highest steal", "highest pressure", "most switches"],
-    rows: launchesOf(cell).map((one) => [one.launch, one.blocks, one.void, one.ms, one.cpu, one.steal, one.pressure, one.switches]),
+    caption: "Above: blocks, with each launch's median as a line. Below, as shares of the time: circles, the CPU seconds of the process; squares, what the host took away (steal); diamonds, when something waited for a core (pressure). Crosses, in milliseconds: work that is always the same, on all cores at once; where it takes longer, the cores were slower.",
+    heads: ["launch", "blocks", "void", "median ms", "CPU s per s", "highest steal", "highest pressure", "most switches", "known work ms"],
+    rows: launchesOf(cell).map((one) => [one.launch, one.blocks, one.void, one.ms, one.cpu, one.steal, one.pressure, one.switches, one.work]),
   });
 }
 
@@ -44,7 +44,7 @@ function warmupFigure(cell) {
 
 function blocksCsv(cell) {
   const { blocks } = samplesOf(cell);
-  const columns = { launch: "launch", round: "round", steps: "steps", ms: "ms per step", cpu: "CPU seconds per second", steal: "steal", pressure: "pressure", switches: "involuntary switches", void: "void" };
+  const columns = { launch: "launch", round: "round", steps: "steps", ms: "ms per step", cpu: "CPU seconds per second", steal: "steal", pressure: "pressure", switches: "involuntary switches", work: "known work ms", void: "void" };
   const rows = [...blocks.at.keys()].map((place) => [...DIMENSIONS.map((name) => cell[name]), ...Object.keys(columns).map((name) => blocks[name][place])]);
   download(`tribench-${results.run}-${cell.id}.csv`, csv([...DIMENSIONS, ...Object.values(columns)], rows));
 }

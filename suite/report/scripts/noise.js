@@ -25,7 +25,7 @@ function twinFigures(rows) {
   }];
 }
 
-// The counted blocks of a cell by launch: [{launch, ms, void, cpu, steal, pressure, switches}].
+// The counted blocks of a cell by launch: [{launch, ms, void, cpu, steal, pressure, switches, work}].
 function launchesOf(cell) {
   const { blocks } = samplesOf(cell);
   const by = Map.groupBy(blocks.at.keys(), (place) => blocks.launch[place]);
@@ -36,7 +36,8 @@ function launchesOf(cell) {
     return {
       launch, blocks: places.length, void: places.length - counted.length,
       ms: counted.length ? median(counted.map((place) => blocks.ms[place])) : null,
-      cpu: known("cpu").length ? median(known("cpu")) : null, steal: most("steal"), pressure: most("pressure"), switches: most("switches"),
+      ...Object.fromEntries(["cpu", "work"].map((name) => [name, known(name).length ? median(known(name)) : null])),
+      steal: most("steal"), pressure: most("pressure"), switches: most("switches"),
     };
   });
 }
@@ -62,8 +63,8 @@ function launchFigures(rows) {
       hovertext: points.map(({ cell, one }) => `${name} ${number(100 * one[name])} %: ${label(cell.task)} ${label(cell.phase)} ×${cell.batch} ${label(armOf(cell))}, launch ${one.launch}`),
     };
   });
-  const heads = [...CELL_HEADS, "launch", "median ms", "blocks", "void", "CPU s per s", "highest steal", "highest pressure", "most switches"];
-  const table = lines.flatMap(({ cell, launches }) => launches.map((one) => [...cellTexts(cell), one.launch, one.ms, one.blocks, one.void, one.cpu, one.steal, one.pressure, one.switches]));
+  const heads = [...CELL_HEADS, "launch", "median ms", "blocks", "void", "CPU s per s", "highest steal", "highest pressure", "most switches", "known work ms"];
+  const table = lines.flatMap(({ cell, launches }) => launches.map((one) => [...cellTexts(cell), one.launch, one.ms, one.blocks, one.void, one.cpu, one.steal, one.pressure, one.switches, one.work]));
   return [
     { name: "launches", title: "Between launches", caption: "Each cell's launch medians, as they lie around its median: the scatter that the intervals are made of.", data: spreads, layout: spread, heads, rows: table },
     { name: "load", title: "What else the machine did", caption: "The block of each launch with most: squares, time that the host took away (steal); circles, time in which something waited for a core (pressure).", data: loads, layout: load, heads, rows: table },
