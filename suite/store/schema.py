@@ -81,8 +81,8 @@ class GpuNoise(Model):
 
 
 class Noise(Model):
-    """What else the machine did during a block; see suite.measure.noise and, for the cores before its
-    round, suite.measure.cores.
+    """What else the machine did during a block (suite.measure.noise), and how long known work took
+    before its round (suite.measure.cores).
     """
 
     cpu_per_wall: float | None

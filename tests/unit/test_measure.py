@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections import Counter
 from contextlib import suppress
 from itertools import pairwise
 from math import exp, log
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suite.measure import idle, noise
+from suite.measure import cores, idle, noise, timing
 from suite.measure.schedule import orders
 from suite.measure.statistics import Estimate, estimate, ratios
-from suite.measure.timing import block_steps, rounds
+from suite.measure.timing import Entry, State, Turn, block_steps, rounds
 from suite.measure.verdict import verdict
 from suite.measure.void import Stopwatch, disturbed
 from tests.conftest import ROOT
@@ -144,6 +146,77 @@ def test_a_set_of_rounds_is_disturbed_by_what_worked_beside_it_and_not_by_one_ti
     assert disturbed([(0.03, {"pressure": 0.06, "steal": 0.1})] * 24)
     assert not disturbed([(0.03, {"pressure": None, "steal": None})] * 24)
     assert not disturbed([])
+
+
+def test_a_set_of_rounds_is_disturbed_where_half_of_it_met_slow_cores():
+    usual = [0.56] * 20
+    fast, slow = ((0.03, {"known_work_ms": ms}) for ms in (0.6, 0.96))
+    assert not disturbed([fast] * 6, usual)
+    assert not disturbed([fast] * 4 + [slow] * 2, usual)
+    assert disturbed([fast] * 2 + [slow] * 4, usual)
+    assert not disturbed([slow] * 6, [0.96] * 20)  # as ever
+    assert not disturbed([(0.03, {"known_work_ms": None})] * 6, usual)
+    assert not disturbed([slow] * 6)
+
+
+@given(
+    st.lists(st.floats(0.1, 10), min_size=1, max_size=9),
+    st.lists(st.floats(0.1, 10), min_size=1, max_size=99),
+    st.floats(0.1, 10),
+)
+def test_slow_cores_are_slow_in_any_unit_and_slower_ones_too(now, seen, unit):
+    found = cores.slow(now, seen)
+    if cores.slow([1.01 * ms for ms in now], seen) == cores.slow([0.99 * ms for ms in now], seen):
+        assert cores.slow([unit * ms for ms in now], [unit * ms for ms in seen]) == found
+    assert not found or cores.slow([2 * ms for ms in now], seen)
+    assert not cores.slow([min(seen)], seen)
+
+
+def test_known_work_is_done_on_every_core_that_this_process_may_use():
+    before = os.sched_getaffinity(0)
+    assert 0 < cores.known_work() < 1000
+    assert os.sched_getaffinity(0) == before
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """Rounds of two arms beside cores that take these milliseconds, look by look and then 0.5: how
+    often they were waited for, and why each round does not count.
+    """
+
+    def measure(looks, share=1.0):
+        slept, void, state = [], {}, State()
+        state.known_work.extend([0.5] * 20)
+        left = iter(looks)
+        monkeypatch.setattr(cores, "known_work", lambda: next(left, 0.5))
+        monkeypatch.setattr(timing.time, "sleep", slept.append)
+        answer = {"seconds": 0.5, "wall_seconds": 0.5, "compiled": 0, "noise": {}}
+        worker = SimpleNamespace(call=lambda *_, **__: dict(answer, noise={}))
+        crew = SimpleNamespace(members={}, member=lambda _: SimpleNamespace(worker=worker))
+        sink = SimpleNamespace(emit=lambda _, **told: void.update({told["round"]: told["void"]}))
+        cell = SimpleNamespace(device="cpu", task="t", phase="train")
+        entries = [Entry(SimpleNamespace(device="cpu"), cell, step_seconds=0.5) for _ in range(2)]
+        Turn(0, None, state, crew, sink, share)._rounds(entries, 0)
+        return slept, list(void.values())
+
+    return measure
+
+
+def test_rounds_begin_when_the_cores_are_as_fast_as_usual(measured):
+    slept, void = measured([0.9, 0.9, 0.9])
+    assert slept == [timing.LOOK_SECONDS] * 3
+    assert set(void) == {None}
+
+
+def test_rounds_beside_slow_cores_are_measured_again_and_not_for_ever(measured):
+    _, quiet = measured([])
+    turns = len(orders(2, 0))
+    slept, void = measured([0.5, *[0.9] * turns])
+    assert void == ["disturbed, measured again"] * turns + quiet
+    slept, void = measured([0.9] * 10_000, share=0.25)
+    assert sum(slept) <= 0.25 * timing.MOST_WAIT_SECONDS + timing.LOOK_SECONDS
+    assert void.count(None) == len(quiet)
+    assert len(void) <= len(quiet) + timing.MOST_AGAIN * turns
 
 
 @pytest.mark.parametrize(("before", "while_awake"), [("0\n", "200000"), ("50000\n", "50000\n")])
