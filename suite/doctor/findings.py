@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from suite.doctor.answer import Answer
-from suite.doctor.machine import Machine
+from suite.doctor.machine import CORES_SECONDS, Machine
 from suite.measure import idle
+from suite.measure.cores import SLOW
 
 MOST_BUSY = 0.05  # of all cores
 MOST_STEAL = 0.01
+MOST_SLOW = 0.05  # of the time: of twenty launches one may fall into it whole
 MOST_PRESSURE = 0.05
 MOST_LOAD = 0.5  # runnable processes a core
 LEAST_AVAILABLE = 4 << 30  # bytes; the largest cell of a standard run takes about 2 GiB
@@ -142,6 +144,24 @@ def steal(machine: Machine) -> Answer:
         f"{UNTOLD} it." if taken is None else f"The host took {100 * taken:.1f} % of the time.",
         "Other guests do that: take a dedicated machine, another hour, or more launches.",
         {"steal": taken},
+    )
+
+
+@look
+def slow_cores(machine: Machine) -> Answer:
+    """A host may run two cores of a guest as two threads of one; nothing counts as taken away."""
+    share = machine.slow_cores
+    return _answer(
+        "slow cores",
+        share is None or share <= MOST_SLOW,
+        f"{UNTOLD} how fast each is."
+        if share is None
+        else f"For {100 * share:.0f} % of {CORES_SECONDS:g} seconds the same work on all of them "
+        f"took more than {SLOW:g} times as long as usual.",
+        "Where nothing else works here, a host has cores of this machine share its own: take a "
+        "dedicated machine or another hour; a run waits a little for it to pass and measures "
+        "again.",
+        {"slow_cores": share},
     )
 
 

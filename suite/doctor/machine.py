@@ -1,4 +1,6 @@
-"""What is read of the machine, in a second in which tribench does nothing itself."""
+"""What is read of the machine: in a second in which tribench does nothing itself, and then while
+every core has the same little to do again and again.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +12,12 @@ from pathlib import Path
 
 import psutil
 
-from suite.measure import idle, noise
+from suite.measure import cores, idle, noise
 from suite.worker.environment import DROPPED, threads
 
 SECONDS = 1.0
+CORES_SECONDS = 10.0  # stretches in which they were slow took 2 to 20
+APART_SECONDS = 0.05
 CPU = Path("/sys/devices/system/cpu")
 KEPT = ("PYTHONPATH",)  # begins like what is dropped, and is passed on
 
@@ -36,6 +40,7 @@ class Machine:
     load: float | None = None  # mean number of runnable processes in the last minute
     pressure: float | None = None
     steal: float | None = None
+    slow_cores: float | None = None  # the share of looks at which they were slower than usual
     halt_poll_nanoseconds: int | None = None  # for which an idle core of a guest stays awake
     memory_bytes: int = 0
     available_bytes: int = 0
@@ -51,7 +56,7 @@ class Machine:
 
 
 def read() -> Machine:
-    """Look for ``SECONDS``."""
+    """Look for ``SECONDS``, and at the cores for ``CORES_SECONDS``."""
     processes = _cpu_seconds()
     before, throttled = noise.read(), _throttled()
     psutil.cpu_percent()
@@ -72,6 +77,7 @@ def read() -> Machine:
         load=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         pressure=seen["pressure"],
         steal=seen["steal"],
+        slow_cores=_slow_cores(),
         halt_poll_nanoseconds=idle.told(),
         memory_bytes=memory.total,
         available_bytes=memory.available,
@@ -87,6 +93,17 @@ def read() -> Machine:
             sorted(name for name in os.environ if name.startswith(DROPPED) and name not in KEPT)
         ),
     )
+
+
+def _slow_cores() -> float | None:
+    """None where it cannot be told."""
+    looks, end = list[float](), time.perf_counter() + CORES_SECONDS
+    while time.perf_counter() < end:
+        if (work := cores.known_work()) is None:
+            return None
+        looks.append(work)
+        time.sleep(APART_SECONDS)
+    return statistics.mean(cores.slow([work], looks) for work in looks)
 
 
 def _text(path: Path) -> str | None:

@@ -49,6 +49,7 @@ QUIET = Machine(
     load=0.1,
     pressure=0.0,
     steal=0.0,
+    slow_cores=0.0,
     halt_poll_nanoseconds=200_000,
     memory_bytes=16 << 30,
     available_bytes=12 << 30,
@@ -180,6 +181,7 @@ def test_nothing_is_wrong_with_a_quiet_machine():
         ({"load": 3.0}, "load"),
         ({"pressure": 0.2}, "pressure"),
         ({"steal": 0.05}, "steal"),
+        ({"slow_cores": 0.1}, "slow cores"),
         ({"halt_poll_nanoseconds": 0}, "idle cores"),
         ({"available_bytes": 1 << 30}, "memory"),
         ({"swapped_bytes": 1 << 30}, "memory"),
@@ -203,10 +205,12 @@ def test_what_a_system_does_not_tell_is_no_fault_of_it():
 def test_this_machine_can_be_read(monkeypatch):
     monkeypatch.setenv("OMP_SCHEDULE", "static")
     monkeypatch.setattr("suite.doctor.machine.SECONDS", 0.1)
+    monkeypatch.setattr("suite.doctor.machine.CORES_SECONDS", 0.2)
     found = read()
     assert found.threads >= 1
     assert found.memory_bytes >= found.available_bytes > 0
     assert 0 < found.clock_seconds < 1e-4
+    assert 0 <= found.slow_cores < 1
     assert "OMP_SCHEDULE" in found.dropped
 
 
