@@ -1,6 +1,6 @@
 """How fast are this machine's cores just now? A host may run a core of a virtual machine as one of
 two threads of its own, beside another machine's or beside this one's second core: nothing counts as
-taken away then, and what computes is slower. That it was so here is inferred, the host was not seen.
+taken away then, and what computes is slower. That it was so here is inferred; nobody saw the host.
 
 Measured on a shared 2-core machine whose host took 0.1 % of the time: for 2 to 5 seconds every 40
 or so, and once for 20, hashes on both cores took 1.55 times as long as otherwise. JAX's and
