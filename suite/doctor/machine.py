@@ -16,7 +16,7 @@ from suite.measure import cores, idle, noise
 from suite.worker.environment import DROPPED, threads
 
 SECONDS = 1.0
-CORES_SECONDS = 10.0  # stretches in which they were slow took 2 to 20
+CORES_SECONDS = 10.0  # stretches in which they were slow took 2 to 10
 APART_SECONDS = 0.05
 CPU = Path("/sys/devices/system/cpu")
 KEPT = ("PYTHONPATH",)  # begins like what is dropped, and is passed on

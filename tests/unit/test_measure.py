@@ -190,7 +190,7 @@ def measured(monkeypatch):
         left = iter(looks)
         monkeypatch.setattr(cores, "known_work", lambda: next(left, 0.5))
         monkeypatch.setattr(timing.time, "sleep", slept.append)
-        answer = {"seconds": 0.5, "wall_seconds": 0.5, "compiled": 0, "noise": {}}
+        answer = {"seconds": 0.5, "wall_seconds": 0.5, "compiled": 0}
         worker = SimpleNamespace(call=lambda *_, **__: dict(answer, noise={}))
         crew = SimpleNamespace(members={}, member=lambda _: SimpleNamespace(worker=worker))
         sink = SimpleNamespace(emit=lambda _, **told: void.update({told["round"]: told["void"]}))
