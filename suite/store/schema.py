@@ -19,7 +19,15 @@ COMPARISON_SCHEMA = "tribench/compare/1"
 TWIN = "@aa"  # ends the name of an A/A arm
 
 Told = Annotated[str, AfterValidator(without_paths)]  # a message that may name files
-Status = Literal["ok", "failed", "not_supported", "not_available", "not_stationary"]
+Status = Literal[
+    "ok",
+    "failed",
+    "not_supported",
+    "not_available",
+    "not_stationary",
+    "disturbed",
+    "implausible",
+]
 Phase = Literal["train", "infer"]
 Verdict = Literal["EQUIVALENT", "FASTER", "SLOWER", "INCONCLUSIVE"]
 LearningVerdict = Literal["EQUIVALENT", "DIFFERENT", "INCONCLUSIVE"]
@@ -193,6 +201,8 @@ class ParityResult(Model):
     location: Location | None = None
     errors: dict[str, float] = {}  # the worst of: activations, loss, gradients, update, ...
     seed: int = 0  # of parameters and samples
+    batch_size: int | None = None  # of the batch that was asked; None in older runs
+    ranks: int = 1
     digits: dict[str, float] = {}  # decimal digits kept, by activations/LAYER, gradients/PARAMETER
     trajectory: Trajectory | None = None
 
@@ -337,7 +347,8 @@ class CeilingRecord(Record):
 
 class FailureRecord(Record):
     """What could not be measured. ``stage`` is parity, ceiling, timing, memory or accuracy;
-    ``cell`` says what it cost, where it cost a cell.
+    ``cell`` says what it cost, where it cost a cell; elsewhere the other fields say what it is
+    about, all precisions where ``precision`` is None.
     """
 
     kind: Literal["failure"] = "failure"
@@ -347,6 +358,7 @@ class FailureRecord(Record):
     task: str | None = None
     backend: str | None = None
     execution: str | None = None
+    precision: str | None = None
     cell: Cell | None = None
 
 
@@ -601,6 +613,7 @@ class Summary(Model):
     rounding: list[RoundingSummary] = []
     lines: list[ReferenceLine] = []
     exchanges: list[Exchange] = []
+    disturbed_cells: int = 0  # beside which something else worked, measured again or not
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False
