@@ -10,12 +10,13 @@ from pathlib import Path
 from suite import cost
 from suite.crew import Crew
 from suite.material import Material
-from suite.parity import drills, function, precision, training
+from suite.parity import drills, function, precision, sizes, training
+from suite.parity.attempt import Attempt
 from suite.parity.ensemble import UNITS
 from suite.parity.findings import discard
 from suite.parity.inquiry import Inquiry
 from suite.parity.reference import Reference, ReferenceFailed
-from suite.plan import Lane
+from suite.plan import PHASES, Lane
 from suite.store.schema import FailureRecord, ParityRecord, ParityResult, Question
 from suite.work import FAILURES, Sink, Track, Unit, status_of
 
@@ -116,6 +117,7 @@ class _Program:
                         task=task.name,
                         backend=lane.arm.name,
                         execution=lane.execution,
+                        precision=answer.precision,
                     )
             for each in self.lanes:
                 discard(each, material, self.files)
@@ -152,6 +154,10 @@ class _Program:
             drilled = partial(self._drilled, own, drills.PRECISE) if self.thorough else None
             ask = partial(precision.ask, own, lambda: of_function().verdict, drilled)
             yield _answer(own, "precision", ask)
+            if self.thorough:  # a run asks the workers that time
+                for phase in PHASES:
+                    timed = Attempt(phase=phase, size=material.task.timed_batch_size)
+                    yield _answer(own, "precision", partial(sizes.ask, own, timed))
             # In bfloat16 rounding makes another training of it with the first step.
             if self.thorough and lane.precision == "float32":
                 yield _answer(own, "training", partial(training.ask, own))

@@ -202,6 +202,7 @@ class ParityResult(Model):
     errors: dict[str, float] = {}  # the worst of: activations, loss, gradients, update, ...
     seed: int = 0  # of parameters and samples
     batch_size: int | None = None  # of the batch that was asked; None in older runs
+    phase: Phase | None = None  # where one was asked alone, in the graph that is timed
     ranks: int = 1
     digits: dict[str, float] = {}  # decimal digits kept, by activations/LAYER, gradients/PARAMETER
     trajectory: Trajectory | None = None
