@@ -247,8 +247,7 @@ class _View:
         self, base: Cell, new: Cell, evidence: Evidence, delta: float
     ) -> tuple[str | None, str | None]:
         for cell in (base, new):
-            answers = self._answers(cell)
-            if not answers or not all(answer.passed for answer in answers):
+            if not proven(self._answers(cell)):
                 parity = self._parity(cell) or "not known"
                 return None, f"no verdict: parity of {cell.backend} is {parity}"
         if evidence.launches == 1:
@@ -303,8 +302,7 @@ class _View:
         return next((v for v in WORST_FIRST if v in answers), None)
 
     def _answers(self, cell: Cell) -> list[ParityResult]:
-        asked = self.answers.get((cell.task, *doubled_by(cell)), ())
-        return [r for r in asked if r.precision in ("float64", cell.precision)]
+        return answers(cell, self.answers.get((cell.task, *doubled_by(cell)), ()))
 
 
 def _latency(seconds: Sequence[float]) -> Latency | None:
@@ -318,6 +316,21 @@ def _latency(seconds: Sequence[float]) -> Latency | None:
 def doubled_by(cell: Cell) -> tuple[str, str]:
     """The arm that an A/A arm doubles; every other one's own."""
     return (cell.doubles, cell.execution)
+
+
+def answers(cell: Cell, results: Iterable[ParityResult]) -> list[ParityResult]:
+    """Those of parity's results that are about the cell's program."""
+    about = (cell.task, *doubled_by(cell))
+    return [
+        r
+        for r in results
+        if (r.task, r.backend, r.execution) == about and r.precision in ("float64", cell.precision)
+    ]
+
+
+def proven(results: Sequence[ParityResult]) -> bool:
+    """Do the answers about a cell's program allow a verdict on its times?"""
+    return bool(results) and all(result.passed for result in results)
 
 
 def exit_code(summary: Summary) -> int:
