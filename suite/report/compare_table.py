@@ -22,7 +22,7 @@ def show_comparison(found: RunComparison, console: Console) -> None:
     console.print(Text(f"{words.plain(found.base)} → {words.plain(found.new)}", "bold"))
     console.print(Text(words.plain(headline(found)), "red" if not found.comparable else ""))
     common = Interval(value=found.common, low=found.common_low, high=found.common_high)
-    if found.changes:
+    if common.low < common.high:  # equal where no cell can be judged
         console.print(Text(f"All cells together: {words.times(common)} times as long"))
     if found.differences:
         console.print(Text("\nThe machines and the software", "bold"))

@@ -178,6 +178,17 @@ def test_nothing_to_compare_stops_the_gate(gate):
     assert (code, lines) == (1, ["tribench: nothing is left to compare"])
 
 
+def test_where_no_cell_can_be_judged_nothing_is_said_of_all_together(tmp_path):
+    for name in ("base", "new"):
+        small_run(tmp_path, name, *(answered(b, None) for b in ("torch", "jax", "tensorflow")))
+    runs = (str(tmp_path / "base"), str(tmp_path / "new"))
+    done = CliRunner().invoke(app, ["compare", *runs])
+    assert "0 slower, 0 faster, of 10 cells; 0 equivalent, 0 inconclusive; 10 not judged" in (
+        " ".join(done.stdout.split())
+    )
+    assert "All cells together" not in done.stdout
+
+
 def test_terminal_and_page_name_what_was_not_judged(tmp_path):
     small_run(tmp_path, "base")
     small_run(tmp_path, "new", ended(of("jax", "train"), "failed", KILLED), factor=halved)

@@ -72,7 +72,7 @@ function amounts({ comparable, changes, delta, unjudged }) {
   const [slower, faster] = [of("SLOWER"), of("FASTER")];
   const same = of("EQUIVALENT").length;
   return [
-    [slower.length ? "bad" : "good", `${slower.length} slower`, range(slower)],
+    [slower.length ? "bad" : more.length ? "" : "good", `${slower.length} slower`, range(slower)],
     ["good", `${faster.length} faster`, range(faster)],
     ["", `${same} unchanged`, `Within ${+(100 * delta).toFixed(6)} % with the whole interval; of the other ${of("INCONCLUSIVE").length} it cannot be said.`],
     ...more,
@@ -80,7 +80,7 @@ function amounts({ comparable, changes, delta, unjudged }) {
 }
 
 function common(found) {
-  if (!found.changes.length) return null;
+  if (found.common_low === found.common_high) return null; // no cell can be judged
   const title = `All cells together: ${times(found.common, found.common_low, found.common_high)} times as long`;
   return ["caution", title, "What the machine, or an upgrade, did to all of them. A cell has changed only where it shows both with and without it."];
 }
@@ -113,7 +113,7 @@ function rowOf(change, number, delta, span) {
     [make("td", { class: "axis" }, ratioAxis(change, told, delta, span)), change.ratio],
     [make("td", {}, make("span", { class: `badge ${(verdict ?? "none").toLowerCase()}` }, verdict ?? "no verdict"),
       change.reason && make("small", { class: "reason" }, change.reason)), verdict ?? ""],
-    [make("td", { class: "number" }, change.p_value < 0.001 ? "< 0.001" : change.p_value.toFixed(3)), change.p_value],
+    [make("td", { class: "number" }, chance(change)), verdict ? change.p_value : ""],
     [make("td", {}, change.launches.join(", ")), ""],
   ];
   for (const [cell, value] of cells) cell.dataset.value = value;
@@ -122,6 +122,11 @@ function rowOf(change, number, delta, span) {
   for (const name of ["task", "phase", "backend"]) row.dataset[name] = JSON.stringify([change[name]]);
   row.dataset.change = JSON.stringify(kinds);
   return row;
+}
+
+function chance({ verdict, p_value }) {
+  if (!verdict) return MISSING;
+  return p_value < 0.001 ? "< 0.001" : p_value.toFixed(3);
 }
 
 // The interval on the logarithmic axis that all rows share, 1 in the middle.
