@@ -257,8 +257,7 @@ class _View:
         self, base: Cell, new: Cell, evidence: Evidence, delta: float
     ) -> tuple[str | None, str | None]:
         for cell in (base, new):
-            answers = self._answers(cell)
-            if not answers or not all(answer.passed for answer in answers):
+            if not proven(self._answers(cell)):
                 parity = self._parity(cell) or "not known"
                 return None, f"no verdict: parity of {cell.backend} is {parity}"
         if evidence.launches == 1:
@@ -313,14 +312,7 @@ class _View:
         return next((v for v in WORST_FIRST if v in answers), None)
 
     def _answers(self, cell: Cell) -> list[ParityResult]:
-        asked = self.answers.get((cell.task, *doubled_by(cell)), ())
-        return [r for r in asked if r.precision in ("float64", cell.precision) and _of(r, cell)]
-
-
-def _of(result: ParityResult, cell: Cell) -> bool:
-    """Is it about this cell: about the whole program, or about what the cell times?"""
-    timed = (result.phase, result.batch_size)
-    return result.phase is None or timed == (cell.phase, cell.batch_size)
+        return answers(cell, self.answers.get((cell.task, *doubled_by(cell)), ()))
 
 
 def _explained(cell: CellSummary) -> CellSummary:
@@ -344,6 +336,25 @@ def _latency(seconds: Sequence[float]) -> Latency | None:
 def doubled_by(cell: Cell) -> tuple[str, str]:
     """The arm that an A/A arm doubles; every other one's own."""
     return (cell.doubles, cell.execution)
+
+
+def answers(cell: Cell, results: Iterable[ParityResult]) -> list[ParityResult]:
+    """Those of parity's results that are about the cell's program, as a whole or with the batch
+    that the cell times.
+    """
+    about, timed = (cell.task, *doubled_by(cell)), (cell.phase, cell.batch_size)
+    return [
+        r
+        for r in results
+        if (r.task, r.backend, r.execution) == about
+        and r.precision in ("float64", cell.precision)
+        and (r.phase is None or (r.phase, r.batch_size) == timed)
+    ]
+
+
+def proven(results: Sequence[ParityResult]) -> bool:
+    """Do the answers about a cell's program allow a verdict on its times?"""
+    return bool(results) and all(result.passed for result in results)
 
 
 def exit_code(summary: Summary) -> int:

@@ -563,8 +563,9 @@ class Difference(Model):
 
 class CellChange(Cell):
     """A cell in two runs: ratio = seconds per step in NEW / in BASE, unpaired. ``launches`` are
-    BASE's and NEW's; ``p_value`` is adjusted for all cells (Holm). No verdict where the runs are
-    not comparable.
+    BASE's and NEW's; ``p_value`` is adjusted for all cells that are judged (Holm), and their own of
+    the others. No verdict where the runs are not comparable, or where ``reason`` says why the cell
+    cannot be judged; beside a verdict it says what to keep in mind.
     """
 
     ratio: float
@@ -573,11 +574,15 @@ class CellChange(Cell):
     launches: tuple[int, int]
     p_value: float
     verdict: Verdict | None
+    reason: str | None = None
 
 
 class RunComparison(Model):
-    """Two runs. ``common`` is the median ratio of all cells, with its interval: what the machine,
-    or an upgrade, did to all of them.
+    """Two runs. ``common`` is the median ratio of all cells whose times may be judged, with its
+    interval: what the machine, or an upgrade, did to all of them. ``left_out`` names the cells that
+    have no ratio. ``unjudged`` names those of which nothing is said although BASE had them, or
+    which failed in NEW or have no parity there: a gate stops at them. ``inconclusive`` counts that
+    verdict.
     """
 
     schema_: str = Field(COMPARISON_SCHEMA, alias="schema")
@@ -591,6 +596,8 @@ class RunComparison(Model):
     differences: list[Difference]
     changes: list[CellChange]
     left_out: list[str]
+    unjudged: list[str] = []
+    inconclusive: int = 0
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False

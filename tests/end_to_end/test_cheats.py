@@ -50,7 +50,7 @@ def runs(tribench, checkout, tmp_path_factory):
 )
 def test_it_is_told(runs, phase, backend):
     status, parity, words = (PREDICTED if phase == "infer" else TRAINED)[backend]
-    done, summary = runs[phase]
+    _, summary = runs[phase]
     (cell,) = [cell for cell in summary["cells"] if cell["backend"] == backend]
     assert re.fullmatch(status, cell["status"]), cell["reason"]
     assert cell["parity"] == parity
