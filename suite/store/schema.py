@@ -38,9 +38,13 @@ ParityVerdict = Literal[
 
 
 class Model(BaseModel):
-    """Frozen, and closed to unknown fields."""
+    """Frozen, and closed to unknown fields. What goes into another is validated again: a copy with
+    other values was not, and a message in it may name a folder.
+    """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, revalidate_instances="always"
+    )
 
 
 class Cell(Model):
