@@ -385,6 +385,16 @@ def facts(workshop: Workshop, task: str) -> dict[str, str]:
     return workshop.benches[task].program.facts()
 
 
+@operation
+def arithmetic(workshop: Workshop) -> dict[str, str]:
+    """What this process computes with, as read back; what cannot be costs no cell."""
+    assert workshop.backend is not None
+    try:
+        return workshop.backend.arithmetic()
+    except Exception as error:
+        return {"instructions": f"not told: {type(error).__name__}: {error}"}
+
+
 def read_state(task: Task, path: str) -> State:
     """What a training starts from: parameters, and buffers if the file has any."""
     with np.load(path) as arrays:
