@@ -321,6 +321,13 @@ class Backend:
         """
         return {}
 
+    def arithmetic(self) -> dict[str, str]:
+        """What this process computes with, as the framework's libraries answer once they have
+        worked: the processor's instructions that they use, how they multiply, threads. It may take
+        a moment.
+        """
+        return {}
+
     def forward(
         self,
         task: Task,

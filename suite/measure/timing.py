@@ -261,7 +261,10 @@ class Turn:
         if 2 * sum(entry.late) > len(entry.late):
             raise Unusable(f"{LATE}, in {sum(entry.late)} of {len(entry.late)} warm-ups")
         entry.step_seconds = samples[-1]
-        self._phase("warmup", sum(samples), cell=entry.cell, samples=samples, steady=steady)
+        # Read back after the first step and the warm-up, which it would have made faster or slower.
+        told = self.crew.member(entry.lane).worker.call("arithmetic") if self.launch == 0 else {}
+        more = {"samples": samples, "steady": steady, "facts": told}
+        self._phase("warmup", sum(samples), cell=entry.cell, **more)
 
     def _rounds(self, entries: Sequence[Entry], seed: int) -> None:
         """Whole balanced sets of rounds, begun when the cores are as fast as usual. A disturbed one

@@ -19,6 +19,7 @@ from suite.parity.reference import Reference, ReferenceFailed
 from suite.plan import PHASES, Lane
 from suite.store.schema import FailureRecord, ParityRecord, ParityResult, Question
 from suite.work import FAILURES, Sink, Track, Unit, status_of
+from suite.worker.environment import less_precise
 
 EXACT = "float64"  # what the function is asked in
 PRECISIONS = (EXACT, *UNITS)
@@ -177,9 +178,21 @@ def _answer(inquiry: Inquiry, question: Question, ask: Callable[[], ParityResult
         refused = "not_available" if status == "not_available" else "not_supported"
         return inquiry.result(question, verdict=refused, reason=reason)
     try:
-        return ask()
+        return _explained(inquiry, ask())
     except ReferenceFailed as error:
         return inquiry.result(question, verdict="failed", reason=f"the reference: {error}")
     except FAILURES as error:
         inquiry.crew.lose(inquiry.lane)
         return inquiry.result(question, verdict=status_of(error), reason=str(error))
+
+
+def _explained(inquiry: Inquiry, answer: ParityResult) -> ParityResult:
+    """The same with the variables of the user's that may be why numbers are less precise."""
+    if answer.verdict not in ("precision_loss", "different"):
+        return answer
+    crew, device = inquiry.crew, inquiry.lane.device
+    told = less_precise(device, crew.share, crew.roster.environment)
+    if not told:
+        return answer
+    reason = f"{answer.reason}; set in this environment, and may be why: {told}"
+    return answer.model_copy(update={"reason": reason})

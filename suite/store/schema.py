@@ -38,9 +38,13 @@ ParityVerdict = Literal[
 
 
 class Model(BaseModel):
-    """Frozen, and closed to unknown fields."""
+    """Frozen, and closed to unknown fields. What goes into another is validated again: a copy with
+    other values was not, and a message in it may name a folder.
+    """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, revalidate_instances="always"
+    )
 
 
 class Cell(Model):
@@ -124,7 +128,7 @@ class BlockRecord(Record):
     lead_in: int = 0
     seconds: float
     noise: Noise
-    void: str | None = None
+    void: Told | None = None
 
 
 class PhaseRecord(Record):
@@ -386,7 +390,7 @@ class Manifest(Model):
         pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$"
     )  # ISO 8601
     tribench: str
-    command: str
+    command: Told
     label: str | None
     profile: str
     launches: int
@@ -405,17 +409,17 @@ class Manifest(Model):
 class Environment(Model):
     """The machine and the software; nothing personal."""
 
-    cpu: str
+    cpu: Told
     cores: int
     threads: int
     memory_bytes: int
-    system: str
+    system: Told
     container: bool
-    gpus: list[str]  # each with its driver
-    settings: dict[str, str]  # the controlled process environment
-    coordinator: dict[str, str]  # python, tribench, numpy
-    backends: dict[str, dict[str, str]]  # per backend: python, framework and numpy versions
-    facts: dict[str, dict[str, str]] = {}  # per arm, as its adapter tells
+    gpus: list[Told]  # each with its driver
+    settings: dict[str, Told]  # the controlled process environment
+    coordinator: dict[str, Told]  # python, tribench, numpy
+    backends: dict[str, dict[str, Told]]  # per backend: python, framework and numpy versions
+    facts: dict[str, dict[str, Told]] = {}  # per arm, as its adapter tells
     physical_cores: int | None = None
     driver: str | None = None  # NVIDIA's
     allocator: str | None = None  # whose malloc workers get, unless ``settings`` has an LD_PRELOAD

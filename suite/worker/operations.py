@@ -484,6 +484,16 @@ def _everything(state: State) -> dict[str, NDArray[Any]]:
     return arrays | {"step": np.array(state.step)}
 
 
+@operation
+def arithmetic(workshop: Workshop) -> dict[str, str]:
+    """What this process computes with, as read back; what cannot be costs no cell."""
+    assert workshop.backend is not None
+    try:
+        return workshop.backend.arithmetic()
+    except Exception as error:
+        return {"instructions": f"not told: {type(error).__name__}: {error}"}
+
+
 def read_state(task: Task, path: str) -> State:
     """What a training starts from: parameters, and buffers if the file has any."""
     with np.load(path) as arrays:
