@@ -338,7 +338,7 @@ class Backend:
         observe: Callable[[str, Array], None] = lambda path, value: None,
     ) -> Array:
         """The logits of a batch. ``observe`` sees every layer's output; what ``enter`` makes of a
-        plain layer's input is what the layer gets.
+        plain layer's input is what the layer gets. An override is given both by position, or none.
         """
 
         def apply(path: str, layer: Layer, value: Array) -> Array:

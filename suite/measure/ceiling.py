@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suite.crew import Crew
-from suite.measure import repeats
+from suite.measure import repeats, waiting
 from suite.measure.void import JUMPED, LATE, Stopwatch
 from suite.plan import Lane
 from suite.store.schema import CeilingRecord, FailureRecord
@@ -162,8 +162,10 @@ def _steps(subject: Subject, layers: Sequence[Layer], width: int, rows: int) -> 
     once = [block(steps) for steps in WARMUP_STEPS][-1]
     steps = max(1, ceil(BLOCK_SECONDS / once)) if once else 1
     found = [seconds for _ in range(REPEATS) if (seconds := block(steps)) is not None]
-    small = width == MATRICES[0]
-    why = repeats.look(subject.call, model.name, min(found)) if found and small else None
+    why = None
+    if found and width == MATRICES[0]:  # looked at once, where it is cheap
+        why = waiting.check(subject.call, model.name, "infer")
+        why = why or repeats.look(subject.call, model.name, min(found))
     subject.call("drop", task=model.name)
     if why is not None:
         raise Unusable(why)

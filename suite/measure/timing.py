@@ -14,10 +14,10 @@ from typing import Any
 from suite import cost
 from suite.crew import Crew
 from suite.material import Material
-from suite.measure import cores, gpu, repeats
+from suite.measure import cores, gpu, repeats, waiting
 from suite.measure.schedule import orders
 from suite.measure.times import Times
-from suite.measure.void import APART, DISTURBED, LATE, Stopwatch, disturbed
+from suite.measure.void import APART, DISTURBED, Stopwatch, disturbed
 from suite.plan import Lane
 from suite.store.schema import (
     BlockRecord,
@@ -58,7 +58,6 @@ class Entry:
     cell: Cell
     step_seconds: float = 0.0
     alive: bool = True
-    late: list[bool] = field(default_factory=list)  # of each window of the warm-up
     void: list[str | None] = field(default_factory=list)  # of each block
 
 
@@ -202,6 +201,8 @@ class Turn:
         if first_launch and not first.jumped:  # later ones find what it compiled
             self._phase("compile", first.seconds, cell=cell)
         if first_launch:
+            if (why := waiting.check(member.worker.call, cell.task, cell.phase)) is not None:
+                raise Unusable(why)
             self._ask(entry)
 
     def _ask(self, entry: Entry, when: str = "") -> None:
@@ -258,8 +259,6 @@ class Turn:
         while not steady and len(samples) < MOST_WINDOWS:
             samples.append(self._window(entry, steps))
             steady = abs(samples[-1] / samples[-2] - 1) < STEADY_WITHIN
-        if 2 * sum(entry.late) > len(entry.late):
-            raise Unusable(f"{LATE}, in {sum(entry.late)} of {len(entry.late)} warm-ups")
         entry.step_seconds = samples[-1]
         # Read back after the first step and the warm-up, which it would have made faster or slower.
         told = self.crew.member(entry.lane).worker.call("arithmetic") if self.launch == 0 else {}
@@ -375,7 +374,6 @@ class Turn:
         for _ in range(WINDOW_TRIES):
             _, seen = self._steps(entry, steps)
             if not seen.jumped:
-                entry.late.append(seen.late)
                 return seen.seconds / steps
         raise Unusable(f"the clock jumped in the warm-up, {WINDOW_TRIES} times in a row")
 

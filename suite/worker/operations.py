@@ -7,14 +7,16 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backends.base import Backend, Capture, Program, State
-from suite.measure import memory, noise
+from suite.measure import memory, noise, waiting
 from suite.measure.copying import copy_seconds
 from suite.worker import adapters, fresh
 from suite.worker.environment import threads
@@ -292,6 +294,60 @@ def latencies(workshop: Workshop, task: str, most: int, within_seconds: float) -
         program.wait()
         found.append(time.perf_counter() - began)
     return found
+
+
+@operation
+def waits(
+    workshop: Workshop, task: str, phase: str, inside: bool = False, pause_seconds: float = 0.0
+) -> list[waiting.Look]:
+    """Looks at what is left to do when ``wait`` returns, for steps over the timed batch; see
+    suite.measure.waiting. With ``inside`` the program's state is read too, which for large models
+    takes long; after ``pause_seconds`` everything is read again, and must be the same.
+    """
+    bench = workshop.benches[task]
+    program, timed = bench.program, bench.timed
+    step = program.train_step if phase == "train" else program.predict
+    bench.changed()
+
+    def read(*results: Any) -> list[NDArray[Any]]:
+        found = [np.array(program.numpy(result)) for result in results]
+        return found + (_arrays(program.state()) if inside else [])
+
+    def look(steps: int) -> waiting.Look:
+        began = time.perf_counter()
+        first, second = step(timed), step(timed)
+        for _ in range(steps - 3):
+            step(timed)
+        last = step(timed)
+        program.wait()
+        waited = time.perf_counter()
+        found = read(last, first)
+        there = time.perf_counter()
+        read(second, second)
+        again = time.perf_counter()
+        sleep(pause_seconds)
+        changed = not all(map(_equal, found, read(last, first)))
+        return waiting.Look(steps, waited - began, there - waited, again - there, changed)
+
+    with uncollected():
+        read(step(timed))  # compiled then
+        began = time.perf_counter()
+        read(step(timed))
+        seconds = max(time.perf_counter() - began, 1e-9)
+        steps = min(ceil(waiting.LEAST_SECONDS / seconds), waiting.MOST_STEPS)
+        looks: list[waiting.Look] = []
+        while not waiting.decided(looks):
+            looks.append(look(max(steps, waiting.LEAST_STEPS)))
+    return looks
+
+
+def _arrays(state: State) -> list[NDArray[Any]]:
+    named = [state.parameters, state.buffers, *state.moments.values()]
+    return [np.array(array) for part in named for array in part.values()] + [np.array(state.step)]
+
+
+def _equal(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    return np.array_equal(one, other, equal_nan=True)
 
 
 @operation

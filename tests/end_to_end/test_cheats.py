@@ -19,7 +19,7 @@ PREDICTED = {  # backend: status, parity, and what is told where
     "remembering": ("implausible", "same", rf"timing: {NEW}"),
     "beforehand": ("implausible|ok", "different", rf"predictions {SIZE}layer fc"),
     "stale": ("failed", "different", "timing: a prediction is not that of the same samples before"),
-    "unawaited": ("failed", "same", r"timing: the result was not there when wait\(\) returned"),
+    "unawaited": ("failed", "same", r"timing: wait\(\) returned .* and work went on for"),
 }
 TRAINED = {
     "honest": ("ok", "same", None),
