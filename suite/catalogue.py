@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import importlib
-from importlib import metadata
 
+from suite.worker.adapters import announced
 from tasks.base import Task
 
 GROUP = "tribench.tasks"
@@ -20,8 +20,7 @@ class CatalogueError(ValueError):
 def tasks() -> dict[str, Task]:
     """{name: task}. Raises CatalogueError if tasks cannot be loaded or a name is taken."""
     found: dict[str, Task] = {}
-    announced = {point.name: point.value for point in metadata.entry_points(group=GROUP)}
-    for source in dict.fromkeys([*OURS.values(), *announced.values()]):
+    for source in dict.fromkeys([*OURS.values(), *announced(GROUP).values()]):
         module, _, function = source.partition(":")
         try:
             loaded = getattr(importlib.import_module(module), function)()

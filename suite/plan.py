@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from math import inf
 
-from backends.base import DEVICES, EXECUTIONS, PRECISIONS
+from backends.base import DEVICES, EXECUTIONS, PRECISIONS, threads_asked
 from suite.profiles import PROFILES, Profile
 from suite.store.schema import TWIN, Cell, Phase, Status
 from suite.worker.adapters import REFERENCE
 from suite.worker.discovery import Arm
-from suite.worker.environment import CONTROLLED, ENVIRONMENTS
+from suite.worker.environment import CONTROLLED, ENVIRONMENTS, STOCK
 from suite.worker.host import NO_LIMITS, Limits
 from tasks.base import Task
 
@@ -167,6 +167,11 @@ def check(choice: Choice, tasks: dict[str, Task]) -> None:
     if choice.environment not in ENVIRONMENTS:
         known = ", ".join(ENVIRONMENTS)
         raise UsageError(f"no environment {choice.environment!r}; there are {known}")
+    if choice.environment == STOCK:  # where what is set reaches the workers
+        try:
+            threads_asked()
+        except ValueError as error:
+            raise UsageError(str(error)) from None
     for option, number, least in (
         ("--launches", choice.launches, 1),
         ("--batch-size", min(choice.batch_sizes, default=None), 1),

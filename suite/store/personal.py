@@ -34,7 +34,9 @@ def personal(text: str, label: str) -> list[str]:
 
 
 def _mine() -> list[str]:
-    names = [platform.node(), Path.home().name]
+    names = [platform.node()]
+    with suppress(RuntimeError):  # nor a folder
+        names.append(Path.home().name)
     with suppress(KeyError, OSError):  # a container's user may have no name
         names.append(getpass.getuser())
     return [name for name in dict.fromkeys(names) if len(name) >= SHORTEST and name not in ANYONE]

@@ -13,6 +13,8 @@ from fnmatch import fnmatchcase
 from importlib import metadata
 from typing import Any
 
+import numpy as np
+
 from backends.base import Backend
 from suite.worker.abilities import Answer, abilities
 
@@ -42,8 +44,32 @@ class Adapter:
 
 def targets() -> dict[str, str]:
     """Every announced adapter, {name: "module:Class"}; ours cannot be replaced."""
-    announced = {point.name: point.value for point in metadata.entry_points(group=GROUP)}
-    return OURS | {name: found for name, found in announced.items() if name not in OURS}
+    return OURS | {name: found for name, found in announced(GROUP).items() if name not in OURS}
+
+
+def announced(group: str) -> dict[str, str]:
+    """The entry points of a group, {name: value}; of two of a name the first on the path. Asked of
+    each package, since ``metadata.entry_points`` ends with a TypeError where a removed one left a
+    folder without a name.
+    """
+    found: dict[str, str] = {}
+    for each in metadata.distributions():
+        for point in each.entry_points:
+            if point.group == group:
+                found.setdefault(point.name, point.value)
+    return found
+
+
+def installed() -> list[metadata.Distribution]:
+    """Every package with a name and a version, which what a removed one left has not; of two of a
+    name the first on the path, which is imported.
+    """
+    found: dict[str, metadata.Distribution] = {}
+    for each in metadata.distributions():
+        name, version = each.metadata["Name"], each.metadata["Version"]
+        if name and version:
+            found.setdefault(name.lower().replace("_", "-"), each)
+    return list(found.values())
 
 
 def load(name: str) -> type[Backend]:
@@ -77,7 +103,7 @@ def _inspect(name: str, target: str, device: str, tasks: Sequence[Any]) -> Adapt
         backend = load(name)
     except Exception as error:
         return Adapter(name=name, target=target, why=f"{type(error).__name__}: {error}")
-    versions = {"python": platform.python_version(), "numpy": metadata.version("numpy")}
+    versions = {"python": platform.python_version(), "numpy": np.__version__}
     framework = backend.framework
     if framework in sys.modules:
         versions[framework] = str(getattr(sys.modules[framework], "__version__", "unknown"))
@@ -99,6 +125,6 @@ def _companions(framework: str) -> dict[str, str]:
         return {}
     return {
         found.name: found.version
-        for found in metadata.distributions()
-        if str(found.name).startswith((*names, *LIBRARIES))
+        for found in installed()
+        if found.name.startswith((*names, *LIBRARIES))
     }
