@@ -14,7 +14,7 @@ from suite.parity import drills, function, precision, training
 from suite.parity.ensemble import UNITS
 from suite.parity.findings import discard
 from suite.parity.inquiry import Inquiry
-from suite.parity.reference import Reference, ReferenceFailed
+from suite.parity.reference import Reference, ReferenceFailed, ReferenceLacks
 from suite.plan import Lane
 from suite.store.schema import FailureRecord, ParityRecord, ParityResult, Question
 from suite.work import FAILURES, Sink, Track, Unit, status_of
@@ -128,6 +128,8 @@ class _Program:
         )
 
     def _answers(self, crew: Crew, material: Material) -> Iterator[ParityResult]:
+        """Of each question; one alone where the reference has nothing to compare with."""
+
         def inquiry(lane: Lane) -> Inquiry:
             return Inquiry(
                 crew=crew,
@@ -137,10 +139,17 @@ class _Program:
                 files=self.files,
             )
 
+        exact = inquiry(replace(self.lanes[0], precision=EXACT))
+        try:
+            yield from self._asked(exact, inquiry)
+        except ReferenceLacks as error:
+            why = f"the reference: {error}; parity needs it in backends/numpy (see CONTRIBUTING.md)"
+            yield exact.result("function", verdict="not_supported", reason=why)
+
+    def _asked(self, exact: Inquiry, inquiry: Callable[[Lane], Inquiry]) -> Iterator[ParityResult]:
         @cache
         def of_function() -> ParityResult:
-            exact = inquiry(replace(self.lanes[0], precision=EXACT))
-            asked = drills.of(material.task)
+            asked = drills.of(exact.material.task)
             drilled = partial(self._drilled, exact, asked) if self.thorough else None
             return _answer(exact, "function", partial(function.ask, exact, drilled))
 
@@ -172,6 +181,8 @@ def _answer(inquiry: Inquiry, question: Question, ask: Callable[[], ParityResult
         return inquiry.result(question, verdict=refused, reason=reason)
     try:
         return ask()
+    except ReferenceLacks:
+        raise  # no other question has an answer either
     except ReferenceFailed as error:
         return inquiry.result(question, verdict="failed", reason=f"the reference: {error}")
     except FAILURES as error:
