@@ -12,6 +12,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from backends.base import NotSupported
 from suite import cost
 from suite.crew import Crew, Roster
 from suite.material import Material
@@ -37,6 +38,10 @@ T = TypeVar("T")
 
 class ReferenceFailed(Exception):
     """The reference has no answer; no fault of the backend."""
+
+
+class ReferenceLacks(ReferenceFailed):
+    """The reference cannot compute this task: it has no such layer, loss or optimizer."""
 
 
 class Reference:
@@ -210,7 +215,8 @@ class Reference:
             yield
         except FAILURES as error:
             self.crew.lose(lane)
-            raise ReferenceFailed(str(error)) from error
+            kind = ReferenceLacks if isinstance(error, NotSupported) else ReferenceFailed
+            raise kind(str(error)) from error
 
 
 @contextmanager
