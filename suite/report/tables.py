@@ -27,7 +27,7 @@ SHORT_HEADS = {  # what brings the table to 100 columns
     "process MiB": "proc.\nMiB",
     "test accuracy": "test\naccuracy",
 }
-STATUS_STYLES = {"failed": "bold red", "not_stationary": "yellow"}
+STATUS_STYLES = {"failed": "bold red", "not_stationary": "yellow", "disturbed": "yellow"}
 
 
 def show(summary: Summary, console: Console) -> None:
@@ -35,6 +35,8 @@ def show(summary: Summary, console: Console) -> None:
     found = groups(summary)
     state = "complete" if summary.complete else "PARTIAL: the run was not finished"
     console.print(Text.assemble((f"Run {words.plain(summary.id)}", "bold"), f"  {state}"))
+    if busy := words.busy(summary):
+        console.print(Text(words.plain(busy), "yellow"))
     widths = [
         max(len(column.text(arm)) for group in found for arm in group.arms) if found else 0
         for column in ARM
@@ -74,7 +76,7 @@ def _title(group: Group) -> Text:
     return Text.assemble(
         (words.plain(group.task), "bold"),
         f" {words.plain(group.setting)}: ",
-        (words.plain(group.headline), "green" if group.first else ""),
+        (words.plain(group.headline), "green" if group.order_is_shown else ""),
         (f" ({caution})" if caution else "", "yellow"),
     )
 
@@ -166,6 +168,8 @@ def markdown(summary: Summary) -> str:
     lines = [f"# Run {_escaped(summary.id)}", ""]
     if not summary.complete:
         lines += ["**PARTIAL**: the run was not finished.", ""]
+    if busy := words.busy(summary):
+        lines += [f"**{_escaped(busy)}**", ""]
     lines += [f"- {_escaped(f'{group.task} {group.setting}: {group.headline}')}" for group in found]
     rows = [
         [*(column.text(arm) for column in columns), arm.cell.reason or ""]

@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.conftest import command_environment, write_script
+from tests.conftest import QUIET, command_environment, write_script
 
 SCRIPT = {
     "scripted": {"step_seconds": 0.02, "live": 1000},
@@ -205,7 +205,7 @@ def test_a_worker_lost_in_a_block_costs_its_own_cell(script, words, tribench, tm
 def interrupted(folder: Path, root: Path, until: str, number: int) -> tuple[int, str]:
     """Start a run, send a signal when a line of progress says ``until``, wait for the end."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "suite", *RUN],
+        [sys.executable, str(QUIET), *RUN],
         cwd=folder,
         env=command_environment(write_script(folder, SLEEPY), PLUGINS, root),
         stderr=subprocess.PIPE,
