@@ -14,10 +14,10 @@ const COLUMNS = [
   { head: "arm", value: ({ cell }) => armOf(cell), show: ({ cell }) => opener(cell) },
   { head: "value", numeric: true,
     value: ({ cell }, metric) => cell.values[metric.key]?.[0] ?? null,
-    show: ({ cell }, metric) => valueText(cell.values[metric.key], metric, cell.launches) },
+    show: ({ cell }, metric) => inLines(valueText(cell.values[metric.key], metric, cell.launches)) },
   { head: "relative", numeric: true,
     value: ({ relative }) => relative?.value ?? null,
-    show: ({ relative }, metric) => (relative ? relativeText(relative, metric) : MISSING) },
+    show: ({ relative }, metric) => (relative ? inLines(relativeText(relative, metric)) : MISSING) },
   { head: "axis", unsorted: true, show: ({ relative }, metric, span) => relative && ratioAxis(relative, metric, span) },
   { head: "verdict", value: ({ relative }) => relative?.verdict ?? "", show: ({ relative }) => verdict(relative) },
   { head: "tier", numeric: true, value: ({ cell }) => cell.tier, show: ({ cell }) => cell.tier ?? MISSING },
@@ -25,6 +25,12 @@ const COLUMNS = [
   { head: "status", value: ({ cell }) => cell.status,
     show: ({ cell }) => [badge(cell.status), cell.reason && make("small", { class: "reason", title: cell.reason }, ` ${cell.reason}`)] },
 ];
+
+// What stands in place of an interval is too long for one line.
+function inLines(text) {
+  const [value, why] = text.split(/ (?=\(not)/);
+  return why ? [value, make("small", { class: "why" }, ` ${why}`)] : text;
+}
 
 function opener(cell) {
   return make("button", { type: "button", class: "open", "aria-haspopup": "dialog", click: () => go({ cell: cell.id }) },
@@ -144,7 +150,7 @@ function cardLine({ cell, relative }, metric, most, few) {
     make("span", { class: `bar${cell.tier || !ofTimes(metric) ? "" : " unranked"}`, "aria-hidden": "true" },
       make("i", { style: `width: ${(100 * value / (most || 1)).toFixed(2)}%; background: ${cell.colour}` })),
     make("span", { class: "rate" }, number(value)),
-    make("span", { class: "detail" }, relative ? relativeText(relative, metric, !few) : MISSING));
+    make("span", { class: "detail" }, relative ? relativeText(relative, metric, !few).replace(/:.*(?=\))/, "") : MISSING));
 }
 
 function tableCsv() {
