@@ -60,7 +60,7 @@ class Disturbance:
             return None
         kept = any(block.disturbed for cell in met for block in self.counted.get(cell, ()))
         if disturbed:
-            rest = f"{disturbed} of them stayed so when measured again, and get no verdict"
+            rest = f"{disturbed} of them stayed so when measured again, and got no rank"
         elif kept:
             rest = "less than half of what counts was so"
         else:

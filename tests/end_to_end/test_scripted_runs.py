@@ -321,7 +321,7 @@ def test_beside_other_work_cells_are_disturbed_and_nothing_is_ranked(tribench, t
     assert done.returncode == 0, done.stderr
     told = (
         "Something else ran beside 2 of 2 cells, up to 77 % of the time: 2 of them stayed so when "
-        "measured again, and get no verdict."
+        "measured again, and got no rank."
     )
     assert done.stdout.splitlines()[1] == told
     assert "No ranking: the machine was disturbed" in done.stdout

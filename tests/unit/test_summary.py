@@ -238,7 +238,7 @@ def test_a_cell_of_which_most_launches_stayed_disturbed_is_disturbed_and_gets_no
     assert found.disturbed_cells == 2
     assert found.notes[0] == (
         "Something else ran beside 2 of 2 cells, up to 77 % of the time: 2 of them stayed so when "
-        "measured again, and get no verdict."
+        "measured again, and got no rank."
     )
 
 
