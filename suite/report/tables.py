@@ -46,7 +46,7 @@ def show(summary: Summary, console: Console) -> None:
         console.print(_title(group))
         measured = [arm for arm in group.arms if arm.cell.samples_per_second is not None]
         if measured:
-            console.print(_results(measured, widths, console.width))
+            console.print(_results(measured, widths, console.width, group.order_is_shown))
         others = [arm for arm in group.arms if arm.cell.status != "ok" or arm.cell.reason]
         if others:
             console.print(_reasons(others, widths))
@@ -85,7 +85,7 @@ def _grid() -> Table:
     return Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
 
 
-def _results(arms: list[Arm], widths: list[int], room: int) -> Table:
+def _results(arms: list[Arm], widths: list[int], room: int, ordered: bool) -> Table:
     table = _grid()
     columns = results(arms, room)
     for column, width in zip(ARM, widths, strict=True):
@@ -96,7 +96,7 @@ def _results(arms: list[Arm], widths: list[int], room: int) -> Table:
     for arm in arms:
         cells = [Text(words.plain(column.text(arm))) for column in [*ARM, *columns]]
         cells[-1].stylize(STATUS_STYLES.get(arm.cell.status, ""))
-        if arm.tier == 1:
+        if arm.tier == 1 and ordered:
             cells[2].stylize("bold green")
         table.add_row(*cells)
     return table
