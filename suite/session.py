@@ -11,6 +11,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from suite.compare.comparable import differences
 from suite.material import Material
 from suite.measure.verdict import DELTA
 from suite.outputs import readable
@@ -73,6 +74,13 @@ def choice_of(path: Path) -> Choice:
 def go_on(path: Path, plan: Plan, arms: Sequence[Arm]) -> RunDirectory:
     """Open a run to finish it; StoreError if it would now measure something else."""
     manifest, environment = directory.read_manifest(path), directory.read_environment(path)
+    choice = choice_of(path)
+    here = fingerprint(arms, choice.device, choice.environment)
+    apart = [each for each in differences(environment, here) if each.matters]
+    if apart:  # what makes two runs incomparable; a system tells its memory a little differently
+        told = "; ".join(f"{each.what}: {each.base}, here {each.new}" for each in apart)
+        why = "it was begun on another machine or with other settings"
+        raise StoreError(f"{path} cannot be resumed: {why} ({told})")
     if [cell for lane in plan.lanes for cell in plan.cells(lane)] != manifest.cells:
         raise StoreError(f"{path} cannot be resumed: other backends or tasks are there now")
     if _tasks(plan) != manifest.tasks:

@@ -11,7 +11,8 @@ from statistics import fmean, median, quantiles
 
 from suite.accuracy.learning import learning, rounding
 from suite.measure.achieved import MOST_OF_CEILING, Achieved
-from suite.measure.statistics import Estimate, difference, estimate, holm
+from suite.measure.disturbance import Disturbance
+from suite.measure.statistics import DETERMINED, Estimate, difference, estimate, holm, reach
 from suite.measure.times import Times
 from suite.measure.verdict import verdict
 from suite.plan import arm_names, comparisons
@@ -69,6 +70,8 @@ def summarise(manifest: Manifest, records: Sequence[AnyRecord], damaged: Sequenc
         for group in comparisons(manifest.cells)
         for comparison in view.compare(group, manifest.delta, cells)
     ]
+    disturbed = sum(cell.status == "disturbed" for cell in cells.values())
+    busy = view.disturbance.note(manifest.cells, disturbed)
     return Summary(
         id=manifest.id,
         complete=manifest.complete,
@@ -77,12 +80,13 @@ def summarise(manifest: Manifest, records: Sequence[AnyRecord], damaged: Sequenc
         parity=view.parity,
         trainings=view.trainings,
         failures=[_sentence(f) for f in view.failures if f.status in WRONG],
-        notes=[*_notes(manifest), *damaged],
+        notes=[*([busy] if busy else []), *_notes(manifest), *damaged],
         ceilings=achieved.ceilings(),
         learning=learning(view.trainings),
         rounding=rounding(view.trainings),
         lines=view.lines,
         exchanges=view.exchanges,
+        disturbed_cells=sum(view.disturbance.met(cell) for cell in manifest.cells),
     )
 
 
@@ -104,6 +108,7 @@ class _View:
 
     def __init__(self, records: Iterable[AnyRecord]) -> None:
         self.times = Times()
+        self.disturbance = Disturbance()
         self.void: dict[Cell, list[str]] = defaultdict(list)
         self.phases: dict[Cell, list[PhaseRecord]] = defaultdict(list)
         self.memory: dict[Cell, MemoryRecord] = {}
@@ -114,6 +119,8 @@ class _View:
         self.exchanges: list[Exchange] = []
         self.failures: list[FailureRecord] = []
         for record in records:
+            if isinstance(record, BlockRecord):
+                self.disturbance.add(record)
             match record:
                 case BlockRecord(void=str() as why):
                     self.void[record.cell].append(why)
@@ -139,7 +146,8 @@ class _View:
     def cell(self, cell: Cell) -> CellSummary:
         steps = self.times.of(cell)
         status, reason = self._status(cell)
-        reason = "; ".join(filter(None, (reason, self._not_counted(cell)))) or None
+        cautions = (reason, self.disturbance.reason(cell), self._not_counted(cell))
+        reason = "; ".join(filter(None, cautions)) or None
         value = estimate([list(rounds.values()) for rounds in steps.values()]) if steps else None
         compiled = self._compile_seconds(cell)
         fed = [seconds for seconds in self._samples(cell, "fed") if seconds > 0]
@@ -169,6 +177,7 @@ class _View:
             accuracy=fmean(t.test_accuracy for t in trained) if trained else None,
             test_samples=trained[0].test_samples if trained else None,
             parity=self._parity(cell),
+            launch_seconds=[median(rounds.values()) for _, rounds in sorted(steps.items())],
         )
 
     def _samples(self, cell: Cell, phase: str) -> list[float]:
@@ -240,6 +249,7 @@ class _View:
                     paired=True,
                     verdict=judged,
                     reason=reason,
+                    launch_ratios=[median(rounds) for rounds in launches],
                 )
             )
         return found
@@ -260,6 +270,10 @@ class _View:
             if not proven(self._answers(cell)):
                 parity = self._parity(cell) or "not known"
                 return None, f"no verdict: parity of {cell.backend} is {parity}"
+        busy = [cell for cell in (base, new) if self.disturbance.decides(cell)]
+        if busy:
+            names = "both" if len(busy) == 2 else busy[0].backend
+            return "INCONCLUSIVE", self.disturbance.sentence(busy, names)
         if evidence.launches == 1:
             return "INCONCLUSIVE", "one launch does not tell how another would be"
         ratio, twin, p_value = evidence.ratio, evidence.twin, evidence.p_value
@@ -267,6 +281,8 @@ class _View:
         if judged == verdict(ratio, delta):
             return judged, None
         if twin is not None and judged != verdict(ratio, delta, None, p_value):
+            if reach(*twin) > DETERMINED:
+                return judged, "of identical code the A/A arm shows nothing: it is not determined"
             spread = f"{twin.low:.2f} to {twin.high:.2f}"
             return judged, f"no more than the A/A arm shows of identical code: {spread}"
         chance = (
@@ -281,6 +297,8 @@ class _View:
                 return failure.status, stage + failure.reason
         if not self.times.of(cell):
             return "not_available", "not measured: the run ended before"
+        if self.disturbance.decides(cell):
+            return "disturbed", None  # why stands in the blocks' own sentence
         last = [p for p in self.phases.get(cell, ()) if p.phase == "warmup"]
         if any(p.steady is False for p in last):
             return "not_stationary", "the time of a step did not settle during the warm-up"

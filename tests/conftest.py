@@ -22,6 +22,7 @@ from suite.worker.discovery import Arm, arms
 
 ROOT = Path(__file__).parents[1]
 PLUGINS = ROOT / "tests" / "plugins"
+QUIET = ROOT / "tests" / "quiet_cores.py"
 TEMPORARY = tempfile.TemporaryDirectory(prefix="tribench-tests-")  # the lock of these tests' runs
 
 os.environ["TMPDIR"] = TEMPORARY.name  # where all workers keep what they compiled
@@ -79,8 +80,9 @@ def tribench(tmp_path_factory: pytest.TempPathFactory) -> Tribench:
         **more: Any,
     ) -> subprocess.CompletedProcess[str]:
         where = folder or tmp_path_factory.mktemp("run")
+        module = ["-m", "suite"] if script is None else [str(QUIET)]
         return subprocess.run(
-            [sys.executable, "-m", "suite", *arguments],
+            [sys.executable, *module, *arguments],
             cwd=where,
             env=command_environment(write_script(where, script), plugins, root),
             capture_output=True,

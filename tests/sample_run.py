@@ -43,7 +43,7 @@ from suite.store.schema import (
     Training,
 )
 
-LAUNCHES, ROUNDS, STEPS, DELTA = 2, 6, 5, 0.05
+LAUNCHES, ROUNDS, STEPS, DELTA = 3, 6, 5, 0.05
 ARMS = {"torch": "eager", "jax": "compiled", "tensorflow": "compiled"}
 STEP_MILLISECONDS = {  # train; inference takes a third
     "cnn-tiny": {"torch": 31.0, "jax": 74.0, "tensorflow": 45.0},
@@ -361,6 +361,7 @@ def _summary(
     status, why = UNMEASURED.get(key, ("ok", None))
     ours = [block.seconds / block.steps for block in blocks if block.cell == cell]
     step = statistics.median(ours) if ours else None
+    by_launch = [ours[n * ROUNDS : (n + 1) * ROUNDS] for n in range(LAUNCHES)] if ours else []
     training = next(
         (t for t in trainings if (t.task, t.backend, t.execution) == (cell.task, *cell.arm)), None
     )
@@ -385,6 +386,7 @@ def _summary(
         accuracy=training.test_accuracy if training else None,
         test_samples=training.test_samples if training else None,
         parity=judged[0] if judged and ours else None,
+        launch_seconds=[statistics.median(launch) for launch in by_launch],
     )
 
 
@@ -422,6 +424,9 @@ def _comparisons(
             paired=True,
             verdict=None if gated else "EQUIVALENT" if inside else verdict,  # type: ignore[arg-type]
             reason=(reason or "parity: a backend computes something else") if gated else None,
+            launch_ratios=[
+                b / a for a, b in zip(base.launch_seconds, new.launch_seconds, strict=True)
+            ],
         )
 
 

@@ -6,7 +6,7 @@ the same statistics as :mod:`suite.compare.runs`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import median
 from typing import Any, Literal
 
@@ -78,8 +78,8 @@ class Digest(Model):
 
     @property
     def measured(self) -> int:
-        """How many cells have times."""
-        return sum(cell.logs is not None for cell in self.cells)
+        """How many cells were."""
+        return measured(self.cells)
 
     @property
     def timed_tasks(self) -> list[str]:
@@ -99,6 +99,16 @@ class Digest(Model):
             for name, told in self.environment.backends.items()
             if name != "numpy" and (version := told.get(name.partition("@")[0]))
         ]
+
+
+def is_measured(cell: CellDigest | CellSummary) -> bool:
+    """Has it a time, with a caution or not? The index and a run's page count by this alone."""
+    return cell.step_seconds is not None
+
+
+def measured(cells: Iterable[CellDigest | CellSummary]) -> int:
+    """How many of these were measured."""
+    return sum(map(is_measured, cells))
 
 
 def cell_of(results: Cell) -> Cell:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import exp, log, sqrt
+from statistics import median
 
 from suite.doctor.answer import Answer
-from suite.measure.statistics import Estimate, estimate, quantile
+from suite.measure.statistics import DETERMINED, Estimate, estimate, quantile, reach
 from suite.measure.verdict import DELTA
+from suite.report import words
 from suite.store.schema import FailureRecord
 
 PROJECTED = (3, 5, 8, 12, 16)  # launches
@@ -38,8 +40,10 @@ def answer(
     found = estimate(launches)
     quiet = found.low >= 1 - DELTA and found.high <= 1 + DELTA
     widths = half_widths(found, len(launches))
-    ahead = ", ".join(f"{n}: ±{100 * width:.2g} %" for n, width in widths.items())
+    ahead = ", ".join(f"{n}: {words.half_width(width)}" for n, width in widths.items())
     spread = f"{found.low:.3f} to {found.high:.3f}"
+    if reach(*found) > DETERMINED:
+        spread = words.not_determined([median(rounds) for rounds in launches])
     said = (
         f"{arm} against itself in {task}, {len(launches)} launches: {found.value:.3f} ({spread}), "
         f"{'inside' if quiet else 'not inside'} 1 ± {DELTA:g}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from math import exp, fsum, log, sqrt
+from math import exp, fsum, inf, log, sqrt
 from statistics import fmean, median
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from scipy import special  # scipy.stats takes a second to import
 LEVEL = 0.95
 AT_LEVEL = 0.965  # of Student's quantiles: what is left of it after stopping once narrow is LEVEL
 LEAST_ERROR = 1e-12  # of launches that are all alike; a clock tells no more
+DETERMINED = 3.0  # times the value, or a part of it: an interval that reaches farther tells nothing
 
 
 class Estimate(NamedTuple):
@@ -56,6 +57,11 @@ def estimate(launches: Sequence[Sequence[float]]) -> Estimate:
         return Estimate(exp(centre), exp(low), exp(high))
     half = quantile(len(medians)) * _standard_error(medians)
     return Estimate(exp(centre), exp(centre - half), exp(centre + half))
+
+
+def reach(value: float, low: float, high: float) -> float:
+    """How far an interval's farther end is from its value, as a factor."""
+    return max(high / value, value / low) if value > 0 and low > 0 else inf
 
 
 def difference(launches: Sequence[Sequence[float]]) -> float:

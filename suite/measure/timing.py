@@ -270,7 +270,7 @@ class Turn:
     def _rounds(self, entries: Sequence[Entry], seed: int) -> None:
         """Whole balanced sets of rounds, begun when the cores are as fast as usual. A disturbed one
         is measured again whole, a few times: never one unlucky cell alone, and on a machine that is
-        never quiet not for ever.
+        never quiet not for ever: then it counts, and its blocks say that it was disturbed.
         """
         step_seconds = [entry.step_seconds for entry in entries]
         steps = block_steps(step_seconds)
@@ -289,9 +289,10 @@ class Turn:
                         where = (entry, number + turn, position, steps, work)
                         self._attempt(entry, partial(self._block, seen, *where))
             beside = [(block.watch.seconds, block.noise) for block in seen]
-            repeat = again > 0 and disturbed(beside, self.state.known_work)
+            busy = disturbed(beside, self.state.known_work)
+            repeat = again > 0 and busy
             for block in seen:
-                self._keep(block, DISTURBED if repeat else None)
+                self._keep(block, DISTURBED if repeat else None, busy and not repeat)
             number += len(order)
             again, left = (again - 1, left) if repeat else (again, left - len(order))
 
@@ -317,7 +318,7 @@ class Turn:
         noise |= {"known_work_ms": work[0]} if work else {}
         seen.append(Block(entry, number, position, steps, lead_in, noise, watch))
 
-    def _keep(self, block: Block, void: str | None) -> None:
+    def _keep(self, block: Block, void: str | None, busy: bool) -> None:
         void = block.watch.void or void
         record = self.sink.emit(
             BlockRecord,
@@ -330,6 +331,7 @@ class Turn:
             seconds=block.watch.seconds,
             noise=block.noise,
             void=void,
+            disturbed=busy and void is None,
         )
         self.state.times.add(record)
         block.entry.void.append(void)

@@ -66,13 +66,14 @@ def disturbed(blocks: Sequence[tuple[float, Noise]], known_work: Collection[floa
     were the cores slower than when ``known_work`` took these milliseconds? Over all of them, since
     the host's ticks are 10 ms, a third of a short block.
     """
-    busy = _mean(blocks, "pressure") > QUIET_PRESSURE or _mean(blocks, "steal") > QUIET_STEAL
+    busy = mean(blocks, "pressure") > QUIET_PRESSURE or mean(blocks, "steal") > QUIET_STEAL
     work = [ms for _, noise in blocks if (ms := noise.get("known_work_ms")) is not None]
     held = any(gpu.disturbed(noise.get("gpu")) for _, noise in blocks)
     return busy or held or cores.slow(work, known_work)
 
 
-def _mean(blocks: Sequence[tuple[float, Noise]], name: str) -> float:
+def mean(blocks: Sequence[tuple[float, Noise]], name: str) -> float:
+    """Of one of the machine's shares beside these blocks, by their seconds; 0 if none is known."""
     known = [(seconds, noise.get(name)) for seconds, noise in blocks]
     total = sum(seconds for seconds, value in known if value is not None)
     return sum(s * value for s, value in known if value is not None) / total if total > 0 else 0.0

@@ -13,7 +13,15 @@ from suite.report.metrics import Metric
 from suite.report.styles import Style
 from suite.store.repeat import command
 from suite.store.run import Run
-from suite.store.schema import BlockRecord, Cell, CellSummary, LearningSummary, PhaseRecord
+from suite.store.schema import (
+    BlockRecord,
+    Cell,
+    CellSummary,
+    ComparisonSummary,
+    Interval,
+    LearningSummary,
+    PhaseRecord,
+)
 
 Styles = dict[tuple[str, str], Style]
 
@@ -50,6 +58,7 @@ def shown_results(
                 "reason": arm.cell.reason,
                 "parity": arm.cell.parity,
                 "tier": arm.tier,
+                "launches": _launches(arm.cell),
                 "values": {
                     metric.key: value
                     for metric in shown
@@ -66,12 +75,7 @@ def shown_results(
                 "short": group.short_setting,
                 "headline": group.headline,
                 "caution": words.first_look(group.launches) if group.first else "",
-                "pairs": [
-                    pair.model_dump(
-                        include={"base", "new", "ratio", "low", "high", "verdict", "reason"}
-                    )
-                    for pair in group.comparisons
-                ],
+                "pairs": [_paired(pair) for pair in group.comparisons],
                 "learning": [_learned(pair) for pair in _of_group(run.summary.learning, group)],
             }
             for group in found
@@ -80,6 +84,21 @@ def shown_results(
         "machine": machine(run),
         "backends": run.environment.backends,
     }
+
+
+def _launches(cell: CellSummary) -> list[float]:
+    """Each launch's time over the cell's, for metrics that are made of it."""
+    step = cell.step_seconds
+    return [] if step is None else [_short(each / step.value) for each in cell.launch_seconds]
+
+
+def _paired(pair: ComparisonSummary) -> dict[str, Any]:
+    """Without an interval where that determines nothing."""
+    found = pair.model_dump(include={"base", "new", "ratio", "low", "high", "verdict", "reason"})
+    interval = Interval(value=pair.ratio, low=pair.low, high=pair.high)
+    if not words.determined(interval, pair.launches):
+        found |= {"low": None, "high": None}
+    return {**found, "launches": pair.launch_ratios}
 
 
 def cell_id(cell: Cell) -> str:
@@ -182,6 +201,7 @@ def _blocks(own: list[tuple[int, BlockRecord]]) -> dict[str, list[Any]]:
         "switches": [block.noise.involuntary_switches for _, block in own],
         "work": [block.noise.known_work_ms for _, block in own],
         "void": [block.void for _, block in own],
+        "disturbed": [block.disturbed for _, block in own],
     }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from statistics import fmean, quantiles, stdev
 from typing import Any
 
+from suite.report import words
 from suite.store.run import Run
 from suite.store.schema import BlockRecord, Cell, CellSummary
 
@@ -89,19 +90,23 @@ def pytest_benchmark(run: Run) -> str:
 @export("github-action-benchmark")
 def github_action_benchmark(run: Run) -> str:
     """For ``tool: customBiggerIsBetter``: samples per second of each cell with its 95 % interval as
-    the range. Lost: all but that number; ratios between backends, which are what a run knows best;
-    memory and time, which would be smaller-is-better and need a file of their own.
+    the range, two launches or that nothing is determined. Lost: all but that number; ratios between
+    backends, which are what a run knows best; memory and time, which would be smaller-is-better
+    and need a file of their own.
     """
     entries = []
     for cell in _measured(run):
-        low, high = _rates(cell)
+        ends = _rates(cell)
+        extra = f"{cell.launches} launches; parity {cell.parity or 'not known'}"
+        if cell.status != "ok":
+            extra += f"; {words.spaced(cell.status)}"
         entries.append(
             {
                 "name": _name(cell),
                 "unit": "samples/s",
                 "value": cell.samples_per_second,
-                "range": f"{low:.6g} to {high:.6g}",
-                "extra": f"{cell.launches} launches; parity {cell.parity or 'not known'}",
+                "range": f"{ends[0]:.6g} to {ends[1]:.6g}" if ends else _no_range(cell),
+                "extra": extra,
             }
         )
     return _json(entries)
@@ -110,25 +115,20 @@ def github_action_benchmark(run: Run) -> str:
 @export("bencher")
 def bencher(run: Run) -> str:
     """Bencher Metric Format: throughput (samples/s) and latency of a step (ns), each with its 95 %
-    interval, and the process's peak (bytes). Lost: samples, pairing, verdicts, accuracy, parity.
+    interval, where that determines anything, and the process's peak (bytes). Lost: samples,
+    pairing, verdicts, accuracy, parity, which cells were disturbed.
     """
     found: dict[str, dict[str, dict[str, float]]] = {}
     for cell in _measured(run):
-        low, high = _rates(cell)
-        measures = {
-            "throughput": {
-                "value": cell.samples_per_second or 0.0,
-                "lower_value": low,
-                "upper_value": high,
-            }
-        }
-        if cell.step_seconds is not None:
-            step = cell.step_seconds
-            measures["latency"] = {
-                "value": 1e9 * step.value,
-                "lower_value": 1e9 * step.low,
-                "upper_value": 1e9 * step.high,
-            }
+        ends, step = _rates(cell), cell.step_seconds
+        measures = {"throughput": {"value": cell.samples_per_second or 0.0}}
+        if ends is not None:
+            measures["throughput"] |= {"lower_value": ends[0], "upper_value": ends[1]}
+        if step is not None:
+            measures["latency"] = {"value": 1e9 * step.value}
+            if ends is not None:
+                told = {"lower_value": 1e9 * step.low, "upper_value": 1e9 * step.high}
+                measures["latency"] |= told
         if cell.memory.process is not None:
             measures["memory"] = {"value": float(cell.memory.process)}
         found[_name(cell)] = measures
@@ -147,13 +147,20 @@ def _measured(run: Run) -> list[CellSummary]:
     return [cell for cell in run.summary.cells if cell.samples_per_second is not None]
 
 
-def _rates(cell: CellSummary) -> tuple[float, float]:
-    """The interval of samples per second."""
-    assert cell.samples_per_second is not None
+def _rates(cell: CellSummary) -> tuple[float, float] | None:
+    """The interval of samples per second; None where it determines nothing."""
     step = cell.step_seconds
-    if step is None or step.low <= 0:
-        return cell.samples_per_second, cell.samples_per_second
+    if step is None or not words.determined(step, cell.launches):
+        return None
     return cell.batch_size / step.high, cell.batch_size / step.low
+
+
+def _no_range(cell: CellSummary) -> str:
+    """What stands in place of an interval."""
+    if len(cell.launch_seconds) == 2:
+        rates = sorted(cell.batch_size / seconds for seconds in cell.launch_seconds)
+        return words.both(rates, lambda rate: f"{rate:.6g}")
+    return words.not_determined(cell.launch_seconds)
 
 
 def _name(cell: Cell) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from suite.report import words
 from suite.store.run import Run
 from suite.store.schema import (
     AccuracyRecord,
@@ -17,6 +18,7 @@ from suite.store.schema import (
     CeilingRecord,
     Cell,
     CellMemory,
+    ComparisonSummary,
     ExchangeRecord,
     Interval,
     LineRecord,
@@ -64,6 +66,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "parity": TEXT,
         **dict.fromkeys(("flops_per_second", "of_ceiling"), REAL),
         "command": TEXT,
+        "launch_seconds": TEXT,  # JSON
     },
     "comparisons": {
         **COMPARED,
@@ -71,13 +74,14 @@ COLUMNS: dict[str, dict[str, str]] = {
         **dict.fromkeys(("ratio", "low", "high", "delta"), REAL),
         "launches": WHOLE,
         "paired": TRUTH,
-        **dict.fromkeys(("verdict", "reason"), TEXT),
+        **dict.fromkeys(("verdict", "reason", "launch_ratios"), TEXT),  # the last one JSON
     },
     "blocks": {
         **CELL,
         **dict.fromkeys(("launch", "round", "position", "steps", "lead_in"), WHOLE),
         "seconds": REAL,
         "void": TEXT,
+        "disturbed": TRUTH,
         **dict.fromkeys(("cpu_per_wall", "steal", "pressure", "known_work_ms"), REAL),
         "involuntary_switches": WHOLE,
         **dict.fromkeys(("sm_mhz", "memory_mhz", "celsius", "others"), WHOLE),  # of a GPU
@@ -152,9 +156,11 @@ def frames(run: Run) -> dict[str, pd.DataFrame]:
 def write(run: Run, folder: Path) -> None:
     """Write each table as ``NAME.csv`` and ``NAME.parquet``, whole or not at all. Lost in both:
     units and attempts, what was planned, the environment, parity's digits and trajectories; lists
-    and mappings are JSON in a cell. Lost in CSV besides: types, and the difference between missing
-    and empty. Text in it that a spreadsheet would run has an apostrophe in front. Parquet needs
-    pyarrow, 45 MB, which is always installed with tribench and may be left out by hand.
+    and mappings are JSON in a cell. An interval that determines nothing is missing, and so is one
+    over two launches, which stand in a column of their own. Lost in CSV besides: types, and the
+    difference between missing and empty. Text in it that a spreadsheet would run has an apostrophe
+    in front. Parquet needs pyarrow, 45 MB, which is always installed with tribench and may be left
+    out by hand.
     """
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -172,11 +178,12 @@ def _rows(run: Run, name: str) -> Iterator[dict[str, Any]]:
             yield {
                 **cell.model_dump(exclude={"step_seconds", "memory", "latency"}),
                 **{f"latency_{name}": value for name, value in dict(cell.latency or ()).items()},
-                **_interval(cell.step_seconds),
+                **_interval(cell.step_seconds, cell.launches),
                 **_bytes(cell.memory.model_dump()),
+                "launch_seconds": json.dumps(cell.launch_seconds),
             }
     elif name == "comparisons":
-        yield from (comparison.model_dump() for comparison in run.summary.comparisons)
+        yield from map(_comparison, run.summary.comparisons)
     else:
         for record in run.records:
             match name, record:
@@ -205,11 +212,22 @@ def _cell(cell: Cell) -> dict[str, Any]:
     return cell.model_dump()
 
 
-def _interval(interval: Interval | None) -> dict[str, float]:
+def _interval(interval: Interval | None, launches: int) -> dict[str, float]:
+    """Without ends where they determine nothing."""
     if interval is None:
         return {}
+    if not words.determined(interval, launches):
+        return {"step_seconds": interval.value}
     names = ("step_seconds", "step_seconds_low", "step_seconds_high")
     return dict(zip(names, (interval.value, interval.low, interval.high), strict=True))
+
+
+def _comparison(found: ComparisonSummary) -> dict[str, Any]:
+    """As in the summary; without ends where they determine nothing."""
+    told = found.model_dump() | {"launch_ratios": json.dumps(found.launch_ratios)}
+    interval = Interval(value=found.ratio, low=found.low, high=found.high)
+    ends = {} if words.determined(interval, found.launches) else {"low": None, "high": None}
+    return told | ends
 
 
 def _bytes(sizes: dict[str, Any]) -> dict[str, Any]:

@@ -82,10 +82,12 @@ def _task(task: str, runs: Sequence[tuple[Digest, int]]) -> dict[str, Any]:
             if cell.task == task and not cell.is_twin and cell.step_seconds is not None:
                 key = tuple(getattr(cell, name) for name in CELL)
                 step = cell.step_seconds
+                known = words.determined(step, cell.launches)
+                ends = (step.low, step.high) if known else (step.value, step.value)
                 points.append(
                     [
                         *(number, cells.setdefault(key, len(cells)), work),
-                        *(_short(seconds) for seconds in (step.value, step.low, step.high)),
+                        *(_short(seconds) for seconds in (step.value, *ends)),
                         *(_short(cell.compile_seconds), cell.process_bytes, _short(cell.accuracy)),
                     ]
                 )

@@ -10,7 +10,8 @@ from typing import Literal
 from suite.report import words
 from suite.store.schema import CellSummary
 
-Value = tuple[float, float, float] | tuple[float]  # with its 95 % interval, or without
+# With its 95 % interval, or without: there may be none, or one that determines nothing.
+Value = tuple[float, float, float] | tuple[float]
 
 PEAK = "Peak of a fresh process per cell"
 
@@ -41,13 +42,15 @@ def available(cells: Sequence[CellSummary]) -> list[Metric]:
 
 def _step(cell: CellSummary) -> Value | None:
     step = cell.step_seconds
-    return None if step is None else (1000 * step.value, 1000 * step.low, 1000 * step.high)
+    if step is None or not words.determined(step, cell.launches):
+        return None if step is None else (1000 * step.value,)
+    return (1000 * step.value, 1000 * step.low, 1000 * step.high)
 
 
 def _inverse(scale: Callable[[CellSummary], float | None], cell: CellSummary) -> Value | None:
     """``scale`` is the value, which has the interval of a step's time upside down."""
     value, step = scale(cell), cell.step_seconds
-    if value is None or step is None or step.low <= 0:
+    if value is None or step is None or not words.determined(step, cell.launches):
         return None if value is None else (value,)
     return (value, value * step.value / step.high, value * step.value / step.low)
 

@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from suite.compare.digest import is_measured, measured
 from suite.report import words
 from suite.report.columns import ARM, COMPARISON, SETTING, results
 from suite.report.dashboard import shown_results, timed_samples
@@ -65,7 +66,7 @@ def render(run: Run, plotly_file: str | None = None) -> str:
             setting=setting,
             unmeasured=[cell for cell in cells if cell.status != "ok"],
             mark=sign,
-            measured=list(dict.fromkeys(cell.arm for cell in summary.cells if cell.status == "ok")),
+            measured=list(dict.fromkeys(cell.arm for cell in summary.cells if is_measured(cell))),
             sections=figures(run),
             pairs=pairs(summary.comparisons),
             findings=_findings(run),
@@ -128,7 +129,9 @@ def _source(script: str) -> str:
 
 def _findings(run: Run) -> list[tuple[str, str, str]]:
     """What to know before reading on: (kind, title, sentence) each."""
-    return [_sureness(run), _parity(run.summary.parity), _measured(run.summary)]
+    busy = words.busy(run.summary)
+    machine = [("caution", "The machine was disturbed", busy)] if busy else []
+    return [*machine, _sureness(run), _parity(run.summary.parity), _measured(run.summary)]
 
 
 def _sureness(run: Run) -> tuple[str, str, str]:
@@ -162,10 +165,17 @@ def _parity(asked: list[ParityResult]) -> tuple[str, str, str]:
 
 
 def _measured(summary: Summary) -> tuple[str, str, str]:
-    amounts = Counter(cell.status for cell in summary.cells)
-    title = f"{amounts.pop('ok', 0)} of {len(summary.cells)} cells measured"
-    if not amounts:
+    title = f"{measured(summary.cells)} of {len(summary.cells)} cells measured"
+    with_a_word = [cell for cell in summary.cells if cell.status != "ok"]
+    if not with_a_word:
         return ("good", title, "Nothing is missing.")
-    rest = [f"{amount} {words.spaced(status)}" for status, amount in amounts.items()]
-    kind = "bad" if "failed" in amounts else "caution"
-    return (kind, title, f"The others: {words.listed(rest)}. Each says why.")
+    told = [
+        f"{what}: {words.listed([f'{n} {words.spaced(status)}' for status, n in amounts.items()])}."
+        for what, amounts in (
+            ("The others", Counter(c.status for c in with_a_word if not is_measured(c))),
+            ("With a caution", Counter(c.status for c in with_a_word if is_measured(c))),
+        )
+        if amounts
+    ]
+    kind = "bad" if any(cell.status == "failed" for cell in with_a_word) else "caution"
+    return (kind, title, f"{' '.join(told)} Each says why.")

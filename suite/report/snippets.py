@@ -16,7 +16,7 @@ from suite.report import words
 from suite.report.columns import Column
 from suite.report.findings import Arm
 from suite.report.styles import Style
-from suite.store.schema import ComparisonSummary
+from suite.store.schema import ComparisonSummary, Interval
 
 NARROWEST_SPAN, WIDEST_SPAN = log(1.25), log(8)  # of the axis that ratios stand on
 
@@ -77,7 +77,7 @@ class Pair(NamedTuple):
 
 def pairs(comparisons: Sequence[ComparisonSummary]) -> list[tuple[ComparisonSummary, Pair]]:
     """Every comparison with its row; a line parts those of other cells."""
-    span = _span([(c.low, c.high) for c in comparisons])
+    span = _span([_ends(c) for c in comparisons])
     before, rows = None, []
     for c in comparisons:
         told = {"task": c.task, "phase": c.phase, "batch": c.batch_size}
@@ -107,7 +107,7 @@ def _axis(found: ComparisonSummary, span: float) -> Markup:
         share = log(ratio) / span if ratio > 0 else -1
         return round(50 + 50 * max(-1.0, min(1.0, share)), 2)
 
-    value, low, high = place(found.ratio), place(found.low), place(found.high)
+    value, (low, high) = place(found.ratio), map(place, _ends(found))
     band, width = place(1 - found.delta), place(1 + found.delta) - place(1 - found.delta)
     told = f'role="img" aria-label="{escape(words.ratio(found))}"'
     return Markup(
@@ -117,6 +117,14 @@ def _axis(found: ComparisonSummary, span: float) -> Markup:
         f'<line class="interval" x1="{low}%" x2="{high}%" y1="50%" y2="50%"/>'
         f'<circle cx="{value}%" cy="50%" r="4"/></svg>'
     )
+
+
+def _ends(found: ComparisonSummary) -> tuple[float, float]:
+    """Where the ratio's interval is drawn from and to: nowhere where it determines nothing."""
+    interval = Interval(value=found.ratio, low=found.low, high=found.high)
+    if words.determined(interval, found.launches):
+        return found.low, found.high
+    return found.ratio, found.ratio
 
 
 def _span(intervals: Sequence[tuple[float, float]]) -> float:

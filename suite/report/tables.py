@@ -27,7 +27,7 @@ SHORT_HEADS = {  # what brings the table to 100 columns
     "process MiB": "proc.\nMiB",
     "test accuracy": "test\naccuracy",
 }
-STATUS_STYLES = {"failed": "bold red", "not_stationary": "yellow"}
+STATUS_STYLES = {"failed": "bold red", "not_stationary": "yellow", "disturbed": "yellow"}
 
 
 def show(summary: Summary, console: Console) -> None:
@@ -35,6 +35,8 @@ def show(summary: Summary, console: Console) -> None:
     found = groups(summary)
     state = "complete" if summary.complete else "PARTIAL: the run was not finished"
     console.print(Text.assemble((f"Run {words.plain(summary.id)}", "bold"), f"  {state}"))
+    if busy := words.busy(summary):
+        console.print(Text(words.plain(busy), "yellow"))
     widths = [
         max(len(column.text(arm)) for group in found for arm in group.arms) if found else 0
         for column in ARM
@@ -44,7 +46,7 @@ def show(summary: Summary, console: Console) -> None:
         console.print(_title(group))
         measured = [arm for arm in group.arms if arm.cell.samples_per_second is not None]
         if measured:
-            console.print(_results(measured, widths, console.width))
+            console.print(_results(measured, widths, console.width, group.order_is_shown))
         others = [arm for arm in group.arms if arm.cell.status != "ok" or arm.cell.reason]
         if others:
             console.print(_reasons(others, widths))
@@ -74,7 +76,7 @@ def _title(group: Group) -> Text:
     return Text.assemble(
         (words.plain(group.task), "bold"),
         f" {words.plain(group.setting)}: ",
-        (words.plain(group.headline), "green" if group.first else ""),
+        (words.plain(group.headline), "green" if group.order_is_shown else ""),
         (f" ({caution})" if caution else "", "yellow"),
     )
 
@@ -83,7 +85,7 @@ def _grid() -> Table:
     return Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
 
 
-def _results(arms: list[Arm], widths: list[int], room: int) -> Table:
+def _results(arms: list[Arm], widths: list[int], room: int, ordered: bool) -> Table:
     table = _grid()
     columns = results(arms, room)
     for column, width in zip(ARM, widths, strict=True):
@@ -94,7 +96,7 @@ def _results(arms: list[Arm], widths: list[int], room: int) -> Table:
     for arm in arms:
         cells = [Text(words.plain(column.text(arm))) for column in [*ARM, *columns]]
         cells[-1].stylize(STATUS_STYLES.get(arm.cell.status, ""))
-        if arm.tier == 1:
+        if arm.tier == 1 and ordered:
             cells[2].stylize("bold green")
         table.add_row(*cells)
     return table
@@ -166,6 +168,8 @@ def markdown(summary: Summary) -> str:
     lines = [f"# Run {_escaped(summary.id)}", ""]
     if not summary.complete:
         lines += ["**PARTIAL**: the run was not finished.", ""]
+    if busy := words.busy(summary):
+        lines += [f"**{_escaped(busy)}**", ""]
     lines += [f"- {_escaped(f'{group.task} {group.setting}: {group.headline}')}" for group in found]
     rows = [
         [*(column.text(arm) for column in columns), arm.cell.reason or ""]

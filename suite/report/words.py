@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 
+from suite.measure.statistics import DETERMINED, reach
 from suite.store.schema import (
     CeilingSummary,
     CellSummary,
@@ -11,6 +13,7 @@ from suite.store.schema import (
     Environment,
     Interval,
     LearningSummary,
+    Summary,
     Training,
 )
 
@@ -28,6 +31,10 @@ OPERATIONS = (
     "and what a better algorithm saves is, so that a share can be above 100 %."
 )
 FIRST_LOOK_LAUNCHES = 3  # fewer launches than this can't tell launch effects from differences
+LEAST_RATIO = 0.005  # below it two decimals would leave nothing
+MOST_SHOWN = 1e6  # of a ratio as a plain number
+MOST_KNOWN = 11.0  # times the value, +1,000 %: an interval that reaches farther says nothing
+NOT_KNOWN = "not known"
 
 
 def plain(text: str) -> str:
@@ -46,12 +53,59 @@ def number(value: float | None) -> str:
 
 
 def rate(cell: CellSummary) -> str:
-    """Samples per second and the half-width of its 95 % interval, relative."""
+    """Samples per second and the half-width of its 95 % interval, relative; of two launches both,
+    and where the interval determines nothing, by how much launches differ.
+    """
     if cell.samples_per_second is None:
         return NOT_AVAILABLE
-    width = relative_half_width(cell.step_seconds)
-    spread = "" if width is None else f" ±{100 * width:.{0 if width >= 0.1 else 1}f} %"
-    return f"{number(cell.samples_per_second)}{spread}"
+    told, width = number(cell.samples_per_second), relative_half_width(cell.step_seconds)
+    if width is None:
+        return told
+    if determined(cell.step_seconds, cell.launches):
+        return f"{told} {half_width(width)}"
+    if len(cell.launch_seconds) == 2:
+        return both(sorted(cell.batch_size / seconds for seconds in cell.launch_seconds), number)
+    return f"{told} ({not_determined(cell.launch_seconds)})"
+
+
+def determined(interval: Interval | None, launches: int) -> bool:
+    """Does the interval of an estimate over so many launches say where its value lies? Two launches
+    are shown themselves: Student's interval over them is 18 of their standard errors wide.
+    """
+    if interval is None or launches == 2:
+        return False
+    return reach(interval.value, interval.low, interval.high) <= DETERMINED
+
+
+def not_determined(launches: Sequence[float]) -> str:
+    """What stands where an interval would: how far apart its launches lie."""
+    if len(launches) < 2 or min(launches) <= 0:
+        return "not determined"
+    return f"not determined: launches differ {fold(max(launches) / min(launches))}-fold"
+
+
+def both(values: Sequence[float], told: Callable[[float], str]) -> str:
+    """Two launches' values."""
+    return listed(list(map(told, values)))
+
+
+def half_width(share: float) -> str:
+    """``±1.9 %``; nothing is known from ±1,000 % on."""
+    if share > MOST_KNOWN - 1:
+        return NOT_KNOWN
+    return f"±{100 * share:.{0 if share >= 0.1 else 1}f} %"
+
+
+def fold(times: float) -> str:
+    """A factor from 1 on, in two significant digits: ``1.07``, ``2.8``, ``190``."""
+    if times > MOST_SHOWN:
+        return f"more than {MOST_SHOWN:,.0f}"
+    if times < 1.095:
+        return f"{times:.2f}"
+    if times < 9.95:
+        return f"{times:.1f}"
+    digits = 1 - math.floor(math.log10(times))
+    return f"{round(times, digits):,.0f}"
 
 
 def relative_half_width(interval: Interval | None) -> float | None:
@@ -145,18 +199,32 @@ def spaced(word: str | None) -> str:
 
 
 def ratio(comparison: ComparisonSummary) -> str:
-    """Time NEW / time BASE with its 95 % interval."""
-    return times(Interval(value=comparison.ratio, low=comparison.low, high=comparison.high))
+    """Time NEW / time BASE with its 95 % interval; of two launches both, and where the interval
+    determines nothing, by how much launches differ.
+    """
+    c = comparison
+    interval = Interval(value=c.ratio, low=c.low, high=c.high)
+    if determined(interval, c.launches):
+        return times(interval)
+    if len(c.launch_ratios) == 2:
+        return both(sorted(c.launch_ratios), factor)
+    return f"{factor(c.ratio)} ({not_determined(c.launch_ratios)})"
 
 
 def times(interval: Interval) -> str:
-    """A ratio with its interval: ``1.74 (1.69 to 1.80)``."""
-    return f"{interval.value:.2f} ({interval.low:.2f} to {interval.high:.2f})"
+    """A ratio with its interval: ``1.74 (1.69 to 1.80)``; nothing is known beyond ±1,000 %."""
+    if reach(interval.value, interval.low, interval.high) > MOST_KNOWN:
+        return f"{factor(interval.value)} ({NOT_KNOWN})"
+    return f"{factor(interval.value)} ({factor(interval.low)} to {factor(interval.high)})"
 
 
-def times_as_long(interval: Interval) -> str:
-    """A ratio of times in words: ``1.74 × as long (1.69 to 1.80)``."""
-    return f"{interval.value:.2f} × as long ({interval.low:.2f} to {interval.high:.2f})"
+def factor(value: float) -> str:
+    """A ratio with two decimals, a small one with two significant digits."""
+    if value >= MOST_SHOWN or value < 1e-6:
+        return f"{value:.1e}"
+    if value < LEAST_RATIO:
+        return f"{value:.{1 - math.floor(math.log10(value))}f}"
+    return f"{value:,.{0 if value >= 100 else 2}f}"
 
 
 def verdict(comparison: ComparisonSummary) -> str:
@@ -212,6 +280,11 @@ def settled_by(found: LearningSummary) -> str:
     if found.seeds_needed is None:
         return f"{has}; two or more would tell how many it needs" if found.seeds < 2 else has
     return f"{has}; about {found.seeds_needed} would settle it"
+
+
+def busy(summary: Summary) -> str:
+    """What else the machine did while the run was timed, in a sentence; nothing if it was quiet."""
+    return summary.notes[0] if summary.disturbed_cells and summary.notes else ""
 
 
 def first_look(launches: int) -> str:

@@ -116,7 +116,8 @@ class Record(Model):
 
 class BlockRecord(Record):
     """``steps`` steps of one cell, timed as one after ``lead_in`` that were not; ``round`` and
-    ``position`` tell the order, and ``void`` why the block does not count, if it does not.
+    ``position`` tell the order, and ``void`` why the block does not count, if it does not. One that
+    counts is ``disturbed`` where its set of rounds was, and had been measured again often enough.
     """
 
     kind: Literal["block"] = "block"
@@ -129,6 +130,7 @@ class BlockRecord(Record):
     seconds: float
     noise: Noise
     void: Told | None = None
+    disturbed: bool = False  # older runs did not look
 
 
 class PhaseRecord(Record):
@@ -461,7 +463,8 @@ class CellSummary(Cell):
     took longer than in the backend's other execution is made up for; None if never.
     ``flops_per_second`` counts the operations of the model's spec, three forward passes for
     a step of training; ``of_ceiling`` is their share of the best matrix multiplication that the run
-    saw on the device. ``command`` measures the cell again.
+    saw on the device. ``command`` measures the cell again. ``launch_seconds`` are the medians of
+    its launches, of which ``step_seconds`` is made.
     """
 
     status: Status
@@ -482,6 +485,7 @@ class CellSummary(Cell):
     flops_per_second: float | None = None
     of_ceiling: float | None = None
     command: str | None = None
+    launch_seconds: list[float] = []  # empty in older runs
 
 
 class CeilingSummary(Model):
@@ -535,6 +539,7 @@ class ComparisonSummary(Model):
     """Two arms of a comparison: ratio = time of ``new`` / time of ``base``. No verdict is given
     where parity failed; ``reason`` says so, or what else to keep in mind. An arm is called by its
     backend, and by its execution too where the comparison has the backend in several.
+    ``launch_ratios`` are the medians of its launches, of which ``ratio`` is made.
     """
 
     task: str
@@ -552,6 +557,7 @@ class ComparisonSummary(Model):
     paired: bool
     verdict: Verdict | None
     reason: str | None
+    launch_ratios: list[float] = []  # empty in older runs
 
 
 class Difference(Model):
@@ -625,7 +631,8 @@ class Summary(Model):
     rounding: list[RoundingSummary] = []
     lines: list[ReferenceLine] = []
     exchanges: list[Exchange] = []
-    disturbed_cells: int = 0  # beside which something else worked, measured again or not
+    # Beside which something else worked, measured again or not; the first note says so then.
+    disturbed_cells: int = 0
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False

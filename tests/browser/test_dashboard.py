@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Download, Page, expect
 
-from suite.store.schema import BlockRecord
+from suite.store.schema import BlockRecord, Interval
 from tests.browser.conftest import Open
 from tests.sample_run import HOSTILE, hostile_run, sample_run
 
@@ -157,14 +158,44 @@ def test_the_reader_chooses_what_everything_is_compared_with(page: Page) -> None
     assert turned["torch eager"] == pytest.approx(1 / ratios["jax compiled"])
     assert verdicts["torch eager"] == "SLOWER"
     assert verdicts["tensorflow compiled"] == "EQUIVALENT"
-    choose(page, metric="throughput")
+    choose(page, metric="throughput")  # ratios are of times there too
     rates = dict(zip(column(page, "arm"), numbers(column(page, "relative")), strict=True))
-    assert rates["torch eager"] == pytest.approx(ratios["jax compiled"])
+    assert rates["torch eager"] == pytest.approx(turned["torch eager"])
+    assert page.locator("#cells [data-head=relative]").text_content() == "time against jax compiled"
     assert dict(zip(column(page, "arm"), column(page, "verdict"), strict=True)) == verdicts
     choose(page, show="not EQUIVALENT")
     assert column(page, "arm") == ["torch eager"]
     intervals = page.locator("#cells td.axis line.interval")
     assert intervals.count() == 1
+
+
+def test_two_launches_are_shown_and_launches_that_differ_give_no_interval(opened: Open) -> None:
+    run = sample_run(Path("run"))
+    wide = {"low": 1e-22, "high": 5.2e22, "launch_ratios": [1.0, 190.0, 14.0]}
+    two = {"launches": 2, "launch_ratios": [0.54, 0.52]}
+    change = {"cnn-tiny": wide, "rnn-tiny": two}
+    comparisons = [c.model_copy(update=change.get(c.task, {})) for c in run.summary.comparisons]
+    cells = []
+    for cell in run.summary.cells:
+        step, told = cell.step_seconds, {}
+        if step is not None and cell.task == "cnn-tiny":
+            wild = Interval(value=step.value, low=1e-24, high=1e21)
+            told = {"step_seconds": wild, "launch_seconds": [0.001, 0.19, 0.014]}
+        elif step is not None and cell.task == "rnn-tiny":
+            told = {"launches": 2, "launch_seconds": [step.value, 1.28 * step.value]}
+        cells.append(cell.model_copy(update=told))
+    summary = run.summary.model_copy(update={"comparisons": comparisons, "cells": cells})
+    page = opened(replace(run, summary=summary)).page
+    assert page.evaluate("() => times(2, 0.1, 23)") == "2.00 (not known)"
+    assert page.evaluate("() => times(0.0049, 0.004, 0.006)") == "0.0049 (0.0040 to 0.01)"
+    for metric in ("throughput", "step"):
+        choose(page, metric=metric)
+        table = page.locator("#cells").inner_text()
+        assert table.count("not determined: launches differ 190-fold") == 6 + 4
+        assert "0.52 and 0.54×" in table
+        value = cells[7].batch_size / cells[7].step_seconds.value
+        assert (f"{value / 1.28:,.0f} and {value:,.0f}" in table) == (metric == "throughput")
+        assert "000000000" not in page.locator("main").inner_text()
 
 
 def test_a_cell_opens_in_depth_and_closes_again(opened: Open) -> None:

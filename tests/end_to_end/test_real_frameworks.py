@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import ROOT
 
 FRAMEWORKS = ("torch", "jax", "tensorflow")
+MEASURED = ("ok", "not_stationary", "disturbed")  # by the tests beside this one
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def test_every_cell_is_measured(summary):
     cells = {(c["backend"], c["phase"]): c for c in summary["cells"]}
     assert set(cells) == {(f, p) for f in FRAMEWORKS for p in ("train", "infer")}
     for key, cell in cells.items():
-        assert cell["status"] in ("ok", "not_stationary"), cell
+        assert cell["status"] in MEASURED, cell
         assert cell["parity"] == "same", key
         assert cell["blocks"] >= 12
         interval = cell["step_seconds"]
@@ -64,7 +65,8 @@ def test_what_is_not_there_is_a_visible_cell_and_the_others_go_on(tribench):
     assert done.returncode == 0, done.stderr
     cells = json.loads(done.stdout)["cells"]
     status = {cell["backend"]: cell["status"] for cell in cells}
-    assert status == {"jax": "ok", "broken": "not_available"}
+    assert status.pop("jax") in MEASURED
+    assert status == {"broken": "not_available"}
     why = next(cell["reason"] for cell in cells if cell["backend"] == "broken")
     assert "No module named 'tribench_faulty_missing'" in why
 

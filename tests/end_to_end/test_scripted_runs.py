@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.conftest import command_environment, write_script
+from tests.conftest import QUIET, command_environment, write_script
 
 SCRIPT = {
     "scripted": {"step_seconds": 0.02, "live": 1000},
@@ -205,7 +206,7 @@ def test_a_worker_lost_in_a_block_costs_its_own_cell(script, words, tribench, tm
 def interrupted(folder: Path, root: Path, until: str, number: int) -> tuple[int, str]:
     """Start a run, send a signal when a line of progress says ``until``, wait for the end."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "suite", *RUN],
+        [sys.executable, str(QUIET), *RUN],
         cwd=folder,
         env=command_environment(write_script(folder, SLEEPY), PLUGINS, root),
         stderr=subprocess.PIPE,
@@ -294,6 +295,49 @@ def test_a_finished_run_has_nothing_left_to_resume(finished, tribench):
     done = tribench("run", "--resume", str(run), script=SCRIPT, plugins=PLUGINS)
     assert done.returncode == 0, done.stderr
     assert finished_units(run) == before
+
+
+def test_a_run_is_not_resumed_on_another_machine(finished, tribench, tmp_path):
+    run = tmp_path / only_run(finished[0]).name
+    shutil.copytree(only_run(finished[0]), run)
+    (run / "SHA256SUMS").unlink()  # so that something is left to do
+    file = run / "environment.json"
+    here = json.loads(file.read_text())
+    file.write_text(json.dumps(here | {"cpu": "Another", "memory_bytes": 2**30}))
+    resume = partial(tribench, "run", "--resume", str(run), script=SCRIPT, plugins=PLUGINS)
+    done = resume()
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "cannot be resumed: it was begun on another machine or with other settings" in line
+    assert f"(cpu: Another, here {here['cpu']}; memory_bytes: {2**30}, here " in line
+    file.write_text(json.dumps(here | {"memory_bytes": int(1.01 * here["memory_bytes"])}))
+    assert resume().returncode == 0
+
+
+def test_beside_other_work_cells_are_disturbed_and_nothing_is_ranked(tribench, tmp_path):
+    script = {name: told | {"pressure": 0.77} for name, told in SCRIPT.items()}
+    asked = ("--phase", "infer", "--seeds", "0", "--batch-size", "128")
+    done = tribench(*RUN, *asked, script=script, plugins=PLUGINS, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    told = (
+        "Something else ran beside 2 of 2 cells, up to 77 % of the time: 2 of them stayed so when "
+        "measured again, and got no rank."
+    )
+    assert done.stdout.splitlines()[1] == told
+    assert "No ranking: the machine was disturbed" in done.stdout
+    assert not {"FASTER", "SLOWER"} & set(done.stdout.split())
+    run = only_run(tmp_path)
+    summary = summary_of(run)
+    assert {c["status"] for c in summary["cells"]} == {"disturbed"}
+    assert {c["verdict"] for c in summary["comparisons"]} == {"INCONCLUSIVE"}
+    assert (summary["disturbed_cells"], summary["notes"][0]) == (2, told)
+    assert told in (run / "page.html").read_text()
+    assert f"**{told}**" in (run / "summary.md").read_text()
+    blocks = [r for r in records_of(run) if r["kind"] == "block"]
+    assert {(b["void"], b["disturbed"]) for b in blocks} == {
+        ("disturbed, measured again", False),
+        (None, True),
+    }
 
 
 def test_a_second_interpreter_of_a_backend_is_an_arm_of_the_same_run(tribench, tmp_path):

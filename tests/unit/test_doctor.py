@@ -150,6 +150,9 @@ def test_aa_passes_inside_delta_alone_and_never_fails():
     assert "verdicts finer than that are noise" in found.finding
     one_sided = [[exp(0.2 + x)] * 6 for x in (0.001, -0.002, 0.003)]
     assert aa.answer("torch", "t", one_sided, []).verdict == "warning"
+    wild = aa.answer("torch", "t", [[1.0], [190.0], [14.0]], []).finding
+    assert "(not determined: launches differ 190-fold)" in wild
+    assert "3: not known" in wild
     missing = aa.answer("torch", "t", quiet[:1], [FAILURE])
     assert missing.verdict == "warning"
     assert "the worker died" in missing.finding

@@ -181,11 +181,12 @@ def test_known_work_is_done_on_every_core_that_this_process_may_use():
 @pytest.fixture
 def measured(monkeypatch):
     """Rounds of two arms beside cores that take these milliseconds, look by look and then 0.5: how
-    often they were waited for, and why each round does not count.
+    often they were waited for, why each round does not count, and whether it was disturbed though
+    it does.
     """
 
     def measure(looks, share=1.0):
-        slept, void, state = [], {}, State()
+        slept, void, kept, state = [], {}, {}, State()
         state.known_work.extend([0.5] * 20)
         left = iter(looks)
         monkeypatch.setattr(cores, "known_work", lambda: next(left, 0.5))
@@ -193,27 +194,34 @@ def measured(monkeypatch):
         answer = {"seconds": 0.5, "wall_seconds": 0.5, "compiled": 0}
         worker = SimpleNamespace(call=lambda *_, **__: dict(answer, noise={}))
         crew = SimpleNamespace(members={}, member=lambda _: SimpleNamespace(worker=worker))
-        sink = SimpleNamespace(emit=lambda _, **told: void.update({told["round"]: told["void"]}))
+
+        def emit(_, **told):
+            void[told["round"]], kept[told["round"]] = told["void"], told["disturbed"]
+
+        sink = SimpleNamespace(emit=emit)
         cell = SimpleNamespace(device="cpu", task="t", phase="train")
         entries = [Entry(SimpleNamespace(device="cpu"), cell, step_seconds=0.5) for _ in range(2)]
         Turn(0, None, state, crew, sink, share)._rounds(entries, 0)
-        return slept, list(void.values())
+        return slept, list(void.values()), list(kept.values())
 
     return measure
 
 
 def test_rounds_begin_when_the_cores_are_as_fast_as_usual(measured):
-    slept, void = measured([0.9, 0.9, 0.9])
+    slept, void, disturbed = measured([0.9, 0.9, 0.9])
     assert slept == [timing.LOOK_SECONDS] * 3
     assert set(void) == {None}
+    assert not any(disturbed)
 
 
 def test_rounds_beside_slow_cores_are_measured_again_and_not_for_ever(measured):
-    _, quiet = measured([])
+    _, quiet, _ = measured([])
     turns = len(orders(2, 0))
-    slept, void = measured([0.5, *[0.9] * turns])
+    slept, void, disturbed = measured([0.5, *[0.9] * turns])
     assert void == ["disturbed, measured again"] * turns + quiet
-    slept, void = measured([0.9] * 10_000, share=0.25)
+    assert not any(disturbed)
+    slept, void, disturbed = measured([0.9] * 10_000, share=0.25)
+    assert disturbed == [each is None for each in void]
     assert sum(slept) <= 0.25 * timing.MOST_WAIT_SECONDS + timing.LOOK_SECONDS
     assert void.count(None) == len(quiet)
     assert len(void) <= len(quiet) + timing.MOST_AGAIN * turns

@@ -13,7 +13,9 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from suite.compare.digest import measured
 from suite.report import frames, tables, words
+from suite.report.exports import EXPORTS
 from suite.report.figures import figures
 from suite.report.findings import groups, tiers
 from suite.report.page import render
@@ -86,7 +88,82 @@ def compared(base: str, new: str, verdict: str | None) -> ComparisonSummary:
     )
 
 
+def ratio_of(launches: list[float], low: float, high: float) -> ComparisonSummary:
+    """Of launches whose typical ratio is 2."""
+    told = {"ratio": 2.0, "low": low, "high": high, "launches": len(launches)}
+    return compared("a", "b", "SLOWER").model_copy(update=told | {"launch_ratios": launches})
+
+
+def headline(run: Run, *pairs: tuple[str, str, float, str | None], status: str = "ok") -> str:
+    """Of the sample's first comparison, with these: base, new, ratio, verdict."""
+    cells = [c for c in run.summary.cells if (c.task, c.phase) == ("rnn-tiny", "train")]
+    cells = [cell.model_copy(update={"status": status}) for cell in cells]
+    comparisons = [
+        compared(base, new, verdict).model_copy(update={"task": "rnn-tiny", "batch_size": 128})
+        for base, new, _, verdict in pairs
+    ]
+    comparisons = [
+        c.model_copy(update={"ratio": pair[2]}) for c, pair in zip(comparisons, pairs, strict=True)
+    ]
+    summary = run.summary.model_copy(update={"cells": cells, "comparisons": comparisons})
+    (group,) = groups(summary)
+    return group.headline
+
+
+def wild(run: Run) -> Summary:
+    """The sample after a busy machine: the first comparison's launches differ 190-fold."""
+    cells, comparisons = [], []
+    launches = [1e-4, 0.019, 0.0014]
+    step = Interval(value=1.4e-3, low=1e-24, high=1.9e21)
+    for cell in run.summary.cells:
+        told = {"step_seconds": step, "launch_seconds": launches} if cell.launches else {}
+        cells.append(cell.model_copy(update=told))
+    for c in run.summary.comparisons:
+        told = {"low": 1e-22, "high": 5.2e22, "launch_ratios": [1.0, 190.0, 14.0]}
+        comparisons.append(c.model_copy(update=told | {"verdict": "INCONCLUSIVE"}))
+    return run.summary.model_copy(update={"cells": cells, "comparisons": comparisons})
+
+
 class TestWords:
+    @pytest.mark.parametrize(
+        ("value", "text"),
+        [
+            (1.735, "1.74"),
+            (0.0049, "0.0049"),
+            (0.004, "0.0040"),
+            (0.000052, "0.000052"),
+            (5.2e-9, "5.2e-09"),
+            (2846.4, "2,846"),
+            (5.2e22, "5.2e+22"),
+        ],
+    )
+    def test_a_small_ratio_has_two_significant_digits(self, value: float, text: str) -> None:
+        assert words.factor(value) == text
+
+    @pytest.mark.parametrize(
+        ("launches", "low", "high", "text"),
+        [
+            ([2.0, 2.0, 2.0], 1.9, 2.1, "2.00 (1.90 to 2.10)"),
+            ([2.0, 2.0, 2.0], 0.7, 5.9, "2.00 (0.70 to 5.90)"),
+            ([0.1, 2.0, 19.0], 0.6, 6.1, "2.00 (not determined: launches differ 190-fold)"),
+            ([1.3, 2.0, 2.7], 0.6, 6.1, "2.00 (not determined: launches differ 2.1-fold)"),
+            ([2.02, 1.98], 1.9, 2.1, "1.98 and 2.02"),
+            ([2.0], 1.9, 2.1, "2.00 (1.90 to 2.10)"),
+            ([2.0], 0.1, 40, "2.00 (not determined)"),
+        ],
+    )
+    def test_an_interval_stands_where_it_determines_something(
+        self, launches: list[float], low: float, high: float, text: str
+    ) -> None:
+        assert words.ratio(ratio_of(launches, low, high)) == text
+
+    def test_nothing_is_known_beyond_a_thousand_percent(self) -> None:
+        assert words.times(Interval(value=2, low=0.2, high=20)) == "2.00 (0.20 to 20.00)"
+        assert words.times(Interval(value=2, low=0.2, high=23)) == "2.00 (not known)"
+        assert words.times(Interval(value=2, low=0.1, high=3)) == "2.00 (not known)"
+        assert words.half_width(9.9) == "±990 %"
+        assert words.half_width(5e20) == "not known"
+
     @pytest.mark.parametrize(
         ("value", "text"),
         [(None, "n/a"), (0, "0"), (12345.6, "12,346"), (45.67, "45.7"), (1.234, "1.23")],
@@ -116,6 +193,42 @@ class TestWords:
         assert words.first_look(3) == ""
 
 
+class TestHeadlines:
+    def test_the_fastest_is_named_with_what_it_gains(self, run: Run) -> None:
+        found = headline(
+            run,
+            ("torch", "jax", 1 / 4.2, "FASTER"),
+            ("torch", "tensorflow", 0.7, "FASTER"),
+            ("jax", "tensorflow", 2.8, "SLOWER"),
+        )
+        assert found == "jax is fastest: 2.8 times tensorflow, 4.2 times torch"
+
+    def test_what_is_slower_comes_before_what_is_not_settled(self, run: Run) -> None:
+        found = headline(
+            run,
+            ("torch", "jax", 0.5, "FASTER"),
+            ("torch", "tensorflow", 0.4, "FASTER"),
+            ("jax", "tensorflow", 0.8, "INCONCLUSIVE"),
+        )
+        assert found == (
+            "torch is slower than both, 2.0 to 2.5 times as long; jax and tensorflow are not "
+            "settled"
+        )
+
+    def test_bars_that_differ_are_not_called_alike(self, run: Run) -> None:
+        pairs = [("torch", "jax", 0.02, "INCONCLUSIVE"), ("jax", "tensorflow", 1.1, "INCONCLUSIVE")]
+        found = headline(run, *pairs)
+        assert found == (
+            "jax, tensorflow and torch are not settled, though torch was seen to take 50 times jax"
+        )
+        near = [("torch", "jax", 1.01, "INCONCLUSIVE"), ("jax", "tensorflow", 1, "INCONCLUSIVE")]
+        assert headline(run, *near).endswith("are not settled, seen within 5 %")
+
+    def test_what_was_disturbed_is_not_ranked(self, run: Run) -> None:
+        pairs = [("torch", "jax", 0.5, "INCONCLUSIVE"), ("torch", "tensorflow", 1, "INCONCLUSIVE")]
+        assert headline(run, *pairs, status="disturbed") == "No ranking: the machine was disturbed"
+
+
 class TestFindings:
     def test_arms_that_are_told_apart_stand_in_tiers_of_their_own(self) -> None:
         pairs = [compared("a", "b", "SLOWER"), compared("a", "c", "SLOWER")]
@@ -141,21 +254,23 @@ class TestFindings:
         found = {
             f"{group.task} {group.short_setting}": group.headline for group in groups(run.summary)
         }
-        assert found["cnn-tiny train, batch 128"] == "torch is fastest"
+        assert found["cnn-tiny train, batch 128"] == (
+            "torch is fastest: 1.4 times tensorflow, 2.4 times jax"
+        )
         assert found["rnn-tiny train, batch 128"] == (
-            "jax and tensorflow are equally fast, within 5 %"
+            "jax and tensorflow are equally fast, within 5 %; "
+            "torch is slower than both, 1.8 times as long"
         )
         assert found["transformer-tiny infer, batch 128"] == (
-            "torch and jax: no difference was shown"
+            "torch and jax are not settled, though jax was seen to take 1.05 times torch"
         )
 
-    def test_a_time_ratio_reads_the_same_from_both_sides(self, run: Run) -> None:
+    def test_a_ratio_reads_the_same_from_both_sides(self, run: Run) -> None:
         group = groups(run.summary)[2]
-        torch = next(arm for arm in group.arms if arm.name == "torch")
+        torch, jax = (next(arm for arm in group.arms if arm.name == n) for n in ("torch", "jax"))
         pair = next(c for c in group.comparisons if (c.base, c.new) == ("torch", "jax"))
-        found = group.time_ratio(torch)
-        assert found is not None
-        assert (found.low, found.high) == (1 / pair.high, 1 / pair.low)
+        assert group.ratio(jax, torch) == pair.ratio
+        assert group.ratio(torch, jax) == 1 / pair.ratio
 
     def test_executions_of_one_backend_have_names_of_their_own(self, run: Run) -> None:
         names = [arm.name for arm in groups(run.summary)[0].arms]
@@ -191,7 +306,6 @@ class TestTerminal:
         for comparison in run.summary.comparisons:
             assert words.ratio(comparison) in text
             assert words.verdict(comparison) in text
-        assert "first look: 2 launches" in text
         assert run.summary.failures[0] in text
         assert run.summary.notes[0] in text
 
@@ -201,6 +315,40 @@ class TestTerminal:
         text = printed(hostile.summary, 4000)
         assert "\x1b" not in text
         assert words.plain(HOSTILE) in text
+
+    def test_a_busy_machine_is_told_first(self, run: Run) -> None:
+        note = "Something else ran beside 15 of 18 cells, up to 77 % of the time: they say which."
+        busy = run.summary.model_copy(update={"disturbed_cells": 15, "notes": [note]})
+        assert printed(busy, 100).splitlines()[1].startswith("Something else ran beside 15 of 18")
+        assert f"**{note}**" in tables.markdown(busy)
+        shown = Run(
+            path=run.path,
+            manifest=run.manifest,
+            environment=run.environment,
+            records=[],
+            summary=busy,
+        )
+        assert f'<li class="caution"><strong>The machine was disturbed</strong> {note}</li>' in (
+            render(shown)
+        )
+
+    def test_an_interval_that_determines_nothing_is_not_printed_anywhere(self, run: Run) -> None:
+        summary = wild(run)
+        shown = Run(
+            path=run.path,
+            manifest=run.manifest,
+            environment=run.environment,
+            records=run.records,
+            summary=summary,
+        )
+        exported = [export(shown) for export in EXPORTS.values()]
+        data = [frame.to_csv() for frame in frames.frames(shown).values()]
+        texts = [printed(summary, 160), tables.markdown(summary), render(shown, ""), *exported]
+        for text in [*texts, *data]:
+            assert not re.search(r"(?<![\w.])\d{19}|e[+-]?2\d\b", text)
+        rows = measured(summary.cells) + len(summary.comparisons)
+        assert printed(summary, 300).count("not determined: launches differ 190-fold") == rows
+        assert "launches differ 190-fold" in exported[1]
 
     def test_an_unfinished_run_says_so(self, run: Run) -> None:
         assert "PARTIAL" in printed(emptied(run).summary, 100)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from suite import session
 from suite.compare.comparable import machines
 from suite.compare.digest import Digest, digest
+from suite.report.page import render
 from suite.report.site import CALL, build_site
 from tests.large_run import large_run
 from tests.sample_run import hostile_run, sample_run
@@ -53,6 +55,15 @@ def test_another_tribench_makes_every_page_again(runs, tmp_path, monkeypatch):
     monkeypatch.setattr("suite.report.site._code", lambda: "another")
     build_site(runs, site, session.read)
     assert all(made(site)[name] != when for name, when in before.items())
+
+
+def test_the_index_counts_the_cells_that_the_page_counts(tmp_path):
+    kinds = iter(("disturbed", "not_stationary"))
+    run = sample_run(tmp_path / "run")
+    cells = [c.model_copy(update={"status": next(kinds, "ok")}) for c in run.summary.cells]
+    run = dataclasses.replace(run, summary=run.summary.model_copy(update={"cells": cells}))
+    assert digest(run).measured == 17
+    assert "<strong>17 of 20 cells measured</strong>" in render(run, "")
 
 
 def test_a_digest_says_the_same_when_it_is_read_back(tmp_path):

@@ -56,8 +56,10 @@ def manifest(backends):
     )
 
 
-def summary(times, launches=5):
-    """Of arms whose step takes the median that ``times`` gives, by launch."""
+def summary(times, launches=5, beside=None):
+    """Of arms whose step takes the median that ``times`` gives, by launch; ``beside`` gives the
+    pressure beside the rounds of a launch, and whether they stayed disturbed.
+    """
     records = [
         BlockRecord(
             **KEY,
@@ -67,7 +69,8 @@ def summary(times, launches=5):
             position=0,
             steps=1,
             seconds=times[backend](launch),
-            noise=QUIET,
+            noise=QUIET.model_copy(update={"pressure": (beside or {}).get(launch, 0.0)}),
+            disturbed=launch in (beside or {}),
         )
         for backend in times
         for launch in range(launches)
@@ -218,3 +221,60 @@ def test_latencies_are_percentiles_of_all_launches():
     found = executed(lambda _: 1.0, lambda _: 1.0, *launches, phase("fed", "compiled", 9.0, [2.0]))
     assert (found.latency.p50, found.latency.p90, found.latency.p99) == (51, 91, 100)
     assert found.fed_seconds == 2.0
+
+
+BOTH = {"a": lambda launch: 1.0, "b": lambda launch: 3.0}
+
+
+@pytest.mark.parametrize("busy", [(0, 1, 2, 3, 4), (0, 1, 2)])
+def test_a_cell_of_which_most_launches_stayed_disturbed_is_disturbed_and_gets_no_verdict(busy):
+    found = summary(BOTH, beside=dict.fromkeys(busy, 0.77))
+    assert {c.status for c in found.cells} == {"disturbed"}
+    told = f"something else ran beside {6 * len(busy)} of 30 blocks that count, up to 77 % of the"
+    assert {c.reason for c in found.cells} == {f"{told} time"}
+    (comparison,) = found.comparisons
+    assert comparison.verdict == "INCONCLUSIVE"
+    assert comparison.reason == "something else ran beside both, up to 77 % of the time"
+    assert found.disturbed_cells == 2
+    assert found.notes[0] == (
+        "Something else ran beside 2 of 2 cells, up to 77 % of the time: 2 of them stayed so when "
+        "measured again, and got no rank."
+    )
+
+
+def test_a_few_disturbed_launches_are_told_and_spoil_no_cell():
+    found = summary(BOTH, beside={0: 0.3, 3: 0.4})
+    assert {c.status for c in found.cells} == {"ok"}
+    assert found.cells[0].reason.startswith("something else ran beside 12 of 30 blocks")
+    assert found.comparisons[0].verdict == "SLOWER"
+    assert found.disturbed_cells == 2
+    assert found.notes[0] == (
+        "Something else ran beside 2 of 2 cells, up to 40 % of the time: less than half of what "
+        "counts was so."
+    )
+
+
+def test_a_quiet_run_says_nothing_of_disturbances():
+    found = summary(BOTH)
+    assert (found.disturbed_cells, found.notes) == (0, [])
+    assert {(c.status, c.reason) for c in found.cells} == {("ok", None)}
+
+
+def test_what_slow_cores_disturbed_is_not_told_as_others_work():
+    found = summary(BOTH, beside=dict.fromkeys(range(5), 0.06))
+    assert found.cells[0].reason == (
+        "the cores or the GPU were slower than usual beside 30 of 30 blocks that count"
+    )
+
+
+def test_launches_stand_beside_what_is_made_of_them():
+    found = summary({"a": lambda launch: 1.0, "b": lambda launch: [1.0, 190.0, 2.0][launch]}, 3)
+    assert found.cells[1].launch_seconds == [1.0, 190.0, 2.0]
+    assert found.comparisons[0].launch_ratios == [1.0, 190.0, 2.0]
+
+
+def test_an_aa_arm_that_is_not_determined_says_so():
+    wild = {"a": steady, "b": varying(1.19, 0.001, 1), f"a{TWIN}": varying(1.0, 3, 2)}
+    comparison = next(c for c in summary(wild).comparisons if c.new == "b")
+    assert comparison.verdict == "INCONCLUSIVE"
+    assert comparison.reason == "of identical code the A/A arm shows nothing: it is not determined"

@@ -44,7 +44,7 @@ function warmupFigure(cell) {
 
 function blocksCsv(cell) {
   const { blocks } = samplesOf(cell);
-  const columns = { launch: "launch", round: "round", steps: "steps", ms: "ms per step", cpu: "CPU seconds per second", steal: "steal", pressure: "pressure", switches: "involuntary switches", work: "known work ms", void: "void" };
+  const columns = { launch: "launch", round: "round", steps: "steps", ms: "ms per step", cpu: "CPU seconds per second", steal: "steal", pressure: "pressure", switches: "involuntary switches", work: "known work ms", void: "void", disturbed: "disturbed" };
   const rows = [...blocks.at.keys()].map((place) => [...DIMENSIONS.map((name) => cell[name]), ...Object.keys(columns).map((name) => blocks[name][place])]);
   download(`tribench-${results.run}-${cell.id}.csv`, csv([...DIMENSIONS, ...Object.values(columns)], rows));
 }
@@ -58,7 +58,7 @@ function cellParts(cell) {
   return [
     make("p", {}, badge(cell.status), " ", cell.parity && make("span", {}, "parity ", badge(cell.parity), " "), cell.tier && `tier ${cell.tier}`),
     cell.reason && make("p", { class: "reason" }, cell.reason),
-    known.length > 0 && part("Results", pairs(Object.fromEntries(known.map((metric) => [metric.name, `${valueText(cell.values[metric.key], metric)} ${metric.unit}`])))),
+    known.length > 0 && part("Results", pairs(Object.fromEntries(known.map((metric) => [metric.name, `${valueText(cell.values[metric.key], metric, cell.launches)} ${metric.unit}`])))),
     blocks.at.length > 0 && cellFigure(cell), warmupFigure(cell),
     before.length > 0 && make("details", {}, make("summary", {}, "Before and beside the timing"), plainTable(["phase", "launch", "seconds", "samples"], before, "Before and beside the timing")),
     part("Repeat this cell", make("pre", { class: "panel", tabindex: "0", role: "region", "aria-label": "The command that repeats this cell" }, make("code", {}, command)), repeat, " ",

@@ -7,11 +7,11 @@ const cellTexts = (cell) => [cell.task, cell.phase, cell.batch, armOf(cell)];
 function metricFigures(rows, metric, state) {
   const points = rows.filter(({ cell }) => cell.values[metric.key]).map((row) => ({ ...row, at: row.cell.values[metric.key] }));
   if (!points.length) return [];
-  const absolute = dotPlot(points, `${metric.unit}, ${directionOf(metric)}`, ({ at }) => `${valueText(at, metric)} ${metric.unit}`);
+  const absolute = dotPlot(points, `${metric.unit}, ${directionOf(metric)}`, ({ cell, at }) => `${valueText(at, metric, cell.launches)} ${metric.unit}`);
   const values = points.flatMap(({ at }) => at);
   if (!isAccuracy(metric) && values.every((value) => value > 0) && Math.max(...values) > 8 * Math.min(...values)) logarithmic(absolute.layout.xaxis, values);
   const found = [{
-    name: `${metric.key}-absolute`, title: `${metric.name}`, caption: `${directionOf(metric)[0].toUpperCase()}${directionOf(metric).slice(1)}. Whiskers: 95 % intervals.`,
+    name: `${metric.key}-absolute`, title: `${metric.name}`, caption: `${directionOf(metric)[0].toUpperCase()}${directionOf(metric).slice(1)}. Whiskers: 95 % intervals, where they determine anything.`,
     heads: [...CELL_HEADS, metric.unit, "low", "high"],
     rows: points.map(({ cell, at }) => [...cellTexts(cell), at[0], at[1] ?? MISSING, at[2] ?? MISSING]), ...absolute,
   }];
@@ -19,12 +19,12 @@ function metricFigures(rows, metric, state) {
     .map((point) => ({ ...point, at: [point.relative.value, point.relative.low ?? undefined, point.relative.high ?? undefined] }));
   if (!compared.length) return found;
   const accuracy = isAccuracy(metric), delta = accuracy ? 2 : results.delta;
-  const plot = dotPlot(compared, accuracy ? "points more than the baseline" : `× the baseline, ${directionOf(metric)}`, ({ relative }) => relativeText(relative, metric));
+  const plot = dotPlot(compared, accuracy ? "points more than the baseline" : `× the baseline${ofTimes(metric) ? "'s time" : ""}, lower is better`, ({ relative }) => relativeText(relative, metric));
   plot.layout.shapes.push({ type: "rect", layer: "below", x0: accuracy ? -delta : 1 - delta, x1: accuracy ? delta : 1 + delta, y0: 0, y1: 1, yref: "y domain", fillcolor: GREY, opacity: 0.2, line: { width: 0 } });
   rule(plot.layout, accuracy ? 0 : 1, { line: { width: 1.5, color: GREY } });
   if (!accuracy) logarithmic(plot.layout.xaxis, [1 / 1.1, 1.1, ...compared.flatMap(({ at }) => at.filter((each) => each > 0))]);
   found.push({
-    name: `${metric.key}-relative`, title: `Against ${state.base === BEST ? "the best of each comparison" : state.base}`,
+    name: `${metric.key}-relative`, title: `${ofTimes(metric) ? "Time against" : "Against"} ${state.base === BEST ? "the best of each comparison" : state.base}`,
     caption: accuracy ? "The band is ±2 points: an interval inside it means EQUIVALENT." : `The band is 1 ± ${100 * delta} %: an interval inside it means EQUIVALENT.`,
     heads: [...CELL_HEADS, "baseline", "ratio", "low", "high", "verdict"],
     rows: compared.map(({ cell, base, at, relative }) => [...cellTexts(cell), armOf(base), at[0], at[1] ?? MISSING, at[2] ?? MISSING, relative.verdict ?? "none"]), ...plot,
@@ -90,7 +90,7 @@ function scaling(rows, metric) {
       const [{ cell }] = line;
       return {
         type: "scatter", mode: "lines+markers", marker: markerOf(cell, 8), line: { color: cell.colour, dash: cell.dash, width: 1.8 }, error_y: whiskers(values), hoverinfo: "text",
-        x: line.map((row) => row.cell.batch), y: values.map(([value]) => value), hovertext: line.map((row) => `${label(armOf(row.cell))}, batch ${row.cell.batch}: ${valueText(row.cell.values[metric.key], metric)} ${metric.unit}`),
+        x: line.map((row) => row.cell.batch), y: values.map(([value]) => value), hovertext: line.map((row) => `${label(armOf(row.cell))}, batch ${row.cell.batch}: ${valueText(row.cell.values[metric.key], metric, row.cell.launches)} ${metric.unit}`),
       };
     });
     found.push({ name: `scaling-${found.length}`, title: `${task} ${phase}`, caption: `${metric.name} by batch size, both axes logarithmic.`, data, layout,

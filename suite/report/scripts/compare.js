@@ -8,10 +8,6 @@ const site = JSON.parse(document.getElementById("site")?.textContent ?? "null");
 const WIDEST = Math.log(8);
 const NARROWEST = Math.log(1.25);
 
-function times(value, low, high) {
-  return `${value.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`;
-}
-
 function listed(names) {
   return names.length > 1 ? `${names.slice(0, -1).join(", ")} and ${names.at(-1)}` : (names[0] ?? "");
 }
@@ -66,7 +62,7 @@ function amounts({ comparable, changes, delta, unjudged }) {
   const range = (some) => {
     const ratios = some.map((change) => change.ratio).sort((a, b) => a - b);
     if (!ratios.length) return `Of ${all}, beyond chance, adjusted for all of them.`;
-    const [least, most] = [ratios[0].toFixed(2), ratios.at(-1).toFixed(2)];
+    const [least, most] = [factor(ratios[0]), factor(ratios.at(-1))];
     return `of ${all}: ${least === most ? least : `${least} to ${most}`} times as long.`;
   };
   const [slower, faster] = [of("SLOWER"), of("FASTER")];

@@ -13,7 +13,7 @@ function twinFigures(rows) {
   const points = rows.filter(({ cell }) => cell.twin).flatMap(({ cell }) => {
     const doubled = results.cells.find((other) => other.group === cell.group && armOf(other) === armOf(cell).replace("@aa ", " "));
     const relative = doubled && relativeTo(doubled, cell, step);
-    return relative && relative.low !== null ? [{ cell, relative, at: [relative.value, relative.low, relative.high] }] : [];
+    return relative ? [{ cell, relative, at: [relative.value, relative.low ?? undefined, relative.high ?? undefined] }] : [];
   });
   if (!points.length) return [];
   const plot = dotPlot(points, "time of the twin / time of the arm that it doubles", ({ relative }) => relativeText(relative, step));
@@ -21,7 +21,7 @@ function twinFigures(rows) {
   rule(plot.layout, 1, { line: { width: 1.5, color: GREY } });
   return [{
     name: "twins", title: "A/A: identical code beside itself", caption: "What they differ by is noise, and nothing smaller gets a verdict. The band is 1 ± δ.", ...plot,
-    heads: [...CELL_HEADS, "ratio", "low", "high", "verdict"], rows: points.map(({ cell, at, relative }) => [...cellTexts(cell), ...at, relative.verdict ?? "none"]),
+    heads: [...CELL_HEADS, "ratio", "low", "high", "verdict"], rows: points.map(({ cell, at, relative }) => [...cellTexts(cell), ...at.map((each) => each ?? MISSING), relative.verdict ?? "none"]),
   }];
 }
 

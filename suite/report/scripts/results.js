@@ -47,25 +47,29 @@ function pairOf(pairs, base, cell, name) {
   return null;
 }
 
-// A cell against its baseline: {value, low, high, verdict, reason}; low and high are null where
-// nothing tells how sure it is. Accuracies differ by points, all else by a factor.
+// A cell against its baseline: {value, low, high, launches, verdict, reason}; low and high are null
+// where nothing tells how sure it is. Accuracies differ by points, all else by a factor: of times
+// for every metric that is made of them, rates too, so that more is slower wherever a ratio stands.
 function relativeTo(base, cell, metric) {
   const [own] = cell.values[metric.key] ?? [];
   if (!base || own === undefined) return null;
   const difference = metric.judged === "learning";
   if (base === cell) return { value: difference ? 0 : 1, low: null, high: null, verdict: null, same: true };
   const of = base.values[metric.key][0];
+  const apart = difference ? own - of : metric.judged === "rate" ? of / own : own / of;
   const { pairs, learning } = results.groups[cell.group];
   const pair = difference
     ? pairOf(learning, base, cell, "backend")
     : metric.judged && pairOf(pairs, base, cell, "name");
-  if (!pair) return { value: difference ? own - of : own / of, low: null, high: null, verdict: null };
-  let { ratio: value, low, high, verdict } = pair;
-  if (difference && pair.inverse) [value, low, high] = [-value, high === null ? null : -high, low === null ? null : -low];
-  // A rate is the inverse of a time, and so is the base against the cell.
-  if (!difference && Boolean(pair.inverse) !== (metric.judged === "rate")) [value, low, high] = [1 / value, 1 / high, 1 / low];
-  if (pair.inverse) verdict = SWAPPED[verdict] ?? verdict;
-  return { value, low, high, verdict, reason: pair.reason };
+  if (!pair) return { value: apart, low: null, high: null, verdict: null };
+  let { ratio: value, low, high, verdict, launches = [] } = pair;
+  if (pair.inverse) {
+    const turn = (each) => (each === null ? null : difference ? -each : 1 / each);
+    [value, low, high] = [turn(value), turn(high), turn(low)];
+    launches = launches.map(turn);
+    verdict = SWAPPED[verdict] ?? verdict;
+  }
+  return { value, low, high, launches, verdict, reason: pair.reason };
 }
 
 // Do the filters leave what is about this? They ask for no more than it tells: {task, backend, ...};
@@ -95,11 +99,18 @@ function isAccuracy(metric) {
   return metric.judged === "learning";
 }
 
-function relativeText({ value, low, high, same }, metric) {
+// What ratios are of: times, where a metric is made of them.
+function ofTimes(metric) {
+  return ["time", "rate"].includes(metric.judged);
+}
+
+function relativeText({ value, low, high, launches = [], same }, metric, brief = false) {
   if (same) return "baseline";
-  const sign = (each) => (isAccuracy(metric) ? `${each < 0 ? "−" : "+"}${Math.abs(each).toFixed(2)}` : each.toFixed(2));
+  const sign = (each) => (isAccuracy(metric) ? `${each < 0 ? "−" : "+"}${Math.abs(each).toFixed(2)}` : factor(each));
   const unit = isAccuracy(metric) ? " points" : "×";
-  return `${sign(value)}${unit}${low === null ? "" : ` (${sign(low)} to ${sign(high)})`}`;
+  if (low !== null) return `${sign(value)}${unit}${brief ? "" : ` (${sign(low)} to ${sign(high)})`}`;
+  if (launches.length === 2 && !brief) return `${both(launches, sign)}${unit}`;
+  return `${sign(value)}${unit}${brief || !launches.length ? "" : ` (${notDetermined(launches)})`}`;
 }
 
 // Half the interval as a share of the value, in percent.
@@ -107,12 +118,19 @@ function halfWidth([value, low, high]) {
   return low === undefined || !value ? null : (100 * Math.max(high - value, value - low)) / Math.abs(value);
 }
 
-function valueText(values, metric) {
+// With ± half the interval; of two launches both, and where the interval determines nothing, by how
+// much launches differ: each one's time over the cell's.
+function valueText(values, metric, launches) {
   if (!values) return MISSING;
   const half = halfWidth(values);
-  if (half === null) return number(values[0]);
+  if (half === null && ofTimes(metric) && launches.length === 2) return both(launches.map((each) => (metric.judged === "rate" ? values[0] / each : values[0] * each)), number);
+  if (half === null) return number(values[0]) + (ofTimes(metric) && launches.length ? ` (${notDetermined(launches)})` : "");
   if (isAccuracy(metric)) return `${values[0].toFixed(1)} (${values[1].toFixed(1)} to ${values[2].toFixed(1)})`;
   return `${number(values[0])} ±${half.toFixed(half >= 10 ? 0 : 1)} %`;
+}
+
+function baseText(state) {
+  return state.base === BEST ? "the best" : state.base;
 }
 
 function directionOf(metric) {

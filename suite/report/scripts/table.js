@@ -14,10 +14,10 @@ const COLUMNS = [
   { head: "arm", value: ({ cell }) => armOf(cell), show: ({ cell }) => opener(cell) },
   { head: "value", numeric: true,
     value: ({ cell }, metric) => cell.values[metric.key]?.[0] ?? null,
-    show: ({ cell }, metric) => valueText(cell.values[metric.key], metric) },
+    show: ({ cell }, metric) => inLines(valueText(cell.values[metric.key], metric, cell.launches)) },
   { head: "relative", numeric: true,
     value: ({ relative }) => relative?.value ?? null,
-    show: ({ relative }, metric) => (relative ? relativeText(relative, metric) : MISSING) },
+    show: ({ relative }, metric) => (relative ? inLines(relativeText(relative, metric)) : MISSING) },
   { head: "axis", unsorted: true, show: ({ relative }, metric, span) => relative && ratioAxis(relative, metric, span) },
   { head: "verdict", value: ({ relative }) => relative?.verdict ?? "", show: ({ relative }) => verdict(relative) },
   { head: "tier", numeric: true, value: ({ cell }) => cell.tier, show: ({ cell }) => cell.tier ?? MISSING },
@@ -25,6 +25,12 @@ const COLUMNS = [
   { head: "status", value: ({ cell }) => cell.status,
     show: ({ cell }) => [badge(cell.status), cell.reason && make("small", { class: "reason", title: cell.reason }, ` ${cell.reason}`)] },
 ];
+
+// What stands in place of an interval is too long for one line.
+function inLines(text) {
+  const [value, why] = text.split(/ (?=\(not)/);
+  return why ? [value, make("small", { class: "why" }, ` ${why}`)] : text;
+}
 
 function opener(cell) {
   return make("button", { type: "button", class: "open", "aria-haspopup": "dialog", click: () => go({ cell: cell.id }) },
@@ -68,12 +74,12 @@ function ratioAxis(relative, metric, span) {
 
 function headOf(column, state, metric) {
   if (column.head === "value") return `${metric.unit} ${metric.better === "higher" ? "↑" : "↓"}`;
-  if (column.head === "relative") return `against ${state.base === BEST ? "the best" : state.base}`;
+  if (column.head === "relative") return `${ofTimes(metric) ? "time " : ""}against ${baseText(state)}`;
   return column.head;
 }
 
 function axisHead(metric) {
-  const sides = metric.better === "higher" ? ["worse", "better"] : ["better", "worse"];
+  const sides = isAccuracy(metric) ? ["worse", "better"] : ["better", "worse"];
   return [sides[0], isAccuracy(metric) ? "0" : "1", sides[1]].map((word) => make("span", {}, word));
 }
 
@@ -129,7 +135,7 @@ function showCards(state) {
     const group = results.groups[place];
     rows.sort((one, two) => sign * (one.cell.values[metric.key][0] - two.cell.values[metric.key][0]));
     const most = Math.max(...rows.map(({ cell }) => cell.values[metric.key][0]));
-    const timed = ["time", "rate"].includes(metric.judged) && state.base === BEST;
+    const timed = ofTimes(metric) && state.base === BEST;
     return make("article", { class: "panel card" },
       make("h3", {}, group.task, make("small", {}, ` ${results.setting ? group.short : group.setting}`)),
       timed && make("p", { class: "headline" }, group.headline, group.caution && make("small", { class: "why" }, ` ${group.caution}`)),
@@ -141,15 +147,15 @@ function cardLine({ cell, relative }, metric, most, few) {
   const [value] = cell.values[metric.key];
   return make("li", {},
     make("span", { class: "name" }, mark(cell), ` ${cell.name}`),
-    make("span", { class: `bar${cell.tier || !["time", "rate"].includes(metric.judged) ? "" : " unranked"}`, "aria-hidden": "true" },
+    make("span", { class: `bar${cell.tier || !ofTimes(metric) ? "" : " unranked"}`, "aria-hidden": "true" },
       make("i", { style: `width: ${(100 * value / (most || 1)).toFixed(2)}%; background: ${cell.colour}` })),
     make("span", { class: "rate" }, number(value)),
-    make("span", { class: "detail" }, relative ? relativeText(few ? relative : { ...relative, low: null }, metric) : MISSING));
+    make("span", { class: "detail" }, relative ? relativeText(relative, metric, !few).replace(/:.*(?=\))/, "") : MISSING));
 }
 
 function tableCsv() {
   const metric = metricNamed(state.metric);
-  const heads = [...DIMENSIONS, "status", "reason", "parity", "tier", `${metric.key} ${metric.unit}`, "low", "high", "baseline", "relative", "relative low", "relative high", "verdict"];
+  const heads = [...DIMENSIONS, "status", "reason", "parity", "tier", `${metric.key} ${metric.unit}`, "low", "high", "baseline", ...["relative", "relative low", "relative high"].map((head) => (ofTimes(metric) ? `time ${head}` : head)), "verdict"];
   const rows = sorted(rowsFor(state), state, metric).map(({ cell, base, relative }) => {
     const [value, low, high] = cell.values[metric.key] ?? [];
     return [...DIMENSIONS.map((name) => cell[name]), cell.status, cell.reason, cell.parity, cell.tier, value, low, high,

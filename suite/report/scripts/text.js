@@ -26,6 +26,34 @@ function number(value) {
   return value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 }
 
+// A ratio with two decimals, a small one with two significant digits.
+function factor(value) {
+  if (value >= 1e6 || value < 1e-6) return value.toExponential(1);
+  if (value < 0.005) return value.toPrecision(2);
+  const digits = value >= 100 ? 0 : 2;
+  return value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
+// A ratio with its interval, of which nothing is known beyond ±1,000 %.
+function times(value, low, high) {
+  if (!(low > 0) || Math.max(high / value, value / low) > 11) return `${factor(value)} (not known)`;
+  return `${factor(value)} (${factor(low)} to ${factor(high)})`;
+}
+
+// What stands where an interval would: how far apart its launches lie, in two significant digits.
+function notDetermined(launches) {
+  const apart = Math.max(...launches) / Math.min(...launches);
+  if (launches.length < 2 || !Number.isFinite(apart)) return "not determined";
+  const digits = apart < 1.095 ? 2 : apart < 9.95 ? 1 : 0;
+  const fold = apart > 1e6 ? "more than 1,000,000" : (digits ? apart.toFixed(digits) : Number(apart.toPrecision(2)).toLocaleString("en"));
+  return `not determined: launches differ ${fold}-fold`;
+}
+
+// Two launches' values.
+function both(values, told) {
+  return [...values].sort((one, two) => one - two).map(told).join(" and ");
+}
+
 function spaced(word) {
   return word ? word.replaceAll("_", " ") : MISSING;
 }

@@ -6,6 +6,8 @@ and at once. The environment variable SCRIPT names a JSON file, {backend: {key: 
 
     step_seconds    0.01    what a step takes
     unsteady        "train" in this phase another process takes up to twice as long
+    pressure        0.77    the share of the time in which something waits for a core beside blocks;
+                    0 unless told, so that what else runs beside a test makes no cell disturbed
     sleep           true    the time really passes too
     live            1000    bytes of live memory
     recompile       true    something is compiled in every step
@@ -36,6 +38,7 @@ import numpy as np
 from backends.base import Memory
 from backends.numpy import Backend
 from backends.numpy.program import Program
+from suite.measure import noise
 from suite.worker import fresh, operations
 
 TIMED_FROM = 64  # samples; the recipes' batches are smaller
@@ -63,6 +66,19 @@ class Clock:
     def advance(cls, seconds: float) -> None:
         for name in cls.now:
             cls.now[name] += math.ceil(seconds * TICKS) / TICKS
+
+
+class Quiet:
+    """Stands for suite.measure.noise in the worker: a machine as busy as it is told to be."""
+
+    read = staticmethod(noise.read)
+
+    @staticmethod
+    def between(start: noise.Reading, end: noise.Reading) -> dict:
+        with open(os.environ["SCRIPT"], encoding="utf-8") as file:
+            told = json.load(file).values()
+        pressure = max((one.get("pressure", 0.0) for one in told), default=0.0)
+        return noise.between(start, end) | {"pressure": pressure, "steal": 0.0}
 
 
 def hang() -> None:
@@ -199,6 +215,7 @@ class Scripted(Backend):
             built = math.ceil(time.perf_counter())  # building takes some time
             Clock.now["monotonic"] = float(built)
             operations.time = fresh.time = Clock
+            operations.noise = Quiet
         return ScriptedProgram(self, task, parameters)
 
 
