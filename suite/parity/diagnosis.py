@@ -94,9 +94,8 @@ def diagnose(evidence: Evidence, reference: Reference) -> Diagnosis | None:
 
 
 def _mild(fault: Fault) -> bool:
-    """Is it no more than float32 leaves? What grows in special samples must be there in ordinary
-    ones: a cell that is clipped a little above the greatest value of 10 seeds was 2e-5 off, and
-    nowhere else at all.
+    """Is it no more than float32 leaves? What has grown in special samples must be there in ordinary
+    ones too, where a cell that is clipped is exact.
     """
     grown = fault.error <= AMPLIFIED and fault.ordinary > ALONE
     return fault.ordinary <= FLOAT32 and (fault.error <= FLOAT32 or grown)

@@ -192,7 +192,7 @@ def named(updates: Sequence[Mapping[str, NDArray[Any]]]) -> Arrays:
 
 def start(model: ModelSpec | None = None) -> Arrays:
     """The parameters before the first step."""
-    return {path: rounded(array) for path, array in probe(model or _UPDATED, 0).items()}
+    return {path: rounded(array) for path, array in probe(model or UPDATED, 0).items()}
 
 
 def switched(optimizer: Optimizer) -> dict[str, Drill]:
@@ -227,7 +227,7 @@ def gradients(model: ModelSpec | None = None) -> Sequence[Arrays]:
     return [
         {
             path: np.asfortranarray(scale * uniform(step, f"drill {path}", parameter.shape))
-            for path, parameter in (model or _UPDATED).parameters().items()
+            for path, parameter in (model or UPDATED).parameters().items()
         }
         for step, scale in enumerate(SCALES)
     ]
@@ -235,8 +235,8 @@ def gradients(model: ModelSpec | None = None) -> Sequence[Arrays]:
 
 def _drilled(subject: Subject, drill: Drill, model: ModelSpec | None) -> Arrays:
     if drill.of_loss:
-        return subject.program(_task(drill.optimizer, _CLASSIFIER), batch()).capture()
-    program = subject.program(_task(drill.optimizer, model or _UPDATED), batch())
+        return subject.program(_task(drill.optimizer, CLASSIFIER), batch()).capture()
+    program = subject.program(_task(drill.optimizer, model or UPDATED), batch())
     if "update" in subject.call("differences", task=program.name):
         raise NotSupported("the update follows a rule of its own")
     return named([program.update(given) for given in gradients(model)])
@@ -247,13 +247,13 @@ def _task(optimizer: Optimizer, model: ModelSpec) -> Task:
     return bare(replace(model, name=name), optimizer, RECIPE)
 
 
-_CLASSIFIER = ModelSpec(
+CLASSIFIER = ModelSpec(
     name="drill",
     input=Input(shape=(FEATURES,)),
     layers=(("fc", spec.Linear(in_features=FEATURES, out_features=CLASSES)),),
 )
 # Some decay, clip or speed up by the parameter's name, or by its shape. Every adapter has a Linear.
-_UPDATED = ModelSpec(
+UPDATED = ModelSpec(
     name="updated",
     input=Input(shape=(FEATURES,)),
     layers=(

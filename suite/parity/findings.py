@@ -41,7 +41,7 @@ def examine(
     ``gradients`` or of its own. Raises what Worker.call raises.
     """
     found = look_inside(crew, lane, material, files)
-    own = _capture(crew, lane, material, files, "own")
+    own = _capture(crew, lane, material, files, "own", "own")
     name, worker = material.task.name, crew.member(lane).worker
     path = beginning(lane, material, files) + "-update.npz"
     worker.call("update", task=name, gradients=gradients or found.file, path=path)
@@ -63,11 +63,14 @@ def look_inside(
     crew.build(lane, material, parameters or material.probe)
     if batch is not None:
         crew.member(lane).worker.call("load", task=material.task.name, path=batch)
-    return _capture(crew, lane, material, files, "probe")
+    name = "probe" if batch is None else "look"  # others still read the probe's file
+    return _capture(crew, lane, material, files, "probe", name)
 
 
-def _capture(crew: Crew, lane: Lane, material: Material, files: Path, split: str) -> Findings:
-    file = f"{beginning(lane, material, files)}-{split}.npz"
+def _capture(
+    crew: Crew, lane: Lane, material: Material, files: Path, split: str, name: str
+) -> Findings:
+    file = f"{beginning(lane, material, files)}-{name}.npz"
     worker = crew.member(lane).worker
     answer = worker.call("capture", task=material.task.name, split=split, path=file)
     return Findings(loss=answer["loss"], capture=read(file), scales=answer["scales"], file=file)
