@@ -99,8 +99,10 @@ class Program:
             output=self._activation(output),
             input_gradients=None if dx is None else self._activation(dx),
             gradients={
-                name: to_canonical(layer, name, self.numpy(gradient.value))
-                for name, gradient in gradients.items()
+                name: to_canonical(
+                    layer, name, self.numpy(gradients[name].value if name in gradients else 0 * own)
+                )
+                for name, own in local(self._parameters, path).items()
             },
         )
 

@@ -13,16 +13,17 @@ from numpy.typing import NDArray
 from suite.material import Material
 from suite.parity import alone, drills, hidden
 from suite.parity.alone import Fault
-from suite.parity.compare import only
+from suite.parity.compare import only, relative
 from suite.parity.confusions import layers, losses, optimizers, statistics
 from suite.parity.confusions.words import guess
 from suite.parity.drills import Drill, Mistake
 from suite.parity.ensemble import is_large
+from suite.parity.evaluation import Evaluated
 from suite.parity.findings import Arrays, Findings, read
 from suite.parity.reference import Reference, ReferenceFailed
 from suite.parity.situations import ORDINARY, Situation
 from suite.parity.thresholds import ALONE, DRILLS, FUNCTION
-from suite.parity.whole import TWICE, Sight
+from suite.parity.whole import EVALUATION, TWICE, Sight
 from suite.store.schema import Location
 from tasks.spec import BatchNorm, Layer, ModelSpec, Place, local
 
@@ -71,6 +72,11 @@ class Diagnosis:
         location = self.location.model_copy(update={"field": field, "guess": guess(word, cause)})
         return replace(self, location=location, cause=cause)
 
+    def unrepeatable(self) -> Diagnosis:
+        """The same as what comes out otherwise every time: dropout, a state."""
+        told = self if TWICE in self.words else self.saying(TWICE)
+        return replace(told, location=told.by("unrepeatable", TWICE).location)
+
     def saying(self, *words: str | None) -> Diagnosis:
         """The same with more words."""
         return replace(self, words=(*self.words, *filter(None, words)))
@@ -94,8 +100,8 @@ def diagnose(evidence: Evidence, reference: Reference) -> Diagnosis | None:
 
 
 def _mild(fault: Fault) -> bool:
-    """Is it no more than float32 leaves? What has grown in special samples must be there in ordinary
-    ones too, where a cell that is clipped is exact.
+    """Is it no more than float32 leaves? What has grown in special samples must be there in
+    ordinary ones too, where a cell that is clipped is exact.
     """
     grown = fault.error <= AMPLIFIED and fault.ordinary > ALONE
     return fault.ordinary <= FLOAT32 and (fault.error <= FLOAT32 or grown)
@@ -128,7 +134,7 @@ def _diagnosis(
         location=sight.location, error=sight.error, threshold=FUNCTION, words=sight.words
     )
     if TWICE in sight.words:
-        return whole.by("unrepeatable", TWICE)
+        return whole.unrepeatable()
     if sight.part == "loss":
         logits, targets = _logits(sight, evidence.model), sight.batch["targets"]
         return _of_value(whole, sight.found.loss, logits, targets, evidence.material)
@@ -136,6 +142,8 @@ def _diagnosis(
         return _of_own_update(evidence, whole, of_update, reference)
     if sight.part == "buffers":
         return _of_statistics(evidence, whole, sight)
+    if sight.evaluated is not None:
+        return _of_evaluation(evidence, whole, sight.evaluated, sight.wanted, reference)
     for fault in faults:
         if fault.place.layer == _layer(evidence, sight.location.path):
             return _of_layer(evidence, sight.location, fault, reference).saying(*sight.words)
@@ -163,7 +171,7 @@ def _of_layer(
     found = Diagnosis(location=location, error=fault.error, threshold=ALONE)
     again = evidence.again(place, situation).get(key)
     if key in made and max(alone.errors(again, made[key], None)) > ALONE:
-        return found.by("unrepeatable", TWICE)
+        return found.unrepeatable()
     only_where = ""
     if fault.kinds and not set(fault.kinds) & set(ORDINARY):
         where = "with" if situation.valid is not None else "where the input is"
@@ -171,6 +179,8 @@ def _of_layer(
     if key != "output":
         right = reference.alone(evidence.material)[at][key]
         rows = only(made.get(key), right) if key.startswith("gradients/") else None
+        if key.startswith("gradients/") and key in made and not made[key].any():
+            found = found.by("gradient", "no gradient reaching it")
         return found.saying("the output is right, its gradient is not", only_where, rows)
     found = found.saying(only_where)
     given = layers.Given(
@@ -188,6 +198,35 @@ def _of_layer(
         if max(errors) <= _close(fault.error):
             return found.by(confusion.word, confusion.words, confusion.field)
     return found
+
+
+def _of_evaluation(
+    evidence: Evidence, whole: Diagnosis, seen: Evaluated, wanted: Findings, reference: Reference
+) -> Diagnosis:
+    """A layer that is wrong in evaluation alone; all but batch norm do there what they do in
+    training, and so do their confusions.
+    """
+    place, made, close = seen.place, seen.made, _close(whole.error)
+    if isinstance(place.layer, BatchNorm):
+        trained = wanted.capture[f"activations/{place.path}"].reshape(made.shape)
+        same = relative(made, trained) <= close
+        return whole.by("statistics", "the batch's statistics in evaluation too") if same else whole
+    parameters = local(read(evidence.material.probe), place.path)
+    given = layers.Given(
+        layer=place.layer,
+        parameters=parameters,
+        inputs=seen.samples.inputs,
+        valid=seen.samples.valid,
+    )
+    upstream = np.zeros((len(made), *place.output_shape))
+    for confusion in layers.confusions(given):
+        try:
+            misled = reference.supposing(confusion.given, upstream)["output"]
+        except ReferenceFailed:
+            continue
+        if misled.size == made.size and relative(made, misled.reshape(made.shape)) <= close:
+            return whole.by(confusion.word, confusion.words, confusion.field)
+    return whole
 
 
 def _of_loss(evidence: Evidence, mistake: Mistake) -> Diagnosis:
@@ -299,7 +338,7 @@ def _of_hidden(
     places = [place.path for place in evidence.model.places()]
     before = places[: places.index(path)] if sight.part == "activations" else places
     dark = [one for one in before if f"activations/{one}" not in sight.found.capture]
-    if not dark or "in evaluation alone" in sight.words:
+    if not dark or EVALUATION in sight.words:
         return whole
     if len(dark) == len(before):
         told = "nothing before it was shown" if sight.part == "activations" else "nothing was shown"

@@ -190,6 +190,11 @@ def named(updates: Sequence[Mapping[str, NDArray[Any]]]) -> Arrays:
     }
 
 
+def step(key: str) -> int:
+    """Of an update, as ``named`` names it."""
+    return int(key.partition("/")[0].removeprefix("step "))
+
+
 def start(model: ModelSpec | None = None) -> Arrays:
     """The parameters before the first step."""
     return {path: rounded(array) for path, array in probe(model or UPDATED, 0).items()}
@@ -209,6 +214,9 @@ def switched(optimizer: Optimizer) -> dict[str, Drill]:
         off = {"epsilon": LEAST_EPSILON, "beta1": 0.0, "beta2": 0.0, **off}
     plain = replace(optimizer, **off)
     parts = {field: replace(plain, **{field: getattr(optimizer, field)}) for field in off}
+    if isinstance(optimizer, AdamW):  # without moments its steps do not know how long a gradient is
+        moments = {"epsilon": off["epsilon"], "beta1": optimizer.beta1, "beta2": optimizer.beta2}
+        parts["clip_norm"] = replace(parts["clip_norm"], **moments)
     if "nesterov" in parts:
         parts["nesterov"] = replace(optimizer, **(off | {"momentum": 0.9, "nesterov": True}))
     return {name: Drill(optimizer=o) for name, o in {"learning_rate": plain, **parts}.items()}

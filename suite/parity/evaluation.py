@@ -6,6 +6,11 @@ predicts from what the layer is given in the whole.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
 from suite.parity.compare import relative
 from suite.parity.findings import Arrays, Findings, read
 from suite.parity.inquiry import Inquiry
@@ -18,8 +23,17 @@ from tasks.base import Batch, Task
 from tasks.spec import SGD, Input, ModelSpec, Place
 
 
-def place(inquiry: Inquiry, wanted: Findings, batch: Arrays) -> str | None:
-    """The path of the first such layer; None if none shows it alone. Raises ReferenceFailed."""
+@dataclass(frozen=True, kw_only=True)
+class Evaluated:
+    """A layer with what it was given in evaluation and made of it, a picture laid flat."""
+
+    place: Place
+    samples: Batch
+    made: NDArray[np.float64]
+
+
+def place(inquiry: Inquiry, wanted: Findings, batch: Arrays) -> Evaluated | None:
+    """The first such layer; None if none shows it alone. Raises ReferenceFailed."""
     model = inquiry.material.task.model
     given, start = sources(model), read(inquiry.material.probe)
     for one in model.places():
@@ -41,7 +55,7 @@ def place(inquiry: Inquiry, wanted: Findings, batch: Arrays) -> str | None:
             inquiry.crew.lose(inquiry.lane)
             return None
         if relative(made, right, least=1e-3) > FUNCTION:
-            return one.path
+            return Evaluated(place=one, samples=samples, made=made)
     return None
 
 

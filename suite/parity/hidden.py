@@ -14,6 +14,7 @@ from suite.parity.confusions.layers import Confusion, Given
 from suite.parity.ensemble import is_large
 from suite.parity.findings import read
 from suite.parity.reference import Reference, ReferenceFailed
+from suite.parity.situations import MASKED
 from suite.parity.whole import Sight
 from tasks.spec import Place, Residual, local
 from tasks.spec.layer import SpecError
@@ -39,6 +40,10 @@ def mistake(
     if is_large(material.task) or sight.start != material.probe or sight.words:
         return None
     made = sight.found.capture.get(sight.key)
+    unmasked = reference.unmasked(material)
+    if unmasked is not None and relative(made, unmasked.capture[sight.key]) <= close:
+        reading = [place.path for place in material.task.model.places() if masked(place, among)]
+        return Found(paths=reading, word="mask", words="padding taken for steps", field=None)
     for paths, confusion, changes in _tries(material, among):
         try:
             found = reference.confused(material, changes)
@@ -49,6 +54,11 @@ def mistake(
                 paths=paths, word=confusion.word, words=confusion.words, field=confusion.field
             )
     return None
+
+
+def masked(place: Place, among: Sequence[str]) -> bool:
+    """Does it ask which steps are valid?"""
+    return place.path in among and isinstance(place.layer, MASKED)
 
 
 def _tries(

@@ -95,6 +95,15 @@ class Reference:
         with self.guards[self.lane], self._worker(self.lane):
             return look_inside(self.crew, self.lane, material, self.files, start, batch)
 
+    def unmasked(self, material: Material) -> Findings | None:
+        """What it finds where every step is valid; None where they are."""
+        data = read(material.data)
+        if "probe.valid" not in data:
+            return None
+        batch = f"{beginning(self.lane, material, self.files)}-unmasked.npz"
+        np.savez(batch, **data | {"probe.valid": np.ones_like(data["probe.valid"])})  # type: ignore[arg-type]
+        return self.look(material, material.probe, batch)
+
     def predicting(self, task: Task, parameters: Arrays, samples: Batch) -> NDArray[np.float64]:
         """What it predicts of these samples with another task."""
         with self.guards[self.lane], self._worker(self.lane):

@@ -92,9 +92,7 @@ def situations(place: Place, vocabulary: int | None) -> Iterator[Situation]:
         yield _padded(EMPTY, place, shape, upstream, 1.0, ("none",) * len(PADDINGS))
 
 
-def _steady(
-    place: Place, shape: Shape, upstream: NDArray[np.float64]
-) -> Iterator[Situation]:
+def _steady(place: Place, shape: Shape, upstream: NDArray[np.float64]) -> Iterator[Situation]:
     """The same large values at every step, so that cells add up. With 15 seeds of rnn-tiny the
     greatest cell reached 10.0 at least; with the other situations 1.6, so that a cell that is
     clipped at 3 was the same.

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from suite.parity import evaluation
 from suite.parity.compare import Errors, errors, first, judged, only
+from suite.parity.evaluation import Evaluated
 from suite.parity.findings import Arrays, Findings, look_inside, read
 from suite.parity.inquiry import Inquiry
 from suite.parity.thresholds import FUNCTION
@@ -21,6 +22,7 @@ from suite.store.schema import Location
 INSIDE = ("activations", "predictions", "loss", "gradients", "buffers")
 PARTS = (*INSIDE, "input_gradients", "update", "trained")
 OWN = "on samples of the task's own"
+EVALUATION = "in evaluation alone"
 TWICE = "two calls on the same values differ"
 
 
@@ -28,7 +30,8 @@ TWICE = "two calls on the same values differ"
 class Sight:
     """Where the whole differs first: in the array ``key``, by ``error``, at ``location``. It was
     seen with these samples, {inputs, targets, valid}, from the parameters in the file ``start``.
-    ``words`` say when and where in the array.
+    ``words`` say when and where in the array, ``evaluated`` what it makes of its layer in
+    evaluation, where that alone is wrong.
     """
 
     key: str
@@ -38,6 +41,7 @@ class Sight:
     wanted: Findings
     batch: Arrays
     start: str
+    evaluated: Evaluated | None = None
     words: tuple[str, ...] = ()
 
     @property
@@ -112,10 +116,11 @@ def _first(inquiry: Inquiry, look: Look, batch: Arrays, start: str | None = None
 def _refined(inquiry: Inquiry, seen: Sight) -> Sight:
     """With what can be told of it at once."""
     if seen.part == "predictions":
-        path = evaluation.place(inquiry, seen.wanted, seen.batch)
-        where = Location(kind="layer", path=path or seen.location.path)
-        alone = None if path else "no layer shows it alone"
-        seen = replace(seen, location=where).saying("in evaluation alone", alone)
+        one = evaluation.place(inquiry, seen.wanted, seen.batch)
+        where = Location(kind="layer", path=one.place.path) if one else seen.location
+        seen = replace(seen, location=where, evaluated=one).saying(
+            EVALUATION, None if one else "no layer shows it alone"
+        )
     if seen.part == "gradients":
         seen = seen.saying(only(seen.found.capture.get(seen.key), seen.wanted.capture[seen.key]))
     again = look_inside(

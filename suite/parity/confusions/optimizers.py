@@ -305,11 +305,28 @@ def _adamw(o: AdamW) -> Iterator[Confusion]:
     yield from _shared(o, adamw)
 
 
-def narrowed(o: Optimizer) -> Iterator[Confusion]:
-    """How less than the declared precision may be kept of this optimizer's updates."""
+@dataclass(frozen=True)
+class Narrowed:
+    """How less than the declared precision is kept of updates, and the relative error that it can
+    make of a step's, at most.
+    """
+
+    words: str
+    rule: Rule
+    most: Callable[[int], float]
+
+
+def narrowed(o: Optimizer) -> Iterator[Narrowed]:
+    """What correct programs do, too."""
     if isinstance(o, AdamW):
+        beta = o.beta2
+
+        def most(step: int) -> float:
+            """Of a power that is off by four units in the last place; of its root half of it."""
+            return 4 * 2.0**-24 / (1 - beta**step)
+
         rule = partial(adamw, o, weights=(narrow_weight, narrow_weight))
-        yield Confusion("beta2", "the bias correction computed in float32", rule)
+        yield Narrowed("the bias correction computed in float32", rule, most)
 
 
 @confusions.register
