@@ -16,6 +16,7 @@ from suite.parity import drills
 from suite.parity.compare import Errors, errors, first, judged, relative, worst
 from suite.parity.confusions import optimizers, precisions
 from suite.parity.confusions.layers import Given
+from suite.parity.confusions.words import guess
 from suite.parity.ensemble import UNITS
 from suite.parity.findings import Arrays, Findings, look_inside, read
 from suite.parity.inquiry import Inquiry, all_finite, finite, named
@@ -78,7 +79,7 @@ def _of_whole(inquiry: Inquiry, function: Callable[[], ParityVerdict]) -> Parity
     lost = cause is not None or function() in ("same", "precision_loss")
     verdict: ParityVerdict = "precision_loss" if lost else "different"
     words += [f"consistent with {cause}"] if cause else []
-    location = location.model_copy(update={"guess": cause and f"consistent with {cause}"})
+    location = location.model_copy(update={"guess": cause and guess("precision", cause)})
     return same.model_copy(
         update={"verdict": verdict, "location": location, "reason": ", ".join(words)}
     )
