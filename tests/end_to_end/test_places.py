@@ -19,7 +19,7 @@ FAULTS = {
     "mask-ignored": (MEAN, "layer", "attention", None, "mask", "padding taken for steps"),
     "causal-dropped": (MEAN, "layer", "attention", "causal", "causal", "causal False"),
     "full-length": (MEAN, "layer", "mean", None, "mean", "divided by the padded length"),
-    "rare-skipped": (MEAN, "layer", "embedding", None, None, "samples of the task's own"),
+    "rare-skipped": (MEAN, "layer", "embedding", None, None, ""),
     "untouched": (MEAN, "layer", "norm", None, None, "in step 1 of its training"),
     "severed": (MEAN, "parameter", "fc.weight", None, "gradient", "no gradient reaching it"),
     "row-lost": (MEAN, "parameter", "embedding.weight", None, None, "only in row 2"),
@@ -51,7 +51,7 @@ FAULTS = {
     "hidden-epsilons": (MEAN, "layer", "norm", "epsilon", "epsilon", "the same in norm2"),
     "hidden-unmasked": (MEAN, "layer", "attention", None, "mask", "the same in mean"),
     "final-step": (LAST, "layer", "last", None, "mask", "padding taken for steps"),
-    "six-at-most": (LAST, "layer", "relu", None, None, "only where the input is large"),
+    "six-at-most": (LAST, "layer", "relu", None, None, "on samples of the task's own"),
     "cell-clipped": (LAST, "layer", "lstm", None, None, ""),
     "recipe-mean": (LAST, "loss", "loss", None, "mean", "the recipe's batch size of 8"),
     "gates-unclipped": (
