@@ -51,6 +51,8 @@ class Reference:
         self.nulls: dict[Key, Null] = {}
         self.trainings: dict[Key, list[Arrays]] = {}
         self.courses: dict[Key, NullCourse] = {}
+        self.starts: dict[Key, list[str]] = {}
+        self.bare: dict[Key, Findings] = {}
         self.layers: dict[Key, alone.Answers] = {}
         self.drills: dict[tuple[str, str, drills.Drill], Arrays] = {}
         # Held while a worker is at work; who holds a coarse one may ask for the exact one, not vice
@@ -79,16 +81,7 @@ class Reference:
 
     def states(self, material: Material) -> list[str]:
         """The files of the parameters and buffers before each step of the task's training."""
-        paths = [material.initial]
-        with self.guards[self.lane], self._worker(self.lane):
-            after = train(
-                *(self.crew, self.lane, material, material.initial, self.files),
-                list(range(1, steps(material.task))),
-            )
-        for step, arrays in enumerate(after, 1):
-            paths.append(f"{beginning(self.lane, material, self.files)}-state-{step}.npz")
-            np.savez(paths[-1], **arrays)  # type: ignore[arg-type]
-        return paths
+        return self._once(self.lane, self.starts, material, lambda: self._states(material))
 
     def look(self, material: Material, start: str, batch: str) -> Findings:
         """What it finds inside for another batch and other parameters than the probe's."""
@@ -97,12 +90,9 @@ class Reference:
 
     def unmasked(self, material: Material) -> Findings | None:
         """What it finds where every step is valid; None where they are."""
-        data = read(material.data)
-        if "probe.valid" not in data:
+        if "probe.valid" not in read(material.data):
             return None
-        batch = f"{beginning(self.lane, material, self.files)}-unmasked.npz"
-        np.savez(batch, **data | {"probe.valid": np.ones_like(data["probe.valid"])})  # type: ignore[arg-type]
-        return self.look(material, material.probe, batch)
+        return self._once(self.lane, self.bare, material, lambda: self._unmasked(material))
 
     def predicting(self, task: Task, parameters: Arrays, samples: Batch) -> NDArray[np.float64]:
         """What it predicts of these samples with another task."""
@@ -119,6 +109,8 @@ class Reference:
         """Make room: what was found about tasks is found anew when it is asked for again."""
         for known in (self.known, self.nulls, self.trainings, self.courses, self.layers):
             known.clear()
+        self.starts.clear()
+        self.bare.clear()
 
     def alone(self, material: Material) -> alone.Answers:
         """What it makes of the layers alone."""
@@ -187,6 +179,21 @@ class Reference:
         last = [steps(material.task)]
         (trained,) = train(*(self.crew, self.lane, material, material.initial, self.files), last)
         return replace(found, trained=trained)
+
+    def _states(self, material: Material) -> list[str]:
+        wanted, paths = list(range(1, steps(material.task))), [material.initial]
+        after = train(self.crew, self.lane, material, material.initial, self.files, wanted)
+        for step, arrays in zip(wanted, after, strict=True):
+            paths.append(f"{beginning(self.lane, material, self.files)}-state-{step}.npz")
+            np.savez(paths[-1], **arrays)  # type: ignore[arg-type]
+        return paths
+
+    def _unmasked(self, material: Material) -> Findings:
+        data = read(material.data)
+        data["probe.valid"] = np.ones_like(data["probe.valid"])
+        batch = f"{beginning(self.lane, material, self.files)}-unmasked.npz"
+        np.savez(batch, **data)  # type: ignore[arg-type]
+        return look_inside(self.crew, self.lane, material, self.files, material.probe, batch)
 
     def _null(self, lane: Lane, material: Material) -> Null:
         wanted, model = self.findings(material), material.task.model
