@@ -14,7 +14,11 @@ SIZE = r"with a batch of 128: "
 PREDICTED = {  # backend: status, parity, and what is told where
     "honest": ("ok|disturbed", "same", None),
     "slow": ("ok|disturbed", "same", None),
-    "zerolstm": ("ok|disturbed", "different", rf"predictions {SIZE}layer fc; .* of predictions/logits"),
+    "zerolstm": (
+        "ok|disturbed",
+        "different",
+        rf"predictions {SIZE}layer fc; .* of predictions/logits",
+    ),
     "nanlinear": ("failed", "same", "timing: the result of the last step is not finite"),
     "remembering": ("implausible", "same", rf"timing: {NEW}"),
     "beforehand": ("implausible|ok|disturbed", "different", rf"predictions {SIZE}layer fc"),
@@ -23,10 +27,18 @@ PREDICTED = {  # backend: status, parity, and what is told where
 }
 TRAINED = {
     "honest": ("ok|disturbed", "same", None),
-    "detached": ("ok|disturbed", "different", rf"a step of training {SIZE}parameter lstm\.weight_ih_l1"),
+    "detached": (
+        "ok|disturbed",
+        "different",
+        rf"a step of training {SIZE}parameter lstm\.weight_ih_l1",
+    ),
     "constantloss": ("ok|disturbed", "different", rf"a step of training {SIZE}loss"),
     "idle": ("ok|disturbed", "different", rf"a step of training {SIZE}parameter fc\.bias"),
-    "everyother": ("ok|disturbed", "different", rf"after its blocks: a step of training {SIZE}parameter"),
+    "everyother": (
+        "ok|disturbed",
+        "different",
+        rf"after its blocks: a step of training {SIZE}parameter",
+    ),
     "onesample": ("ok|disturbed", "different", rf"a step of training {SIZE}parameter fc\.bias"),
 }
 
