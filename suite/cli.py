@@ -354,15 +354,10 @@ def main() -> NoReturn:
     try:
         code = app(standalone_mode=False)
         outputs.finish()
-    except (
-        UsageError,
-        StoreError,
-        InterpreterError,
-        CatalogueError,
-        MaterialError,
-        OutputError,
-    ) as error:
+    except (UsageError, StoreError, InterpreterError, CatalogueError, MaterialError) as error:
         _leave(str(error), USAGE)
+    except OutputError as error:
+        _leave(str(error), USAGE)  # 1 would be taken for a regression
     except (WriteError, NotCorrect, ReferenceFailed) as error:
         _leave(str(error), FAILED)
     except SystemExit as end:

@@ -209,7 +209,7 @@ def make(choice: Choice, tasks: dict[str, Task], arms: Sequence[Arm]) -> Plan:
     phases = choose("phase", choice.phases or ("*",), PHASES)
     if "train" in phases:
         for task in picked:
-            _check_batch(task, min((*choice.batch_sizes, task.timed_batch_size)))
+            _check_batch(task, min(choice.batch_sizes or (task.timed_batch_size,)))
     return Plan(
         profile=choice.profile,
         tasks=picked,

@@ -8,6 +8,7 @@ import platform
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase
 from importlib import metadata
@@ -92,9 +93,10 @@ def installed() -> list[metadata.Distribution]:
     """
     found: dict[str, metadata.Distribution] = {}
     for each in metadata.distributions():
-        name, version = each.metadata["Name"], each.metadata["Version"]
-        if name and version:
-            found.setdefault(name.lower().replace("_", "-"), each)
+        # Python answers None for what is missing, and will raise.
+        with suppress(KeyError, TypeError, metadata.PackageNotFoundError):
+            if each.name and each.version:
+                found.setdefault(each.name.lower().replace("_", "-"), each)
     return list(found.values())
 
 

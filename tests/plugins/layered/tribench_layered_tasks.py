@@ -6,12 +6,14 @@ from pathlib import Path
 
 from tribench_layered_spec import Double, Hinge, Signs
 
+from tasks import cnn
 from tasks.rnn import tiny
+from tasks.spec import BatchNorm, Conv2d, Flatten, Linear
 
 
 def tasks():
-    """A layer that one adapter has, a loss and an optimizer that none has, and a layer whose
-    package the workers cannot import.
+    """A layer that one adapter has, a loss and an optimizer that none has, a layer whose package
+    the workers cannot import, and a batch norm of one place.
     """
     sys.path.append(str(Path(__file__).parent / "only_here"))
     from tribench_layered_here import Hidden
@@ -21,6 +23,7 @@ def tasks():
         _named("hinge", loss=Hinge()),
         _named("signs", optimizer=Signs(learning_rate=0.1)),
         _named("hidden", model=_with(Hidden())),
+        _narrow(),
     ]
 
 
@@ -31,3 +34,14 @@ def _named(name, **changes):
 def _with(layer):
     model = tiny().model
     return replace(model, layers=(*model.layers, ("odd", layer)))
+
+
+def _narrow():
+    task = cnn.tiny()
+    layers = (
+        ("conv", Conv2d(in_channels=3, out_channels=4, kernel_size=24, bias=False)),
+        ("norm", BatchNorm(channels=4, epsilon=1e-5, momentum=0.1)),
+        ("flat", Flatten()),
+        ("fc", Linear(in_features=4, out_features=10)),
+    )
+    return replace(task, name="narrow", model=replace(task.model, layers=layers))
