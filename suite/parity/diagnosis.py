@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suite.material import Material
-from suite.parity import alone, drills, hidden
+from suite.parity import alone, drills, evaluation, hidden
 from suite.parity.alone import Fault
 from suite.parity.compare import only, relative
 from suite.parity.confusions import layers, losses, optimizers, statistics
@@ -23,13 +23,14 @@ from suite.parity.findings import Arrays, Findings, read
 from suite.parity.reference import Reference, ReferenceFailed
 from suite.parity.situations import ORDINARY, Situation
 from suite.parity.thresholds import ALONE, DRILLS, FUNCTION
-from suite.parity.whole import EVALUATION, TWICE, Sight
+from suite.parity.whole import TWICE, Sight
 from suite.store.schema import Location
 from tasks.spec import BatchNorm, Layer, ModelSpec, Place, local
 
 CLOSE = 1e-7  # a confusion that makes what the backend made
 FLOAT32 = 1e-6  # what float32 arithmetic inside a float64 program leaves in a layer
 AMPLIFIED = 1e-4  # and where situations make errors grow
+CUT = "no gradient reaching it"
 MOST_PATHS = 3  # that are named
 
 
@@ -147,6 +148,8 @@ def _diagnosis(
     for fault in faults:
         if fault.place.layer == _layer(evidence, sight.location.path):
             return _of_layer(evidence, sight.location, fault, reference).saying(*sight.words)
+    if sight.part == "gradients" and not np.any(sight.found.capture.get(sight.key, True)):
+        return whole.by("gradient", CUT)
     if sight.part in ("activations", "predictions"):
         return _of_hidden(evidence, whole, sight, reference)
     return whole
@@ -180,7 +183,7 @@ def _of_layer(
         right = reference.alone(evidence.material)[at][key]
         rows = only(made.get(key), right) if key.startswith("gradients/") else None
         if key.startswith("gradients/") and key in made and not made[key].any():
-            found = found.by("gradient", "no gradient reaching it")
+            found = found.by("gradient", CUT)
         return found.saying("the output is right, its gradient is not", only_where, rows)
     found = found.saying(only_where)
     given = layers.Given(
@@ -338,7 +341,7 @@ def _of_hidden(
     places = [place.path for place in evidence.model.places()]
     before = places[: places.index(path)] if sight.part == "activations" else places
     dark = [one for one in before if f"activations/{one}" not in sight.found.capture]
-    if not dark or EVALUATION in sight.words:
+    if not dark or evaluation.ALONE in sight.words:
         return whole
     if len(dark) == len(before):
         told = "nothing before it was shown" if sight.part == "activations" else "nothing was shown"

@@ -22,6 +22,8 @@ from tasks import spec
 from tasks.base import Batch, Task
 from tasks.spec import SGD, Input, ModelSpec, Place
 
+ALONE = "in evaluation alone"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluated:
@@ -32,8 +34,12 @@ class Evaluated:
     made: NDArray[np.float64]
 
 
-def place(inquiry: Inquiry, wanted: Findings, batch: Arrays) -> Evaluated | None:
-    """The first such layer; None if none shows it alone. Raises ReferenceFailed."""
+def place(
+    inquiry: Inquiry, wanted: Findings, batch: Arrays, limit: float = FUNCTION
+) -> Evaluated | None:
+    """The first such layer, which is off by more than ``limit``; None if none shows it alone.
+    Raises ReferenceFailed.
+    """
     model = inquiry.material.task.model
     given, start = sources(model), read(inquiry.material.probe)
     for one in model.places():
@@ -54,7 +60,7 @@ def place(inquiry: Inquiry, wanted: Findings, batch: Arrays) -> Evaluated | None
         except FAILURES:  # a port of the whole has no layers, and refuses another model
             inquiry.crew.lose(inquiry.lane)
             return None
-        if relative(made, right, least=1e-3) > FUNCTION:
+        if relative(made, right, least=1e-3) > limit:
             return Evaluated(place=one, samples=samples, made=made)
     return None
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.base import NotSupported
-from suite.parity import drills
+from suite.parity import drills, evaluation
 from suite.parity.compare import Errors, errors, first, judged, relative, worst
 from suite.parity.confusions import optimizers, precisions
 from suite.parity.confusions.layers import Given
@@ -22,6 +22,7 @@ from suite.parity.findings import Arrays, Findings, look_inside, read
 from suite.parity.inquiry import Inquiry, all_finite, finite, named
 from suite.parity.kinks import sources, without_flips
 from suite.parity.thresholds import PRECISION
+from suite.parity.whole import samples
 from suite.store.schema import Location, ParityResult, ParityVerdict
 from suite.subject import Program, Subject, rounded
 from tasks.parameters import uniform
@@ -73,9 +74,17 @@ def _of_whole(inquiry: Inquiry, function: Callable[[], ParityVerdict]) -> Parity
     if at is None:
         return same
     location, kept = at[1], _digits({at[0]: every[at[0]]}, precision).get(at[0], 0.0)
-    words = [named(location), f"{kept:.1f} digits kept"]
+    evaluated = at[0].startswith("predictions/")
+    if evaluated:
+        limit = PRECISION[precision] * UNITS[precision]
+        batch = samples(read(material.data), "probe")
+        one = evaluation.place(inquiry, wanted, batch, limit)
+        location = Location(kind="layer", path=one.place.path) if one else location
+    words = [named(location), *([evaluation.ALONE] if evaluated else [])]
+    words += [] if evaluated else [f"{kept:.1f} digits kept"]
     words += [f"{ratios[at[0]]:.0f} times the error of correct {precision} arithmetic"]
-    cause = _cause(inquiry, wanted, at[0]) if precision == "float32" else None
+    told = precision == "float32" and not evaluated
+    cause = _cause(inquiry, wanted, at[0]) if told else None
     lost = cause is not None or function() in ("same", "precision_loss")
     verdict: ParityVerdict = "precision_loss" if lost else "different"
     words += [f"consistent with {cause}"] if cause else []

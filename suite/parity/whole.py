@@ -22,7 +22,6 @@ from suite.store.schema import Location
 INSIDE = ("activations", "predictions", "loss", "gradients", "buffers")
 PARTS = (*INSIDE, "input_gradients", "update", "trained")
 OWN = "on samples of the task's own"
-EVALUATION = "in evaluation alone"
 TWICE = "two calls on the same values differ"
 
 
@@ -88,10 +87,10 @@ def sight(inquiry: Inquiry, found: Sequence[Look]) -> Sight | None:
     late = ("update", "trained")
     for look in found:
         inside = {k: e for k, e in look.errors.items() if k.partition("/")[0] not in late}
-        one = _first(inquiry, replace(look, errors=inside), _samples(data, look.split))
+        one = _first(inquiry, replace(look, errors=inside), samples(data, look.split))
         if one is not None:
             return _refined(inquiry, one.saying(look.words))
-    last = _first(inquiry, found[0], _samples(data, found[0].split))
+    last = _first(inquiry, found[0], samples(data, found[0].split))
     if last is None or last.part != "trained":
         return last
     return _in_training(inquiry, data) or last.saying("in its training")
@@ -119,7 +118,7 @@ def _refined(inquiry: Inquiry, seen: Sight) -> Sight:
         one = evaluation.place(inquiry, seen.wanted, seen.batch)
         where = Location(kind="layer", path=one.place.path) if one else seen.location
         seen = replace(seen, location=where, evaluated=one).saying(
-            EVALUATION, None if one else "no layer shows it alone"
+            evaluation.ALONE, None if one else "no layer shows it alone"
         )
     if seen.part == "gradients":
         seen = seen.saying(only(seen.found.capture.get(seen.key), seen.wanted.capture[seen.key]))
@@ -136,7 +135,7 @@ def _in_training(inquiry: Inquiry, data: Arrays) -> Sight | None:
     material, reference = inquiry.material, inquiry.reference
     differences = inquiry.differences()
     for step, start in enumerate(reference.states(material), 1):
-        batch = _samples(data, "train", data["order"][step - 1])
+        batch = samples(data, "train", data["order"][step - 1])
         file = _written(inquiry, batch)
         wanted = reference.look(material, start, file)
         found = look_inside(inquiry.crew, inquiry.lane, material, inquiry.files, start, file)
@@ -148,7 +147,8 @@ def _in_training(inquiry: Inquiry, data: Arrays) -> Sight | None:
     return None
 
 
-def _samples(data: Arrays, split: str, rows: NDArray[Any] | slice = slice(None)) -> Arrays:
+def samples(data: Arrays, split: str, rows: NDArray[Any] | slice = slice(None)) -> Arrays:
+    """These of a task's file."""
     names = ("inputs", "targets", "valid")
     return {name: data[f"{split}.{name}"][rows] for name in names if f"{split}.{name}" in data}
 
