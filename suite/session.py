@@ -20,6 +20,7 @@ from suite.report import page, tables
 from suite.store import directory, seal
 from suite.store.directory import RunDirectory, StoreError
 from suite.store.fingerprint import fingerprint, version, versions
+from suite.store.personal import without_paths
 from suite.store.run import Run
 from suite.store.salvage import salvage
 from suite.store.schema import AnyRecord, Manifest, PhaseRecord
@@ -210,7 +211,7 @@ def _tasks(plan: Plan) -> dict[str, dict[str, str | int]]:
     return {
         task.name: {
             "spec": spec_hash(task),
-            "data": task.data.name,
+            "data": without_paths(task.data.name),
             "data_hash": Material(task, 0, Path()).data_hash,
             "batch_size": task.batch_size,
             "epochs": task.epochs,

@@ -24,8 +24,8 @@ HOMES = {"home", "homes", "users"}  # folders of home folders
 UNITS = "s|ms|µs|us|ns|min|h|step|sample|token|epoch|launch|core|thread|batch"  # 3 /s is no path
 
 SPACE = r"[^\S\n\r\t\f\v]"
-# After a space and before a separator: an option, a variable or a bracket, where a path begins.
-OTHER = r"-[\w,=-]+|[\w.-]+=|[(\[{]+|~[\w.-]*|\$\{?\w+\}?|\.{1,2}"
+# After a space and before a separator: where another path begins, and this one has ended.
+OTHER = r"-[\w,=-]+|~[\w.-]*|\$\{?\w+\}?|\.{1,2}"
 
 
 def _folders(separators: str) -> re.Pattern[str]:

@@ -399,7 +399,7 @@ class Manifest(Model):
     seeds: list[int]
     delta: float
     choice: dict[str, Any] = {}  # the options as typed; what --resume plans from
-    tasks: dict[str, dict[str, str | int]]  # name: spec hash, data, batch sizes, ...
+    tasks: dict[str, dict[str, Told | int]]  # name: spec hash, data, batch sizes, ...
     cells: list[Cell]
     complete: bool
 

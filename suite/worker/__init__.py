@@ -3,6 +3,8 @@
     host.py         the coordinator's end: start a worker, call it, end it
     discovery.py    the coordinator's end: which interpreter runs which backend
     environment.py  the process environment that every worker gets alike
+    variables.py    the variables that frameworks read, and what they change
+    control_group.py  how many cores and how much memory this process may use
     errors.py       what went wrong, in the words of an answer, for both ends
     channel.py      JSON lines over a pair of pipes, for both ends
     __main__.py     the worker's end: answers until the pipe closes

@@ -38,6 +38,8 @@ OURS = (
     *("JAX_COMPILATION_CACHE_DIR", "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"),
     *("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR"),
 )
+# Which it sets in its own process when it is imported (sklearn/__init__.py, 1.9).
+SCIKIT_LEARN = {"KMP_DUPLICATE_LIB_OK": "True", "KMP_INIT_AT_FORK": "FALSE"}
 PACKAGES = ("tasks", "backends", "suite")
 CONTROLLED, STOCK = "controlled", "stock"
 ENVIRONMENTS = (CONTROLLED, STOCK)
@@ -86,7 +88,7 @@ def settings(
     each = str(max(1, threads() // share))
     divided = {"OMP_NUM_THREADS": each, "NPROC": each}  # the second is of XLA's pool on the CPU
     if kind == STOCK:
-        kept = {k: v for k, v in os.environ.items() if k in CHANGES and k not in OURS}
+        kept = {k: v for k, v in _users().items() if k in CHANGES and k not in OURS}
         if share > 1:
             kept = {k: v for k, v in kept.items() if CHANGES[k] != THREADS} | divided
         return room | kept | devices
@@ -97,6 +99,11 @@ def settings(
         "MALLOC_TOP_PAD_": str(64 << 20),
     }
     return devices | room | controlled
+
+
+def _users() -> dict[str, str]:
+    """What stood in the environment before the coordinator imported anything."""
+    return {k: v for k, v in os.environ.items() if SCIKIT_LEARN.get(k) != v}
 
 
 def disclosed(device: str, kind: str) -> dict[str, str]:
@@ -206,7 +213,7 @@ def environment(
     """The whole environment: what is inherited, less what a framework may read unless that is
     ``stock``, plus ``settings`` and ``cache``, one of the above, whose flags come after the user's.
     """
-    unknown = {k: v for k, v in os.environ.items() if k not in CHANGES and k not in NEVER}
+    unknown = {k: v for k, v in _users().items() if k not in CHANGES and k not in NEVER}
     inherited = {k: v for k, v in unknown.items() if kind == STOCK or not is_read(k)}
     paths = [str(root()), os.environ.get("PYTHONPATH", "")]
     path = os.pathsep.join(p for p in paths if p)

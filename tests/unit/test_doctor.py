@@ -206,7 +206,8 @@ def test_what_a_system_does_not_tell_is_no_fault_of_it():
 
 
 def test_this_machine_can_be_read(monkeypatch):
-    monkeypatch.setenv("OMP_SCHEDULE", "static")
+    for name in ("OMP_SCHEDULE", "ONEDNN_MAX_CPU_ISA", "TF_TOKEN_x"):
+        monkeypatch.setenv(name, "SSE41")
     monkeypatch.setattr("suite.doctor.machine.SECONDS", 0.1)
     monkeypatch.setattr("suite.doctor.machine.CORES_SECONDS", 0.2)
     found = read()
@@ -214,7 +215,11 @@ def test_this_machine_can_be_read(monkeypatch):
     assert found.memory_bytes >= found.available_bytes > 0
     assert 0 < found.clock_seconds < 1e-4
     assert 0 <= found.slow_cores < 1
-    assert "OMP_SCHEDULE" in found.dropped
+    assert {"OMP_SCHEDULE", "ONEDNN_MAX_CPU_ISA"} <= {*found.dropped}
+    (told,) = [each.finding for each in findings(found) if each.name == "environment variables"]
+    assert "ONEDNN_MAX_CPU_ISA" in told
+    assert "TOKEN" not in told
+    assert f"{found.dropped_others} that only begin like them" in told
 
 
 def test_the_conclusion_and_the_marks():

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from suite.store import fingerprint, publishing
 from suite.worker.environment import (
     CONTROLLED,
+    SCIKIT_LEARN,
     STOCK,
     disclosed,
     environment,
@@ -78,6 +79,17 @@ def test_the_users_folder_of_what_was_compiled_is_neither_used_nor_told(monkeypa
     assert found["JAX_COMPILATION_CACHE_DIR"] == str(tmp_path / "ours")
     assert "theirs" not in str(found.values())
     assert "theirs" not in str(disclosed("cpu", STOCK))
+
+
+def test_what_the_coordinators_own_imports_set_is_not_the_users(monkeypatch):
+    for name in SCIKIT_LEARN:
+        monkeypatch.delenv(name, raising=False)
+    before = disclosed("cpu", STOCK)
+    monkeypatch.setattr("os.environ", dict(os.environ) | SCIKIT_LEARN)
+    assert disclosed("cpu", STOCK) == before
+    assert not SCIKIT_LEARN.keys() & environment("cpu", kind=STOCK).keys()
+    monkeypatch.setattr("os.environ", dict(os.environ) | {"KMP_INIT_AT_FORK": "TRUE"})
+    assert disclosed("cpu", STOCK)["KMP_INIT_AT_FORK"] == "TRUE"
 
 
 def test_workers_beside_each_other_divide_the_threads_of_stock_too(monkeypatch):

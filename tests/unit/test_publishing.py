@@ -294,17 +294,22 @@ def test_a_user_without_a_home_or_a_name_has_nothing_personal(monkeypatch):
     assert personal.personal("nobody was here", "") == []
 
 
-# Names as people give them; folders are told from what surrounds them by their letters.
-FOLDER = st.lists(st.text("QXZÄЖ", min_size=3, max_size=5), min_size=1, max_size=3).flatmap(
-    lambda words: st.tuples(
-        *[st.sampled_from([" ", ", ", "-", "(", ") ", "[", "] ", "=", "'", ".", " & "])]
-        * (len(words) - 1)
-    ).map(
-        lambda between: "".join(
-            part for pair in zip(words, [*between, ""], strict=True) for part in pair
-        )
-    )
+BETWEEN = st.sampled_from(
+    [" ", ", ", "-", "(", ") ", " (", "[", "] ", "=", "'s ", ".", " & ", "  "]
 )
+AT_END = st.sampled_from(["", "", "", ")", " (", "]", ",", "=", "_"])
+
+
+@st.composite
+def folder(draw):
+    """A name as people give them; its letters are nowhere else in a message."""
+    words = draw(st.lists(st.text("QXZÄЖ", min_size=2, max_size=4), min_size=1, max_size=3))
+    name = words[0]
+    for word in words[1:]:
+        name += draw(BETWEEN) + word
+    return name + draw(AT_END)
+
+
 LAST = st.sampled_from(["x.pt", "model v2.npz", "lib", "a,b.txt", "data(1).csv"])
 ROOTS = [
     "/",
@@ -337,7 +342,7 @@ AFTER = ["", ": no such file", ")", ">", "\n", ", line 3", " is gone", "]: 3 sam
 
 @given(
     root=st.sampled_from(ROOTS),
-    folders=st.lists(FOLDER, min_size=1, max_size=3),
+    folders=st.lists(folder(), min_size=1, max_size=3),
     last=LAST,
     before=st.sampled_from(BEFORE),
     after=st.sampled_from(AFTER),
@@ -358,12 +363,58 @@ def test_no_folder_of_any_path_in_any_message_is_told(root, folders, last, befor
 
 @given(
     st.sampled_from(["/home/", "/Users/", "C:\\Users\\", "file:///home/"]),
-    FOLDER,
+    folder(),
     st.sampled_from(BEFORE),
 )
 def test_no_bare_home_folder_is_told(root, name, before):
     kept = personal.without_paths(f'{before}"{root}{name}"')
     assert kept == f'{before}"~"'
+
+
+PLAIN = st.sampled_from(
+    [
+        *(
+            "3/4",
+            "layer a/b",
+            "FLOP/s",
+            "GB/s",
+            "timing/0/cnn-tiny",
+            "n/a",
+            "w/o",
+            "I/O",
+            "x/y/z.py",
+        ),
+        *(
+            "https://example.org/a/b",
+            "torch/nn",
+            "train/infer",
+            "±3 %/launch",
+            "1e-3/2e-3",
+            "and/or",
+        ),
+        *(
+            "of",
+            "(a",
+            "b)",
+            "'x'",
+            "1,",
+            "failed:",
+            "in",
+            "—",
+            "<b>",
+            "</b>",
+            "[16]",
+            "a=1",
+            "7 // 2",
+        ),
+    ]
+)
+
+
+@given(st.lists(PLAIN, max_size=8).map(" ".join))
+def test_a_message_without_a_path_stays_as_it_is(text):
+    assert personal.without_paths(text) == text
+    assert personal.personal(text, "") == []
 
 
 @given(st.text(alphabet=st.sampled_from("ab/\\ :.~-'\"<([@$%C\n,="), max_size=60))
