@@ -321,6 +321,13 @@ class Backend:
         """
         return {}
 
+    def arithmetic(self) -> dict[str, str]:
+        """What this process computes with, as the framework's libraries answer once they have
+        worked: the processor's instructions that they use, how they multiply, threads. It may take
+        a moment.
+        """
+        return {}
+
     def forward(
         self,
         task: Task,
@@ -331,7 +338,7 @@ class Backend:
         observe: Callable[[str, Array], None] = lambda path, value: None,
     ) -> Array:
         """The logits of a batch. ``observe`` sees every layer's output; what ``enter`` makes of a
-        plain layer's input is what the layer gets.
+        plain layer's input is what the layer gets. An override is given both by position, or none.
         """
 
         def apply(path: str, layer: Layer, value: Array) -> Array:

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import importlib
+import sys
+from contextlib import redirect_stdout
 from importlib import metadata
 
 from tasks.base import Task
@@ -24,10 +26,13 @@ def tasks() -> dict[str, Task]:
     for source in dict.fromkeys([*OURS.values(), *announced.values()]):
         module, _, function = source.partition(":")
         try:
-            loaded = getattr(importlib.import_module(module), function)()
-        except Exception as error:
+            with redirect_stdout(sys.stderr):  # ours is for answers
+                loaded = list(getattr(importlib.import_module(module), function)())
+        except (Exception, SystemExit) as error:
             raise CatalogueError(f"the tasks of {source} cannot be loaded: {error}") from error
         for task in loaded:
+            if not isinstance(task, Task):
+                raise CatalogueError(f"{source}: {type(task).__name__} is no Task")
             if task.name in found:
                 raise CatalogueError(f"{source}: there is another task {task.name}")
             found[task.name] = task

@@ -17,7 +17,7 @@ import typer
 from backends.base import EXECUTIONS
 from suite import budget, catalogue, runner, session
 from suite.catalogue import CatalogueError
-from suite.conformance.checks import CONFORMANCE_SCHEMA, THRESHOLDS, Result
+from suite.conformance.checks import CHECKS, CONFORMANCE_SCHEMA, THRESHOLDS, Result
 from suite.conformance.run import conform
 from suite.conformance.table import show_conformance
 from suite.doctor import machine
@@ -276,6 +276,9 @@ def conformance(
     name: Annotated[str, typer.Argument(help="The backend, as tribench list has it.")],
     execution: Many = None,
     precision: Many = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--check", help="These checks alone; as --execution.")
+    ] = None,
     device: Device = "cpu",
     python: Pythons = None,
     as_json: Json = False,
@@ -285,6 +288,7 @@ def conformance(
     choice = Choice(executions=split(execution), precisions=split(precision), device=device)
     check(choice, {})
     precisions = choose("precision", choice.precisions, THRESHOLDS)
+    checks = choose("check", split(only) or ("*",), dict.fromkeys(each.name for each in CHECKS))
     found = {arm.name: arm for arm in arms(interpreters(python), device, wanted=(name,))}
     if name not in found:
         raise UsageError(f"no backend {name!r}; there are {', '.join(found)}")
@@ -296,7 +300,7 @@ def conformance(
         or found[name].adapter.executions
         for p in precisions or [p for p in found[name].adapter.precisions if p in THRESHOLDS]
     ]
-    results = _conform(asked, runner.reference_lane(list(found.values())), quiet)
+    results = _conform(asked, runner.reference_lane(list(found.values())), checks, quiet)
     if as_json:
         data = [asdict(result) for result in results]
         print(json.dumps({"schema": CONFORMANCE_SCHEMA, "backend": name, "results": data}))
@@ -398,10 +402,12 @@ def _told(done: Run, as_json: bool, quiet: bool) -> NoReturn:
     raise typer.Exit(exit_code(done.summary))
 
 
-def _conform(asked: Sequence[Lane], reference: Lane, quiet: bool) -> list[Result]:
-    """The answers of all checks; the logs are kept only if a worker failed."""
+def _conform(
+    asked: Sequence[Lane], reference: Lane, checks: Sequence[str], quiet: bool
+) -> list[Result]:
+    """The answers of these checks; the logs are kept only if a worker failed."""
     with scratch() as files, reporter(quiet) as progress:
-        results = conform(asked, reference, files, files / "logs", progress)
+        results = conform(asked, reference, checks, files, files / "logs", progress)
         if any(result.verdict == "failed" for result in results):
             keep_logs(files / "logs")
     return results

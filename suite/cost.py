@@ -9,6 +9,7 @@ from __future__ import annotations
 import psutil
 
 from suite.plan import Lane
+from suite.worker import control_group
 from suite.worker.environment import threads
 from tasks.base import Task
 
@@ -30,7 +31,8 @@ def parity_parts() -> int:
     of its own: with many cores most of the time is compiling, which one core does. A part takes up
     to 5 GiB.
     """
-    able = min(threads() // 2, (psutil.virtual_memory().total >> 30) // 5)
+    memory = control_group.memory_bytes(psutil.virtual_memory().total)
+    able = min(threads() // 2, (memory >> 30) // 5)
     return able if able >= MANY_PARTS else 1
 
 

@@ -10,12 +10,11 @@ import typer
 
 from suite import session
 from suite.compare.runs import compare as compared
-from suite.compare.runs import regressions
 from suite.options import Json, console
 from suite.plan import UsageError
 from suite.report import tables, words
 from suite.report.compare_page import render_comparison
-from suite.report.compare_table import show_comparison
+from suite.report.compare_table import show_comparison, stops
 from suite.report.exports import EXPORTS
 from suite.report.site import build_site
 from suite.store import directory, publishing
@@ -54,7 +53,19 @@ def compare(
     base: Annotated[Path, typer.Argument(help="A run directory.")],
     new: Annotated[Path, typer.Argument(help="A later one.")],
     fail_on_regression: Annotated[
-        bool, typer.Option("--fail-on-regression", help="Exit code 1 if anything became slower.")
+        bool,
+        typer.Option(
+            "--fail-on-regression",
+            help="Exit code 1 if anything became slower, or cannot be judged: a cell that failed, "
+            "is missing or has no parity, runs that are not comparable, nothing left.",
+        ),
+    ] = False,
+    allow_incomparable: Annotated[
+        bool,
+        typer.Option(
+            "--allow-incomparable",
+            help="With --fail-on-regression: runs of other machines or settings pass, unjudged.",
+        ),
     ] = False,
     page: Annotated[Path | None, typer.Option(help="Write the comparison as a page.")] = None,
     as_json: Json = False,
@@ -71,7 +82,10 @@ def compare(
         show_comparison(found, console())
         if page is not None:
             print(f"\nPage: {page}")
-    raise typer.Exit(int(fail_on_regression and bool(regressions(found))))
+    stopped = stops(found, allow_incomparable) if fail_on_regression else []
+    for line in stopped:
+        print(words.plain(f"tribench: {line}"), file=sys.stderr)
+    raise typer.Exit(int(bool(stopped)))
 
 
 def export(

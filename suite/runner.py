@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
 
@@ -15,7 +16,7 @@ from suite.crew import Crew, Roster
 from suite.material import Material
 from suite.measure import ceiling, memory_pass, timing
 from suite.measure.times import Times
-from suite.parity import gate
+from suite.parity import gate, sizes
 from suite.parity.gate import parity_lanes
 from suite.parity.reference import Reference, opened
 from suite.plan import Lane, Plan, comparisons
@@ -79,7 +80,9 @@ def stages(
     checkpoints = store.path / checkpoint.FOLDER
     compiled = files / "compiled"  # empty, so that the first launch finds nothing
     on_gpu = any(lane.device == "cuda" for lane, _ in own)
-    state = timing.State(_failed_before(store), Times(read_records(store.path)[0]))
+    times = Times(read_records(store.path)[0])
+    look = partial(sizes.look, references[0], files)
+    state = timing.State(_failed_before(store), times, look=look)
 
     def launches(numbers: Iterable[int], half_width: float | None = None) -> tuple[Track, ...]:
         share = plan.rounds
@@ -256,4 +259,4 @@ def _refusals(plan: Plan) -> tuple[Track, ...]:
 def _failed_before(store: RunDirectory) -> set[Cell]:
     records, _ = read_records(store.path)
     failures = [r for r in records if isinstance(r, FailureRecord) and r.stage == "timing"]
-    return {record.cell for record in failures if record.cell is not None}
+    return {r.cell for r in failures if r.cell is not None and r.status != "implausible"}

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import ceil
 from statistics import fmean, median, quantiles
 
 from suite.accuracy.learning import learning, rounding
-from suite.measure.achieved import Achieved
+from suite.measure.achieved import MOST_OF_CEILING, Achieved
 from suite.measure.disturbance import Disturbance
 from suite.measure.statistics import DETERMINED, Estimate, difference, estimate, holm, reach
 from suite.measure.times import Times
@@ -44,6 +44,7 @@ from suite.store.schema import (
 )
 
 PUBLISHED = 5  # launches that a published claim has at least
+WRONG = ("failed", "implausible")  # what a cell is that gets no verdict
 WORST_FIRST: tuple[ParityVerdict, ...] = (
     "different",
     "precision_loss",
@@ -58,25 +59,27 @@ def summarise(manifest: Manifest, records: Sequence[AnyRecord], damaged: Sequenc
     """The summary of what there is; an unfinished run gets one too."""
     view = _View(records)
     achieved = Achieved(manifest, records)
-    cells = [
-        achieved.added_to(view.cell(cell)).model_copy(update={"command": command(manifest, cell)})
+    cells = {
+        cell: _explained(achieved.added_to(view.cell(cell))).model_copy(
+            update={"command": command(manifest, cell)}
+        )
         for cell in manifest.cells
-    ]
+    }
     found = [
         comparison
         for group in comparisons(manifest.cells)
-        for comparison in view.compare(group, manifest.delta)
+        for comparison in view.compare(group, manifest.delta, cells)
     ]
-    disturbed = sum(cell.status == "disturbed" for cell in cells)
+    disturbed = sum(cell.status == "disturbed" for cell in cells.values())
     busy = view.disturbance.note(manifest.cells, disturbed)
     return Summary(
         id=manifest.id,
         complete=manifest.complete,
-        cells=cells,
+        cells=list(cells.values()),
         comparisons=found,
         parity=view.parity,
         trainings=view.trainings,
-        failures=[_sentence(f) for f in view.failures if f.status == "failed"],
+        failures=[_sentence(f) for f in view.failures if f.status in WRONG],
         notes=[*([busy] if busy else []), *_notes(manifest), *damaged],
         ceilings=achieved.ceilings(),
         learning=learning(view.trainings),
@@ -198,9 +201,11 @@ class _View:
         step = estimate([list(rounds.values()) for rounds in self.times.of(other).values()]).value
         return max(0, ceil((spent - before) / (gained * step)))
 
-    def compare(self, group: Sequence[Cell], delta: float) -> list[ComparisonSummary]:
+    def compare(
+        self, group: Sequence[Cell], delta: float, cells: Mapping[Cell, CellSummary]
+    ) -> list[ComparisonSummary]:
         """Every pair of a comparison's cells that have rounds in common; the A/A arm with the one
-        that it doubles alone.
+        that it doubles alone. No verdict is given on a cell whose status says that it is wrong.
         """
         names, twin = arm_names(group), self._twin(group)
         pairs = {
@@ -223,7 +228,12 @@ class _View:
                 p_value=adjusted.get((base, new), 0.0),
                 claims=len(claimed),
             )
-            judged, reason = self._judge(base, new, evidence, delta)
+            wrong = [cells[cell] for cell in (base, new) if cells[cell].status in WRONG]
+            judged, reason = (
+                (None, f"no verdict: {wrong[0].backend} is {wrong[0].status}")
+                if wrong
+                else self._judge(base, new, evidence, delta)
+            )
             found.append(
                 ComparisonSummary(
                     **base.model_dump(
@@ -257,8 +267,7 @@ class _View:
         self, base: Cell, new: Cell, evidence: Evidence, delta: float
     ) -> tuple[str | None, str | None]:
         for cell in (base, new):
-            answers = self._answers(cell)
-            if not answers or not all(answer.passed for answer in answers):
+            if not proven(self._answers(cell)):
                 parity = self._parity(cell) or "not known"
                 return None, f"no verdict: parity of {cell.backend} is {parity}"
         busy = [cell for cell in (base, new) if self.disturbance.decides(cell)]
@@ -321,8 +330,17 @@ class _View:
         return next((v for v in WORST_FIRST if v in answers), None)
 
     def _answers(self, cell: Cell) -> list[ParityResult]:
-        asked = self.answers.get((cell.task, *doubled_by(cell)), ())
-        return [r for r in asked if r.precision in ("float64", cell.precision)]
+        return answers(cell, self.answers.get((cell.task, *doubled_by(cell)), ()))
+
+
+def _explained(cell: CellSummary) -> CellSummary:
+    """The same, called implausible where its rate is more than the device can explain."""
+    share = cell.of_ceiling
+    if cell.status in WRONG or share is None or share <= MOST_OF_CEILING:
+        return cell
+    why = f"at {100 * share:.0f} % of what the device's best matrix product reaches"
+    reason = "; ".join(filter(None, (why, cell.reason)))
+    return cell.model_copy(update={"status": "implausible", "reason": reason})
 
 
 def _latency(seconds: Sequence[float]) -> Latency | None:
@@ -338,9 +356,28 @@ def doubled_by(cell: Cell) -> tuple[str, str]:
     return (cell.doubles, cell.execution)
 
 
+def answers(cell: Cell, results: Iterable[ParityResult]) -> list[ParityResult]:
+    """Those of parity's results that are about the cell's program, as a whole or with the batch
+    that the cell times.
+    """
+    about, timed = (cell.task, *doubled_by(cell)), (cell.phase, cell.batch_size)
+    return [
+        r
+        for r in results
+        if (r.task, r.backend, r.execution) == about
+        and r.precision in ("float64", cell.precision)
+        and (r.phase is None or (r.phase, r.batch_size) == timed)
+    ]
+
+
+def proven(results: Sequence[ParityResult]) -> bool:
+    """Do the answers about a cell's program allow a verdict on its times?"""
+    return bool(results) and all(result.passed for result in results)
+
+
 def exit_code(summary: Summary) -> int:
-    """1 if a cell failed or parity differs, else 0."""
-    failed = any(cell.status == "failed" for cell in summary.cells)
+    """1 if a cell failed or cannot be, or parity differs, else 0."""
+    failed = any(cell.status in WRONG for cell in summary.cells)
     apart = any(result.wrong for result in summary.parity)
     apart |= any(exchange.wrong for exchange in summary.exchanges)
     return 1 if failed or apart else 0
@@ -348,13 +385,14 @@ def exit_code(summary: Summary) -> int:
 
 def _trains(failure: FailureRecord, cell: Cell) -> bool:
     found = (failure.task, failure.backend, failure.execution)
-    return cell.phase == "train" and found == (cell.task, cell.backend, cell.execution)
+    same = failure.precision in (None, cell.precision)
+    return cell.phase == "train" and same and found == (cell.task, cell.backend, cell.execution)
 
 
 def _sentence(failure: FailureRecord) -> str:
     about = failure.cell or failure
     names = [failure.stage, about.task, getattr(about, "phase", None), about.backend]
-    names.append(about.execution)
+    names += [about.execution, about.precision]
     return f"{' '.join(name for name in names if name)}: {failure.reason}"
 
 

@@ -92,7 +92,7 @@ class Program:
         batch = self.put(batch)
         entered: dict[str, Array] = {}
         jax.eval_shape(
-            lambda *given: self.training_loss(*given, enter=entered.setdefault)[0],
+            lambda *given: self.training_loss(*given, entered.setdefault, _unseen)[0],
             self.parameters,
             self.buffers,
             batch,
@@ -185,10 +185,10 @@ class Program:
         context = Context(path="", training=False, valid=valid, buffers=buffers)
         return self.backend.forward(self.task, parameters, inputs, context)
 
-    def training_loss(self, parameters, buffers, batch: Resident, **hooks: Callable):
+    def training_loss(self, parameters, buffers, batch: Resident, *hooks: Callable):
         """Training's forward pass: loss and new buffers. ``hooks`` are those of ``forward``."""
         context = Context(path="", training=True, valid=batch.valid, buffers=buffers)
-        logits = self.backend.forward(self.task, parameters, batch.inputs, context, **hooks)
+        logits = self.backend.forward(self.task, parameters, batch.inputs, context, *hooks)
         loss = self.backend.loss(self.task.loss, logits, batch.targets, batch.valid)
         return loss, buffers | context.new_buffers
 
@@ -248,8 +248,7 @@ class Program:
         def enter(path: str, value: Array) -> Array:
             return value + taps[path] if path in taps else value
 
-        hooks = {"enter": enter, "observe": seen.__setitem__}
-        return self.training_loss(parameters, buffers, batch, **hooks)[0], seen
+        return self.training_loss(parameters, buffers, batch, enter, seen.__setitem__)[0], seen
 
     def _vjp(self, path: str, own, buffers, batch: Resident, upstream: Array):
         """One layer's output, gradients by local name, and input gradient unless of ids."""
@@ -274,3 +273,7 @@ class Program:
         real = np.issubdtype(array.dtype, np.floating)
         dtype = self.backend.dtype if real else array.dtype
         return jax.device_put(np.array(array, dtype, order="C"), self.backend.target)
+
+
+def _unseen(path: str, value: Array) -> None:
+    """Observes nothing."""

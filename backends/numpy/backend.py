@@ -12,9 +12,19 @@ from backends.base import AVERAGING, Arrays, Context, NotSupported, formulas
 from backends.formats import Operand, plain, to_bfloat16
 from backends.numpy import losses, optimizers
 from backends.numpy.layers import Gradients, Layers, Lowered
-from backends.numpy.program import Program
+from backends.numpy.program import Node, Program
 from tasks.base import Task
-from tasks.spec import Attention, Conv2d, CrossEntropy, Layer, Linear, Optimizer, Recurrent
+from tasks.spec import (
+    Attention,
+    Conv2d,
+    CrossEntropy,
+    Layer,
+    Linear,
+    Optimizer,
+    Recurrent,
+    local,
+    walk,
+)
 
 Floats = NDArray[Any]
 MULTIPLYING = (Conv2d, Linear, Recurrent, Attention)  # which tensor cores do
@@ -24,7 +34,8 @@ class Backend(Layers):
     """NumPy on the CPU, step by step as the specs' docstrings say. In float64 it is the truth; in
     float32 it shows how far correct arithmetic of that precision strays from it.
 
-    An override of a lowering or of ``loss`` returns its derivative too; see ``layers``.
+    An override of a lowering or of ``loss`` returns its derivative too, see ``layers``; one of
+    ``forward`` takes a node of the tape and returns another.
     """
 
     name = "numpy"
@@ -77,6 +88,29 @@ class Backend(Layers):
             return None if dx is None else to_bfloat16(dx), gradients
 
         return to_bfloat16(y), rounded
+
+    def forward(
+        self,
+        task: Task,
+        parameters: Mapping[str, Floats],
+        x: Node,
+        context: Context,
+        enter: Callable[[str, Node], Node] = lambda path, node: node,
+        observe: Callable[[str, Node], None] = lambda path, node: None,
+    ) -> Node:
+        """The logits of a batch (see ``backends.base.Backend.forward``), on the tape that its
+        inputs are on.
+        """
+
+        def apply(path: str, layer: Layer, node: Node) -> Node:
+            context.path = path
+            given = enter(path, node)
+            return given.then(
+                path, *self.compute(layer, local(parameters, path), given.value, context)
+            )
+
+        logits: Node = walk(task.model.layers, x, apply, observe)
+        return logits
 
     @formulas(losses.loss)
     def loss(

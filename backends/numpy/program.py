@@ -16,10 +16,10 @@ from backends.numpy.arrays import (
     to_canonical,
     to_native,
 )
-from backends.numpy.layers import Gradients, Lowered, Vjp
+from backends.numpy.layers import Gradients, Vjp
 from tasks.base import Batch, Task
 from tasks.parameters import initial_buffers
-from tasks.spec import Layer, local, walk
+from tasks.spec import local
 
 Floats = NDArray[Any]
 
@@ -69,10 +69,13 @@ class Program:
         """Inner values of a training step; ``scales`` are the reference's alone."""
         activations: dict[str, Floats] = {}
 
-        def observe(path: str, node: _Node) -> None:
+        def enter(path: str, node: Node) -> Node:
+            return node
+
+        def observe(path: str, node: Node) -> None:
             activations[path] = self._activation(node.value)
 
-        loss, gradients, input_gradients, buffers = self._differentiate(batch, observe)
+        loss, gradients, input_gradients, buffers = self._differentiate(batch, enter, observe)
         return Capture(
             activations=activations,
             loss=float(loss),
@@ -93,7 +96,8 @@ class Program:
         layer = self._layers[path]
         context = Context(path=path, training=True, valid=valid, buffers=self._buffers)
         given, up = (self._real(activation_to_native(array)) for array in (inputs, upstream))
-        output, vjp = self._lower(path, layer, given, context)
+        own = local(self._parameters, path)
+        output, vjp = self._backend.compute(layer, own, given, context)
         dx, gradients = vjp(up)
         return LayerVjp(
             output=self._activation(output),
@@ -152,41 +156,26 @@ class Program:
             "blas": f"{blas['name']} {blas['version']}",
         }
 
-    def _lower(self, path: str, layer: Layer, x: NDArray[Any], context: Context) -> Lowered:
-        context.path = path
-        parameters = local(self._parameters, path)
-        lowered: Lowered = self._backend.compute(layer, parameters, x, context)
-        return lowered
-
     def _forward(
-        self,
-        batch: Batch,
-        training: bool,
-        observe: Callable[[str, _Node], None] = lambda path, node: None,
-    ) -> tuple[_Node, dict[str, Floats]]:
-        """The logits and the new buffers."""
+        self, batch: Batch, training: bool, *hooks: Callable[[str, Node], Any]
+    ) -> tuple[Node, dict[str, Floats]]:
+        """The logits and the new buffers. ``hooks`` are those of the backend's ``forward``."""
         context = Context(path="", training=training, valid=batch.valid, buffers=self._buffers)
-
-        def apply(path: str, layer: Layer, x: _Node) -> _Node:
-            value, vjp = self._lower(path, layer, x.value, context)
-            return _Node(value=value, tape=x.tape, parents=(x,), vjp=vjp, path=path, cast=x.cast)
 
         def cast(total: Floats) -> Floats:
             return self._backend.cast(total, self._backend.precision)
 
-        start = _Node(value=batch.inputs, tape=[], cast=cast)
-        end: _Node = walk(self._task.model.layers, start, apply, observe)
+        start = Node(value=batch.inputs, tape=[], cast=cast)
+        end = self._backend.forward(self._task, self._parameters, start, context, *hooks)
         return end, self._buffers | context.new_buffers
 
     def _differentiate(
-        self,
-        batch: Batch,
-        observe: Callable[[str, _Node], None] = lambda path, node: None,
+        self, batch: Batch, *hooks: Callable[[str, Node], Any]
     ) -> tuple[Floats, Gradients, dict[str, Floats], dict[str, Floats]]:
         """The loss, and by path the gradients of parameters and of plain layers' inputs, and the
         new buffers.
         """
-        logits, buffers = self._forward(batch, True, observe)
+        logits, buffers = self._forward(batch, True, *hooks)
         loss, dlogits = self._backend.loss(
             self._task.loss, logits.value, batch.targets, batch.valid
         )
@@ -224,34 +213,44 @@ def _unchanged(dy: Floats) -> tuple[Floats, Gradients]:
 
 
 @dataclass(eq=False, kw_only=True)
-class _Node:
+class Node:
     """A value on the tape of all that were computed, in that order; ``vjp`` gives the gradient that
-    each of the parents gets. The path is that of a plain layer, "" for the start and for sums.
+    each of the parents gets. The path is that of a plain layer, "" for what is none: the start,
+    sums, and what names its parameters by their whole paths.
     """
 
     value: Any
-    tape: list[_Node]
+    tape: list[Node]
     cast: Callable[[Floats], Floats]  # of a sum
-    parents: tuple[_Node, ...] = ()
+    parents: tuple[Node, ...] = ()
     vjp: Vjp = _unchanged
     path: str = ""
 
     def __post_init__(self) -> None:
         self.tape.append(self)
 
-    def __add__(self, other: _Node) -> _Node:
+    def then(self, path: str, value: Any, vjp: Vjp) -> Node:
+        """What was computed of this value, with its derivative as a lowering gives it."""
+        return Node(
+            value=value, tape=self.tape, parents=(self,), vjp=vjp, path=path, cast=self.cast
+        )
+
+    def __add__(self, other: Node) -> Node:
         total = self.cast(self.value + other.value)
-        return _Node(value=total, tape=self.tape, parents=(self, other), cast=self.cast)
+        return Node(value=total, tape=self.tape, parents=(self, other), cast=self.cast)
 
 
-def _backward(end: _Node, dy: Floats) -> tuple[Gradients, dict[str, Floats]]:
+def _backward(end: Node, dy: Floats) -> tuple[Gradients, dict[str, Floats]]:
     """What dy at the tape's end is for parameters and for plain layers' inputs, by path."""
     gradients: Gradients = {}
     input_gradients: dict[str, Floats] = {}
     upstream = {end: dy}
     for node in reversed(end.tape[1:]):  # all but the batch itself
+        if node not in upstream:  # an override of forward left it out
+            continue
         dx, found = node.vjp(upstream[node])
-        gradients |= {f"{node.path}.{name}": gradient for name, gradient in found.items()}
+        start = f"{node.path}." if node.path else ""
+        gradients |= {f"{start}{name}": gradient for name, gradient in found.items()}
         if dx is None:
             continue
         if node.path:

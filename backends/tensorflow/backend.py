@@ -119,6 +119,11 @@ class Backend(Layers):
             else "none",
         }
 
+    def arithmetic(self) -> dict[str, str]:
+        """TensorFlow's oneDNN and Eigen tell nobody which instructions they use."""
+        tf32 = tf.config.experimental.tensor_float_32_execution_enabled()
+        return {"float32 products": "tf32" if tf32 else "float32"}
+
 
 def _uses_xla(task: Task) -> bool:
     """Whether the model has a layer that XLA is better at. Measured on 2 CPU cores, a training step

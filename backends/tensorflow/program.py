@@ -156,10 +156,10 @@ class Program:
         context = Context(path="", training=False, valid=valid, buffers=buffers)
         return self.backend.forward(self.task, _values(self.parameters), inputs, context)
 
-    def training_loss(self, parameters, buffers, batch: Resident, **hooks):
-        """Training's forward pass: loss and new buffers."""
+    def training_loss(self, parameters, buffers, batch: Resident, *hooks):
+        """Training's forward pass: loss and new buffers. ``hooks`` are those of ``forward``."""
         context = Context(path="", training=True, valid=batch.valid, buffers=buffers)
-        logits = self.backend.forward(self.task, parameters, batch.inputs, context, **hooks)
+        logits = self.backend.forward(self.task, parameters, batch.inputs, context, *hooks)
         loss = self.backend.loss(self.task.loss, logits, batch.targets, batch.valid)
         return loss, buffers | context.new_buffers
 
@@ -227,7 +227,7 @@ class Program:
                 return entered[path]
 
             loss, _ = self.training_loss(
-                _values(self.parameters), buffers, batch, enter=enter, observe=seen.__setitem__
+                _values(self.parameters), buffers, batch, enter, seen.__setitem__
             )
         return seen, _dense(tape.gradient(loss, entered, **_ZERO))
 

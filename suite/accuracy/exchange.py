@@ -98,6 +98,7 @@ class Swap:
                 task=name,
                 backend=lane.arm.name,
                 execution=lane.execution,
+                precision=lane.precision,
             )
             return None
         with np.load(into) as arrays:

@@ -94,6 +94,7 @@ class Course:
                 task=self.material.task.name,
                 backend=self.lane.arm.name,
                 execution=self.lane.execution,
+                precision=self.lane.precision,
             )
 
     def _train(self, crew: Crew) -> Training:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from statistics import median
+from typing import Any, Literal
 
 from suite.compare.unpaired import Launches, launches
 from suite.measure.times import Times
@@ -21,14 +22,26 @@ from suite.store.schema import (
     ParityResult,
     Status,
 )
+from suite.summary import answers, proven
+
+Standing = Literal["fit", "disturbed", "unfit", "absent"]
+ABSENT = ("failed", "not_supported", "not_available")
 
 
 class CellDigest(Cell):
     """A cell's results in short. ``logs`` are its launches as unpaired comparisons see them: mean,
     squared error and freedom; None if it was not measured. Seconds, bytes, a share.
+
+    ``standing`` is what its times are good for: ``fit`` to be judged; ``disturbed``, so that they
+    settle nothing; ``unfit``, because they may be another function's or cannot be; ``absent``,
+    because there are none or the cell failed. ``note`` says why in a word or two, ``reason`` at
+    length.
     """
 
     status: Status
+    standing: Standing
+    note: str | None
+    reason: str | None
     launches: int
     logs: Launches | None
     step_seconds: Interval | None
@@ -103,12 +116,22 @@ def cell_of(results: Cell) -> Cell:
     return Cell(**{name: getattr(results, name) for name in Cell.model_fields})
 
 
+def name_of(cell: Cell) -> str:
+    """As people call it; all cells of a run are of one device."""
+    arm = f"{cell.backend} {cell.execution} {cell.precision}"
+    return f"{cell.task} {cell.phase} ×{cell.batch_size} {arm}"
+
+
 def digest(run: Run) -> Digest:
     """Of what was read of the run."""
     manifest, times = run.manifest, Times(run.records)
     found = {cell_of(summary): summary for summary in run.summary.cells}
     cells = {cell: found[cell] for cell in manifest.cells if cell in found}
     asked = _asked(run.summary.parity)
+    logs = {cell: _logs(times, cell) for cell in cells}
+    standings = {
+        cell: _standing(told, logs[cell], run.summary.parity) for cell, told in cells.items()
+    }
     return Digest(
         id=manifest.id,
         created=manifest.created,
@@ -128,8 +151,9 @@ def digest(run: Run) -> Digest:
             CellDigest(
                 **cell.model_dump(),
                 status=summary.status,
+                **standings[cell],
                 launches=summary.launches,
-                logs=_logs(times, cell),
+                logs=logs[cell],
                 step_seconds=summary.step_seconds,
                 compile_seconds=summary.compile_seconds,
                 process_bytes=summary.memory.process,
@@ -143,6 +167,31 @@ def digest(run: Run) -> Digest:
 def _asked(results: Sequence[ParityResult]) -> list[ParityResult]:
     """What could run: the rest has computed nothing that could differ."""
     return [r for r in results if r.verdict not in ("not_supported", "not_available")]
+
+
+def _standing(
+    cell: CellSummary, logs: Launches | None, asked: Sequence[ParityResult]
+) -> dict[str, Any]:
+    """``standing``, ``note`` and ``reason`` of :class:`CellDigest`. A cell that is not stationary
+    is fit, as it is within a run: its launches tell how unsteady it is.
+    """
+    standing: Standing
+    note, reason = (None, None) if cell.status == "ok" else (_spaced(cell.status), cell.reason)
+    if cell.status in ABSENT:
+        standing = "absent"
+    elif cell.status == "implausible":
+        standing = "unfit"
+    elif logs is None:
+        standing, note, reason = "unfit", "without records", None
+    elif not proven(answers(cell, asked)):
+        standing, note, reason = "unfit", f"parity {_spaced(cell.parity or 'not known')}", None
+    else:
+        standing = "disturbed" if cell.status == "disturbed" else "fit"
+    return {"standing": standing, "note": note, "reason": reason}
+
+
+def _spaced(word: str) -> str:
+    return word.replace("_", " ")
 
 
 def _logs(times: Times, cell: Cell) -> Launches | None:

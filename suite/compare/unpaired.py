@@ -49,22 +49,25 @@ def launches(medians: Sequence[float]) -> Launches:
     return Launches(mean, variance / len(logs), len(logs) - 1.0)
 
 
-def changes(pairs: Sequence[tuple[Launches, Launches]]) -> tuple[Estimate, list[Change]]:
-    """What all cells have in common, and every cell's change.
+def changes(
+    pairs: Sequence[tuple[Launches, Launches]], others: Sequence[tuple[Launches, Launches]] = ()
+) -> tuple[Estimate, list[Change]]:
+    """What all cells have in common, and every cell's change; then those of ``others``, which tell
+    nothing about the rest.
 
     Most cells are as they were, so that the median of all ratios tells what the machine did and
     their median absolute deviation how unevenly it did it. A cell's interval is Welch's (1947, doi
     10.2307/2332510) with that deviation added, at least ``FLOOR``, and reaches around both the
     ratio as it was seen and the ratio less what is common: a change has to show in both.
     """
-    if not pairs:
-        return Estimate(1.0, 1.0, 1.0), []
-    seen = np.array([new.mean - base.mean for base, new in pairs])
+    every = [*pairs, *others]
+    ratios = np.array([new.mean - base.mean for base, new in every])
+    seen = ratios[: len(pairs)]
     enough = len(pairs) >= ENOUGH
     common = float(np.median(seen)) if enough else 0.0
     spread = max(FLOOR, NORMAL * float(np.median(np.abs(seen - common)))) if enough else ALONE
     found = []
-    for (base, new), ratio in zip(pairs, seen, strict=True):
+    for (base, new), ratio in zip(every, ratios, strict=True):
         error = sqrt(base.variance + new.variance + spread**2)
         freedom = _freedom(base, new, spread, len(pairs) if enough else ENOUGH)
         half = student(freedom) * error
@@ -76,6 +79,8 @@ def changes(pairs: Sequence[tuple[Launches, Launches]]) -> tuple[Estimate, list[
                 two_sided(nearest / error, freedom),
             )
         )
+    if not pairs:
+        return Estimate(1.0, 1.0, 1.0), found
     error = spread / sqrt(len(pairs))
     half = student(max(1, len(pairs) - 1)) * error
     middle = float(np.median(seen))

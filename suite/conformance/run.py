@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from math import isfinite
 from pathlib import Path
 
 from backends.base import NotSupported
-from suite.conformance import layers, manners, states, training  # noqa: F401 (register checks)
+from suite.conformance import (  # noqa: F401 (register checks)
+    layers,
+    manners,
+    states,
+    training,
+    waits,
+)
 from suite.conformance.checks import CHECKS, THRESHOLDS, Broken, Check, Errors, Result
 from suite.cost import AT_ONCE
 from suite.crew import Crew, Roster
@@ -24,14 +30,19 @@ ANSWER_SECONDS = 300.0  # compiling a program in PyTorch took up to a minute the
 
 
 def conform(
-    lanes: Sequence[Lane], reference: Lane, files: Path, logs: Path, reporter: Reporter
+    lanes: Sequence[Lane],
+    reference: Lane,
+    names: Collection[str],
+    files: Path,
+    logs: Path,
+    reporter: Reporter,
 ) -> list[Result]:
-    """The answers of all checks in these lanes, two lanes at a time, each with workers of its own.
-    A worker that dies is started anew for the next check.
+    """The answers of the checks of these names in these lanes, two lanes at a time, each with
+    workers of its own. A worker that dies is started anew for the next check.
     """
     roster = Roster(Limits(answer_seconds=ANSWER_SECONDS))
     for lane in lanes:
-        for check in _checks(lane):
+        for check in _checks(lane, names):
             reporter.expect(COST_SECONDS * len(check.cases))
     at_once = min(AT_ONCE, len(lanes))
 
@@ -40,7 +51,7 @@ def conform(
         own.mkdir()
         with Crew(roster, logs, "conformance", share=at_once) as crew:
             adapter, oracle = (Subject(crew, one, own) for one in (lane, reference))
-            return list(_lane(adapter, oracle, reporter))
+            return list(_lane(adapter, oracle, names, reporter))
 
     with ThreadPoolExecutor(at_once) as pool:
         try:
@@ -52,14 +63,16 @@ def conform(
     return [result for results in found for result in results]
 
 
-def _lane(adapter: Subject, reference: Subject, reporter: Reporter) -> Iterable[Result]:
+def _lane(
+    adapter: Subject, reference: Subject, names: Collection[str], reporter: Reporter
+) -> Iterable[Result]:
     refusal: Exception | None = None
     try:
         adapter.crew.member(adapter.lane)
     except FAILURES as error:  # it would be the same for every check
         refusal = error
     lane = adapter.lane
-    for check in _checks(lane):
+    for check in _checks(lane, names):
         what = f"{check.name}, {lane.arm.name} {lane.execution} in {lane.precision}"
         reporter.start(what)
         for case in check.cases:
@@ -67,8 +80,8 @@ def _lane(adapter: Subject, reference: Subject, reporter: Reporter) -> Iterable[
         reporter.finish(what, COST_SECONDS * len(check.cases))
 
 
-def _checks(lane: Lane) -> list[Check]:
-    return [check for check in CHECKS if lane.precision in check.precisions]
+def _checks(lane: Lane, names: Collection[str]) -> list[Check]:
+    return [one for one in CHECKS if one.name in names and lane.precision in one.precisions]
 
 
 def _ask(

@@ -50,7 +50,9 @@ def _answer(
 
 @look
 def cores(machine: Machine) -> Answer:
-    """A quota below the threads stops all of them again and again in the middle of a block."""
+    """A quota below the threads stops all of them again and again in the middle of a block; where
+    it is no whole number, what is left over is of no use to anybody.
+    """
     quota = machine.quota_cores
     limit = "no limit by its control group" if quota is None else f"a limit of {quota:g}"
     throttled = machine.throttled_seconds or 0.0
@@ -246,13 +248,14 @@ def heat(machine: Machine) -> Answer:
 
 @look
 def variables(machine: Machine) -> Answer:
-    """What would have changed speed; no worker sees it."""
-    names = ", ".join(machine.dropped)
+    """What a framework would have read; no worker of a controlled run sees it."""
+    others = machine.dropped_others
+    names = [*machine.dropped, *([f"{others} that only begin like them"] if others else [])]
     return _answer(
         "environment variables",
         True,
-        f"Kept from all workers: {names}."
+        f"Kept from all workers, unless --environment is stock: {', '.join(names)}."
         if names
-        else "None is set that would have changed speed.",
+        else "None is set that a framework would have read.",
         "",
     )

@@ -13,20 +13,21 @@ from pathlib import Path
 import psutil
 
 from suite.measure import cores, idle, noise
-from suite.worker.environment import DROPPED, threads
+from suite.worker import control_group
+from suite.worker.environment import NEVER, threads
+from suite.worker.variables import CHANGES, is_read
 
 SECONDS = 1.0
 CORES_SECONDS = 10.0  # stretches in which they were slow took 2 to 10
 APART_SECONDS = 0.05
 CPU = Path("/sys/devices/system/cpu")
-KEPT = ("PYTHONPATH",)  # begins like what is dropped, and is passed on
 
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
     """None where the system does not tell. Shares are of 1: ``busy`` of all cores, by processes
     other than this one, ``busiest`` the greatest of them in cores, by name; ``quota_cores`` is the
-    cgroup's limit.
+    control group's limit, and of memory as much as that allows.
     """
 
     cores: int
@@ -52,23 +53,25 @@ class Machine:
     clock_seconds: float = 0.0  # of one reading
     throttle_count: int | None = None  # by heat, since the start
     celsius: float | None = None
-    dropped: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()  # variables that are known
+    dropped_others: int = 0  # which may be secrets, and are not named
 
 
 def read() -> Machine:
     """Look for ``SECONDS``, and at the cores for ``CORES_SECONDS``."""
     processes = _cpu_seconds()
-    before, throttled = noise.read(), _throttled()
+    before, throttled = noise.read(), control_group.throttled_seconds()
     psutil.cpu_percent()
     time.sleep(SECONDS)
     total = psutil.cpu_percent() / 100
     seen = noise.between(before, noise.read())
     memory, swap = psutil.virtual_memory(), psutil.swap_memory()
-    after = _throttled()
+    dropped = [name for name in os.environ if is_read(name) and name not in NEVER]
+    after = control_group.throttled_seconds()
     return Machine(
         cores=os.cpu_count() or 1,
         threads=threads(),
-        quota_cores=_quota(),
+        quota_cores=control_group.cpus(),
         throttled_seconds=None if throttled is None or after is None else after - throttled,
         governor=_text(CPU / "cpu0/cpufreq/scaling_governor"),
         turbo=_turbo(),
@@ -79,8 +82,8 @@ def read() -> Machine:
         steal=seen["steal"],
         slow_cores=_slow_cores(),
         halt_poll_nanoseconds=idle.told(),
-        memory_bytes=memory.total,
-        available_bytes=memory.available,
+        memory_bytes=control_group.memory_bytes(memory.total),
+        available_bytes=control_group.available_bytes(memory.available),
         swapped_bytes=swap.used,
         container=Path("/.dockerenv").exists() or Path("/run/.containerenv").exists(),
         virtual=_virtual(),
@@ -89,9 +92,8 @@ def read() -> Machine:
         clock_seconds=_clock_seconds(),
         throttle_count=_number(CPU / "cpu0/thermal_throttle/core_throttle_count"),
         celsius=_celsius(),
-        dropped=tuple(
-            sorted(name for name in os.environ if name.startswith(DROPPED) and name not in KEPT)
-        ),
+        dropped=tuple(sorted(name for name in dropped if name in CHANGES)),
+        dropped_others=sum(name not in CHANGES for name in dropped),
     )
 
 
@@ -116,26 +118,6 @@ def _text(path: Path) -> str | None:
 def _number(path: Path) -> int | None:
     text = _text(path)
     return int(text) if text and text.isdigit() else None
-
-
-def _quota() -> float | None:
-    """Of version 2's cpu.max ("max 100000"), else of version 1's two files."""
-    text = _text(Path("/sys/fs/cgroup/cpu.max"))
-    if text is not None:
-        allowed, _, period = text.partition(" ")
-        return int(allowed) / int(period) if allowed.isdigit() else None
-    quota = _text(Path("/sys/fs/cgroup/cpu/cpu.cfs_quota_us"))
-    period = _text(Path("/sys/fs/cgroup/cpu/cpu.cfs_period_us")) or ""
-    if quota is None or not quota.isdigit() or not period.isdigit():  # -1: no limit
-        return None
-    return int(quota) / int(period)
-
-
-def _throttled() -> float | None:
-    """Seconds in which the control group wanted to run and might not."""
-    lines = (_text(Path("/sys/fs/cgroup/cpu.stat")) or "").splitlines()
-    told = dict(line.split() for line in lines if len(line.split()) == 2)
-    return int(told["throttled_usec"]) / 1e6 if "throttled_usec" in told else None
 
 
 def _turbo() -> bool | None:

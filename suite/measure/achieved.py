@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from suite.store.schema import (
     CeilingRecord,
     CeilingSummary,
     Cell,
     CellSummary,
+    FailureRecord,
     Manifest,
+    ParityRecord,
     Record,
 )
 
 # Forward passes that a step counts as. Backward takes two products for each one forward, one for
 # the inputs' gradient and one for the weights' (arXiv 2204.02311, appendix B).
 FORWARDS = {"train": 3, "infer": 1}
+MOST_OF_CEILING = 2.25  # what Winograd's F(2x2, 3x3) saves (arXiv 1509.09308); more is a mistake
 
 
 class Achieved:
-    """The ceilings among a run's records; operations a step are told by its manifest."""
+    """The ceilings among a run's records, but for those of backends whose times were shown to be of
+    something else; operations a step are told by its manifest.
+    """
 
-    def __init__(self, manifest: Manifest, records: Iterable[Record]) -> None:
+    def __init__(self, manifest: Manifest, records: Sequence[Record]) -> None:
         self.manifest = manifest
-        self.records = [record for record in records if isinstance(record, CeilingRecord)]
+        distrusted = set(filter(None, map(_distrusted, records)))
+        self.records = [
+            record
+            for record in records
+            if isinstance(record, CeilingRecord) and record.backend not in distrusted
+        ]
 
     def ceilings(self) -> list[CeilingSummary]:
         """What each arm reached, in the order of measuring; None for what was not measured."""
@@ -68,3 +78,13 @@ class Achieved:
             and backend in (None, record.backend)
         ]
         return max(rates, default=None)
+
+
+def _distrusted(record: Record) -> str | None:
+    """The backend that this record speaks against."""
+    match record:
+        case FailureRecord(status="implausible", cell=Cell() as cell):
+            return cell.backend
+        case ParityRecord(result=result) if result.phase is not None and result.wrong:
+            return result.backend
+    return None

@@ -31,7 +31,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suite.crew import Crew
-from suite.measure.void import Stopwatch
+from suite.measure import repeats, waiting
+from suite.measure.void import JUMPED, LATE, Stopwatch
 from suite.plan import Lane
 from suite.store.schema import CeilingRecord, FailureRecord
 from suite.store.writing import writing
@@ -99,6 +100,7 @@ def _unit(lane: Lane, measures: Sequence[Measure], files: Path) -> Unit:
                     reason=str(error),
                     backend=name,
                     execution=lane.execution,
+                    precision=lane.precision,
                 )
 
     return Unit(
@@ -160,9 +162,15 @@ def _steps(subject: Subject, layers: Sequence[Layer], width: int, rows: int) -> 
     once = [block(steps) for steps in WARMUP_STEPS][-1]
     steps = max(1, ceil(BLOCK_SECONDS / once)) if once else 1
     found = [seconds for _ in range(REPEATS) if (seconds := block(steps)) is not None]
+    why = None
+    if found and width == MATRICES[0]:  # looked at once, where it is cheap
+        why = waiting.check(subject.call, model.name, "infer")
+        why = why or repeats.look(subject.call, model.name, min(found))
     subject.call("drop", task=model.name)
+    if why is not None:
+        raise Unusable(why)
     if not found:
-        raise Unusable(f"the clock jumped in all {REPEATS} blocks of {model.name}")
+        raise Unusable(f"none of the {REPEATS} blocks of {model.name} counts: {JUMPED}, or {LATE}")
     return found
 
 
@@ -179,10 +187,10 @@ def _write(subject: Subject, what: str, arrays: dict[str, NDArray[Any]]) -> str:
 
 
 def _block(subject: Subject, task: str, steps: int) -> float | None:
-    """Seconds of a step; None where a clock jumped."""
+    """Seconds of a step; None where the block does not count."""
     answer = subject.call("block", task=task, phase="infer", steps=steps)
     seen = Stopwatch(*(answer[name] for name in Stopwatch._fields))
-    return None if seen.jumped else seen.seconds / steps
+    return None if seen.jumped or seen.late else seen.seconds / steps
 
 
 def _emit(lane: Lane, sink: Sink, what: str, how: str, amount: int, seconds: list[float]) -> None:

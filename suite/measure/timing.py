@@ -14,12 +14,20 @@ from typing import Any
 from suite import cost
 from suite.crew import Crew
 from suite.material import Material
-from suite.measure import cores, gpu
+from suite.measure import cores, gpu, repeats, waiting
 from suite.measure.schedule import orders
 from suite.measure.times import Times
-from suite.measure.void import DISTURBED, Stopwatch, disturbed
+from suite.measure.void import APART, DISTURBED, Stopwatch, disturbed
 from suite.plan import Lane
-from suite.store.schema import BlockRecord, Cell, FailureRecord, PhaseRecord
+from suite.store.schema import (
+    BlockRecord,
+    Cell,
+    FailureRecord,
+    ParityRecord,
+    ParityResult,
+    PhaseRecord,
+    Status,
+)
 from suite.work import FAILURES, Sink, Track, Unit, Unusable, status_of
 
 LEAST_ROUNDS = 6  # per launch; all permutations of three arms
@@ -37,6 +45,7 @@ STEADY_WITHIN = 0.1  # two windows in a row differ by less
 MOST_WINDOWS = 12
 MOST_LATENCIES = 100  # of one launch
 LATENCIES_SECONDS = 0.2
+FED_SECONDS = 0.5  # of steps that have their batch put on the device
 ENERGY_SECONDS = 1.0  # of steps, between two readings of a counter that advances in jumps
 WINDOW_TRIES = 3  # before the clock is given up
 
@@ -70,15 +79,21 @@ class Block:
     watch: Stopwatch
 
 
+Look = Callable[[Crew, Lane, Cell, Material], ParityResult]
+
+
 @dataclass
 class State:
     """What is known of a run while it goes on: cells that an earlier launch could not measure,
-    which are not tried again, the times so far, and how long known work took lately.
+    which are not tried again, the times so far, how long known work took lately, and who asks
+    parity of what is timed (suite.parity.sizes; nobody where nothing is ranked).
     """
 
     failed: set[Cell] = field(default_factory=set)
     times: Times = field(default_factory=Times)
     known_work: deque[float] = field(default_factory=cores.recent)
+    look: Look | None = None
+    wrong: set[Cell] = field(default_factory=set)  # by what ``look`` said
 
 
 def track(
@@ -155,7 +170,10 @@ class Turn:
             return
         self._rounds(ready, seed)
         for entry in ready:
-            for do in (self._wait_for_each, self._feed, self._count_joules, _judge):
+            for do in (
+                *(self._wait_for_each, self._feed, self._count_joules),
+                *(self._repeat, self._ask_again, _judge),
+            ):
                 if entry.alive:
                     self._attempt(entry, partial(do, entry))
 
@@ -174,13 +192,50 @@ class Turn:
         member = self.crew.member(lane, timed=first_launch)
         if first_launch and fresh:
             self._phase("import", member.import_seconds, backend=cell.backend)
-        if cell.task not in member.built:
-            built = self.crew.build(lane, material, material.initial)
+        known = cell.task in member.built  # by another comparison of this launch
+        built = self.crew.build(lane, material, material.initial)
+        if not known:
             self._phase("build", built["seconds"], cell=cell, facts=built["facts"])
         member.worker.call("place", task=cell.task, size=cell.batch_size)
         _, first = self._steps(entry, 1)
         if first_launch and not first.jumped:  # later ones find what it compiled
             self._phase("compile", first.seconds, cell=cell)
+        if first_launch:
+            if (why := waiting.check(member.worker.call, cell.task, cell.phase)) is not None:
+                raise Unusable(why)
+            self._ask(entry)
+
+    def _ask(self, entry: Entry, when: str = "") -> None:
+        """What is timed is what parity is asked of: of this very program, with a batch of this
+        size. A wrong answer is recorded and leaves the cell its samples; of a later asking, which
+        ``when`` names, no other is.
+        """
+        lane, material = entry.lane, self.material
+        if self.state.look is None or lane.twin or entry.cell in self.state.wrong:
+            return  # what a twin doubles was asked
+        result = self.state.look(self.crew, lane, entry.cell, material)
+        self.crew.build(lane, material, material.initial)
+        if result.wrong:
+            self.state.wrong.add(entry.cell)
+        if result.wrong or not when:
+            reason = " ".join(filter(None, (when, result.reason))) or None
+            self.sink.emit(ParityRecord, result=result.model_copy(update={"reason": reason}))
+
+    def _ask_again(self, entry: Entry) -> None:
+        """Twice, after all that was timed: what a program does at its first step it need not do at
+        every one.
+        """
+        for _ in range(2):
+            self._ask(entry, "after its blocks:")
+
+    def _repeat(self, entry: Entry) -> None:
+        """Predictions of new batches beside repeated ones, in the first launch."""
+        if self.launch or entry.cell.phase != "infer":
+            return
+        worker, cell = self.crew.member(entry.lane).worker, entry.cell
+        why = repeats.look(worker.call, cell.task, entry.step_seconds)
+        if why is not None:
+            self._fail(entry, "implausible", why)
 
     def _attempt(self, entry: Entry, do: Callable[[], None]) -> None:
         """Do one thing with one cell; a failure costs this cell and nothing else."""
@@ -190,13 +245,10 @@ class Turn:
             entry.alive = False
             self.state.failed.add(entry.cell)
             self.crew.lose(entry.lane)
-            self.sink.emit(
-                FailureRecord,
-                stage="timing",
-                cell=entry.cell,
-                status=status_of(error),
-                reason=str(error),
-            )
+            self._fail(entry, status_of(error), str(error))
+
+    def _fail(self, entry: Entry, status: Status, reason: str) -> None:
+        self.sink.emit(FailureRecord, stage="timing", cell=entry.cell, status=status, reason=reason)
 
     def _warm_up(self, entry: Entry) -> None:
         """Windows of steps until two in a row take the same time, within limits."""
@@ -208,7 +260,10 @@ class Turn:
             samples.append(self._window(entry, steps))
             steady = abs(samples[-1] / samples[-2] - 1) < STEADY_WITHIN
         entry.step_seconds = samples[-1]
-        self._phase("warmup", sum(samples), cell=entry.cell, samples=samples, steady=steady)
+        # Read back after the first step and the warm-up, which it would have made faster or slower.
+        told = self.crew.member(entry.lane).worker.call("arithmetic") if self.launch == 0 else {}
+        more = {"samples": samples, "steady": steady, "facts": told}
+        self._phase("warmup", sum(samples), cell=entry.cell, **more)
 
     def _rounds(self, entries: Sequence[Entry], seed: int) -> None:
         """Whole balanced sets of rounds, begun when the cores are as fast as usual. A disturbed one
@@ -293,11 +348,17 @@ class Turn:
 
     def _feed(self, entry: Entry) -> None:
         """A block's steps with the way to the device, which the blocks leave out."""
-        cell, steps = entry.cell, block_steps([entry.step_seconds])
-        seconds = self.crew.member(entry.lane).worker.call(
-            "fed", task=cell.task, phase=cell.phase, size=cell.batch_size, steps=steps
+        cell = entry.cell
+        found = self.crew.member(entry.lane).worker.call(
+            "fed",
+            task=cell.task,
+            phase=cell.phase,
+            size=cell.batch_size,
+            steps=block_steps([entry.step_seconds]),
+            within_seconds=FED_SECONDS,
         )
-        self._phase("fed", seconds, cell=cell, samples=[seconds / steps])
+        seconds = found["seconds"]
+        self._phase("fed", seconds, cell=cell, samples=[seconds / found["steps"]])
 
     def _count_joules(self, entry: Entry) -> None:
         """What the GPU takes for a step, over so many that its counter can tell."""
@@ -327,10 +388,23 @@ class Turn:
         ours = sum(lane.device == cell.device for lane in members)
         before = gpu.read(cell.device)
         answer = worker.call(
-            "block", task=cell.task, phase=cell.phase, steps=steps, lead_in=lead_in
+            "block",
+            task=cell.task,
+            phase=cell.phase,
+            steps=steps,
+            lead_in=lead_in,
+            new=lead_in > 0,  # a block that is kept
         )
         noise = answer.pop("noise") | {"gpu": gpu.between(before, gpu.read(cell.device), ours)}
-        return noise, Stopwatch(**answer)
+        watch = Stopwatch(**answer)
+        if not watch.finite:
+            raise Unusable("the result of the last step is not finite")
+        if watch.apart is not None and watch.apart > APART[cell.precision]:
+            off = f"off by {watch.apart:.2g}, where {APART[cell.precision]:g} is allowed"
+            raise Unusable(
+                f"a prediction is not what the program gave for the same samples before: {off}"
+            )
+        return noise, watch
 
     def _phase(self, phase: str, seconds: float, **more: object) -> None:
         self.sink.emit(PhaseRecord, phase=phase, seconds=seconds, launch=self.launch, **more)

@@ -10,8 +10,15 @@ from suite.measure import cores, gpu
 COMPILED = "compiled anew"
 DISTURBED = "disturbed, measured again"
 JUMPED = "the clock jumped"
+LATE = "the result was not there when wait() returned"
 CLOCKS_APART_SECONDS = 0.05
 CLOCKS_APART = 0.1  # of the time; the larger of the two
+# A result of the last step that is there is read in some 0.02 ms; a kernel that takes the core away
+# meanwhile takes milliseconds.
+LATE_SECONDS = 0.005
+LATE_SHARE = 0.3  # of the block's seconds; the larger of the two
+# Of a prediction from that of the same samples in another order, by precision.
+APART = {"float32": 1e-3, "tf32": 2e-2, "bfloat16": 1e-1}
 QUIET_PRESSURE = 0.25  # of the time may some process wait for a core; on a quiet machine 0.05-0.08
 QUIET_STEAL = 0.05  # of the time may the host take away
 
@@ -20,12 +27,17 @@ Noise = Mapping[str, Any]  # as suite.store.schema.Noise
 
 class Stopwatch(NamedTuple):
     """What the worker saw of some steps: their seconds by the monotonic clock and by the wall's,
-    and how many programs were compiled in them (None: nothing ever is).
+    and how many programs were compiled in them (None: nothing ever is). Of the last result: is it
+    ``finite``, how long was it not there when ``wait`` had returned, and how far is it from what
+    its batch must give (suite.worker.fresh.distance; None where that is not known)?
     """
 
     seconds: float
     wall_seconds: float
     compiled: int | None
+    finite: bool = True
+    late_seconds: float = 0.0
+    apart: float | None = None
 
     @property
     def jumped(self) -> bool:
@@ -35,10 +47,17 @@ class Stopwatch(NamedTuple):
         return not (self.seconds > 0 and apart <= allowed)
 
     @property
+    def late(self) -> bool:
+        """Was there work left when ``wait`` returned?"""
+        return self.late_seconds > max(LATE_SECONDS, LATE_SHARE * self.seconds)
+
+    @property
     def void(self) -> str | None:
         """Why these steps do not count; None if they do."""
         if self.jumped:
             return JUMPED
+        if self.late:
+            return LATE
         return COMPILED if self.compiled else None
 
 

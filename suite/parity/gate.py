@@ -10,14 +10,16 @@ from pathlib import Path
 from suite import cost
 from suite.crew import Crew
 from suite.material import Material
-from suite.parity import drills, function, precision, training
+from suite.parity import drills, function, precision, sizes, training
+from suite.parity.attempt import Attempt
 from suite.parity.ensemble import UNITS
 from suite.parity.findings import discard
 from suite.parity.inquiry import Inquiry
 from suite.parity.reference import Reference, ReferenceFailed
-from suite.plan import Lane
+from suite.plan import PHASES, Lane
 from suite.store.schema import FailureRecord, ParityRecord, ParityResult, Question
 from suite.work import FAILURES, Sink, Track, Unit, status_of
+from suite.worker.environment import less_precise
 
 EXACT = "float64"  # what the function is asked in
 PRECISIONS = (EXACT, *UNITS)
@@ -116,6 +118,7 @@ class _Program:
                         task=task.name,
                         backend=lane.arm.name,
                         execution=lane.execution,
+                        precision=answer.precision,
                     )
             for each in self.lanes:
                 discard(each, material, self.files)
@@ -152,6 +155,10 @@ class _Program:
             drilled = partial(self._drilled, own, drills.PRECISE) if self.thorough else None
             ask = partial(precision.ask, own, lambda: of_function().verdict, drilled)
             yield _answer(own, "precision", ask)
+            if self.thorough:  # a run asks the workers that time
+                for phase in PHASES:
+                    timed = Attempt(phase=phase, size=material.task.timed_batch_size)
+                    yield _answer(own, "precision", partial(sizes.ask, own, timed))
             # In bfloat16 rounding makes another training of it with the first step.
             if self.thorough and lane.precision == "float32":
                 yield _answer(own, "training", partial(training.ask, own))
@@ -171,9 +178,21 @@ def _answer(inquiry: Inquiry, question: Question, ask: Callable[[], ParityResult
         refused = "not_available" if status == "not_available" else "not_supported"
         return inquiry.result(question, verdict=refused, reason=reason)
     try:
-        return ask()
+        return _explained(inquiry, ask())
     except ReferenceFailed as error:
         return inquiry.result(question, verdict="failed", reason=f"the reference: {error}")
     except FAILURES as error:
         inquiry.crew.lose(inquiry.lane)
         return inquiry.result(question, verdict=status_of(error), reason=str(error))
+
+
+def _explained(inquiry: Inquiry, answer: ParityResult) -> ParityResult:
+    """The same with the variables of the user's that may be why numbers are less precise."""
+    if answer.verdict not in ("precision_loss", "different"):
+        return answer
+    crew, device = inquiry.crew, inquiry.lane.device
+    told = less_precise(device, crew.share, crew.roster.environment)
+    if not told:
+        return answer
+    reason = f"{answer.reason}; set in this environment, and may be why: {told}"
+    return answer.model_copy(update={"reason": reason})

@@ -38,6 +38,7 @@ class Inquiry:
             question=question,
             verdict="same",
             seed=self.material.seed,
+            batch_size=self.material.task.batch_size,
         )
         return answer.model_copy(update=found)
 

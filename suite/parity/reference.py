@@ -16,6 +16,7 @@ from suite import cost
 from suite.crew import Crew, Roster
 from suite.material import Material
 from suite.parity import alone, drills
+from suite.parity.attempt import Attempt
 from suite.parity.compare import errors
 from suite.parity.confusions.layers import Given
 from suite.parity.ensemble import MEMBERS, TRAININGS, UNITS, Null, is_large, moved
@@ -52,6 +53,7 @@ class Reference:
         self.courses: dict[Key, NullCourse] = {}
         self.layers: dict[Key, alone.Answers] = {}
         self.drills: dict[tuple[str, drills.Drill], Arrays] = {}
+        self.attempts: dict[tuple[str, int, str, int], Arrays] = {}
         # Held while a worker is at work; who holds a coarse one may ask for the exact one, not vice
         # versa.
         self.guards = {lane: threading.RLock() for lane in (self.lane, *self.coarse.values())}
@@ -85,6 +87,20 @@ class Reference:
         """Make room: what was found about tasks is found anew when it is asked for again."""
         for known in (self.known, self.nulls, self.trainings, self.courses, self.layers):
             known.clear()
+        self.attempts.clear()
+
+    def attempt(self, material: Material, asked: Attempt) -> Arrays:
+        """What it makes of a batch of a size that is timed; kept for the task that was asked about
+        last, since the moments of a large one take much room.
+        """
+        key = (material.task.name, material.seed, asked.phase, asked.size)
+        with self.guards[self.lane]:
+            if key not in self.attempts:
+                kept = {k: v for k, v in self.attempts.items() if k[:2] == key[:2]}
+                with self._worker(self.lane):
+                    found = asked.made(self.crew, self.lane, material, self.files)
+                self.attempts = kept | {key: found}
+            return self.attempts[key]
 
     def alone(self, material: Material) -> alone.Answers:
         """What it makes of the layers alone."""

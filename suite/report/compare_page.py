@@ -60,7 +60,7 @@ def _row(change: CellChange) -> list[str]:
         f"{change.task} {change.phase} ×{change.batch_size}",
         f"{change.backend} {change.execution}",
         words.times(interval),
-        change.verdict or "no verdict",
+        f"{change.verdict or 'no verdict'}{f' ({change.reason})' if change.reason else ''}",
     ]
 
 

@@ -13,9 +13,11 @@ import psutil
 
 from suite.measure import idle
 from suite.store.schema import Environment
-from suite.worker import environment
+from suite.worker import control_group, environment
 from suite.worker.discovery import Arm
 from suite.worker.environment import CONTROLLED
+
+QUOTA = "cpu_quota_cores"  # among the settings
 
 
 def version() -> str:
@@ -35,14 +37,14 @@ def fingerprint(arms: Sequence[Arm], device: str, kind: str = CONTROLLED) -> Env
         cpu=str(cpuinfo.get_cpu_info().get("brand_raw", platform.processor() or "unknown")),
         cores=os.cpu_count() or 1,
         threads=environment.threads(),
-        memory_bytes=psutil.virtual_memory().total,
+        memory_bytes=control_group.memory_bytes(psutil.virtual_memory().total),
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         container=Path("/.dockerenv").exists() or Path("/run/.containerenv").exists(),
         gpus=gpus(),
         physical_cores=psutil.cpu_count(logical=False),
         driver=driver(),
         allocator=" ".join(platform.libc_ver()).strip() or None,
-        settings=environment.disclosed(device, kind) | idle.disclosed(),
+        settings=environment.disclosed(device, kind) | idle.disclosed() | _quota(),
         coordinator={
             "python": platform.python_version(),
             "tribench": version(),
@@ -50,6 +52,12 @@ def fingerprint(arms: Sequence[Arm], device: str, kind: str = CONTROLLED) -> Env
         },
         backends=versions(arms),
     )
+
+
+def _quota() -> dict[str, str]:
+    """How many cores' time the process gets, where its control group limits that."""
+    quota = environment.cpu_quota()
+    return {} if quota is None else {QUOTA: f"{quota:g}"}
 
 
 def versions(arms: Sequence[Arm]) -> dict[str, dict[str, str]]:

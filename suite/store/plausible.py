@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from suite.measure.achieved import MOST_OF_CEILING
 from suite.store.run import Run
 from suite.store.schema import (
     AccuracyRecord,
@@ -19,7 +20,6 @@ from suite.store.schema import (
 )
 
 FLOAT_BYTES = 4
-MOST_OF_CEILING = 2.25  # what Winograd's F(2x2, 3x3) saves (arXiv 1509.09308); more is a mistake
 MOST_PER_SECOND = {"matmul": 1e17, "copy": 1e14}  # ten times what one device of 2026 can
 ROUNDING = 1e-6  # of a share of test samples
 APART = 0.05  # of a time in summary.json that another version of tribench made of the same records

@@ -6,7 +6,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from suite.measure import idle
 from suite.store.directory import StoreError, read_model
+from suite.store.fingerprint import QUOTA
 from suite.store.personal import personal
 from suite.store.plausible import contradictions, implausible
 from suite.store.run import Run
@@ -14,7 +16,9 @@ from suite.store.schema import Summary
 from suite.store.seal import DATA as FILES
 from suite.store.seal import SEAL, is_sealed, read_seal, seal
 from suite.store.writing import writing
+from suite.worker.variables import CHANGES
 
+SETTINGS = {"environment", idle.SETTING.name, QUOTA}  # besides variables
 MADE = ("page.html", "tables", "logs", "checkpoints")  # what a run has besides, and is not copied
 
 
@@ -26,6 +30,7 @@ def problems(run: Run) -> list[str]:
         *implausible(run),
         *_told_twice(run),
         *_private(run),
+        *_secret(run),
     ]
 
 
@@ -92,3 +97,9 @@ def _private(run: Run) -> Iterator[str]:
             text = (run.path / name).read_text("utf-8", "replace")
             for found in personal(text, run.manifest.label or ""):
                 yield f"{name} names {found!r}, which is personal"
+
+
+def _secret(run: Run) -> Iterator[str]:
+    """Of the variables only those stand in it that are known; others may hold tokens."""
+    for name in run.environment.settings.keys() - CHANGES.keys() - SETTINGS:
+        yield f"environment.json has the variable {name!r}, which is not known and may be secret"

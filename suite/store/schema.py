@@ -38,9 +38,13 @@ ParityVerdict = Literal[
 
 
 class Model(BaseModel):
-    """Frozen, and closed to unknown fields."""
+    """Frozen, and closed to unknown fields. What goes into another is validated again: a copy with
+    other values was not, and a message in it may name a folder.
+    """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, revalidate_instances="always"
+    )
 
 
 class Cell(Model):
@@ -125,7 +129,7 @@ class BlockRecord(Record):
     lead_in: int = 0
     seconds: float
     noise: Noise
-    void: str | None = None
+    void: Told | None = None
     disturbed: bool = False  # older runs did not look
 
 
@@ -204,6 +208,7 @@ class ParityResult(Model):
     errors: dict[str, float] = {}  # the worst of: activations, loss, gradients, update, ...
     seed: int = 0  # of parameters and samples
     batch_size: int | None = None  # of the batch that was asked; None in older runs
+    phase: Phase | None = None  # where one was asked alone, in the graph that is timed
     ranks: int = 1
     digits: dict[str, float] = {}  # decimal digits kept, by activations/LAYER, gradients/PARAMETER
     trajectory: Trajectory | None = None
@@ -387,7 +392,7 @@ class Manifest(Model):
         pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$"
     )  # ISO 8601
     tribench: str
-    command: str
+    command: Told
     label: str | None
     profile: str
     launches: int
@@ -406,17 +411,17 @@ class Manifest(Model):
 class Environment(Model):
     """The machine and the software; nothing personal."""
 
-    cpu: str
+    cpu: Told
     cores: int
     threads: int
     memory_bytes: int
-    system: str
+    system: Told
     container: bool
-    gpus: list[str]  # each with its driver
-    settings: dict[str, str]  # the controlled process environment
-    coordinator: dict[str, str]  # python, tribench, numpy
-    backends: dict[str, dict[str, str]]  # per backend: python, framework and numpy versions
-    facts: dict[str, dict[str, str]] = {}  # per arm, as its adapter tells
+    gpus: list[Told]  # each with its driver
+    settings: dict[str, Told]  # the controlled process environment
+    coordinator: dict[str, Told]  # python, tribench, numpy
+    backends: dict[str, dict[str, Told]]  # per backend: python, framework and numpy versions
+    facts: dict[str, dict[str, Told]] = {}  # per arm, as its adapter tells
     physical_cores: int | None = None
     driver: str | None = None  # NVIDIA's
     allocator: str | None = None  # whose malloc workers get, unless ``settings`` has an LD_PRELOAD
@@ -568,8 +573,9 @@ class Difference(Model):
 
 class CellChange(Cell):
     """A cell in two runs: ratio = seconds per step in NEW / in BASE, unpaired. ``launches`` are
-    BASE's and NEW's; ``p_value`` is adjusted for all cells (Holm). No verdict where the runs are
-    not comparable.
+    BASE's and NEW's; ``p_value`` is adjusted for all cells that are judged (Holm), and their own of
+    the others. No verdict where the runs are not comparable, or where ``reason`` says why the cell
+    cannot be judged; beside a verdict it says what to keep in mind.
     """
 
     ratio: float
@@ -578,11 +584,15 @@ class CellChange(Cell):
     launches: tuple[int, int]
     p_value: float
     verdict: Verdict | None
+    reason: str | None = None
 
 
 class RunComparison(Model):
-    """Two runs. ``common`` is the median ratio of all cells, with its interval: what the machine,
-    or an upgrade, did to all of them.
+    """Two runs. ``common`` is the median ratio of all cells whose times may be judged, with its
+    interval: what the machine, or an upgrade, did to all of them. ``left_out`` names the cells that
+    have no ratio. ``unjudged`` names those of which nothing is said although BASE had them, or
+    which failed in NEW or have no parity there: a gate stops at them. ``inconclusive`` counts that
+    verdict.
     """
 
     schema_: str = Field(COMPARISON_SCHEMA, alias="schema")
@@ -596,6 +606,8 @@ class RunComparison(Model):
     differences: list[Difference]
     changes: list[CellChange]
     left_out: list[str]
+    unjudged: list[str] = []
+    inconclusive: int = 0
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False

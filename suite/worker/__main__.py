@@ -21,7 +21,7 @@ def answer(workshop: Workshop, request: Message) -> Message:
     operation, call = OPERATIONS[request.pop("do")], request.pop("call")
     try:
         return {"call": call, "value": operation(workshop, **request)}
-    except Exception as error:
+    except BaseException as error:  # an adapter's SystemExit too
         with suppress(OSError):  # the log's disk may be full
             traceback.print_exc()
         kind, message = described(error)

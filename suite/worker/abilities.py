@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from backends.base import EXECUTIONS, Backend, NotSupported
+from suite.worker.errors import described, sentence
 from tasks.codec import decode
 
 Answer = tuple[str, str | None]  # ok, not_supported or not_available; why
@@ -21,7 +22,7 @@ def _answers(
 ) -> list[Answer]:
     try:
         backend = kind(device=device, execution=execution)
-    except Exception as error:
+    except BaseException as error:
         return [_refusal(error)] * len(tasks)
     return [_answer(backend, task) for task in tasks]
 
@@ -29,12 +30,12 @@ def _answers(
 def _answer(backend: Backend, task: Any) -> Answer:
     try:
         backend.check(decode(task))  # where the task's own package is not installed, it fails
-    except Exception as error:
+    except BaseException as error:
         return _refusal(error)
     return "ok", None
 
 
-def _refusal(error: Exception) -> Answer:
+def _refusal(error: BaseException) -> Answer:
     if isinstance(error, NotSupported):
-        return "not_supported", str(error)
-    return "not_available", f"{type(error).__name__}: {error}"
+        return "not_supported", described(error)[1]
+    return "not_available", sentence(error)

@@ -4,8 +4,8 @@ the entry point group ``tribench.backends``.
 
 from __future__ import annotations
 
-import importlib
 import platform
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -15,11 +15,14 @@ from typing import Any
 
 from backends.base import Backend
 from suite.worker.abilities import Answer, abilities
+from suite.worker.errors import sentence
+from suite.worker.owed import fault
 
 GROUP = "tribench.backends"
 OURS = {name: f"backends.{name}:Backend" for name in ("numpy", "torch", "jax", "tensorflow")}
 REFERENCE = "numpy"
 UNASKED = "not asked for"
+NAME = re.compile(r"\w[\w.-]*")  # which becomes a part of file names; what follows @ is a label
 COMPANIONS = {"torch": ("triton",), "jax": ("jaxlib", "jax-cuda"), "tensorflow": ("keras",)}
 LIBRARIES = ("nvidia-cublas", "nvidia-cudnn")  # whose names end in CUDA's version
 
@@ -41,9 +44,44 @@ class Adapter:
 
 
 def targets() -> dict[str, str]:
-    """Every announced adapter, {name: "module:Class"}; ours cannot be replaced."""
-    announced = {point.name: point.value for point in metadata.entry_points(group=GROUP)}
-    return OURS | {name: found for name, found in announced.items() if name not in OURS}
+    """Every adapter, {name: "module:Class"}. A name has one; ours cannot be replaced."""
+    found = dict(OURS)
+    for point in _announced():
+        if NAME.fullmatch(point.name):
+            found.setdefault(point.name, point.value)
+    return found
+
+
+def refused() -> list[Adapter]:
+    """What is announced under a name that it cannot have, as ``NAME (module:Class)``, and why."""
+    found, kept = [], targets()
+    for point in _announced():
+        if not NAME.fullmatch(point.name):
+            why = "its name must begin with a letter, digit or _, and may go on with these, . and -"
+        elif point.value != kept[point.name]:
+            why = f"its name is taken by {kept[point.name]}; it needs another"
+        else:
+            continue
+        found.append(Adapter(name=f"{point.name} ({point.value})", target=point.value, why=why))
+    return found
+
+
+def _announced() -> list[metadata.EntryPoint]:
+    """The entry points of other packages, without those of packages that cannot be read. In an
+    order that does not hang on the file system's.
+    """
+    try:
+        points = list(metadata.entry_points(group=GROUP))
+    except Exception:  # one malformed file, of whatever package, is enough
+        points = [point for found in metadata.distributions() for point in _readable(found)]
+    return sorted(points, key=lambda point: (point.name, point.value))
+
+
+def _readable(found: metadata.Distribution) -> list[metadata.EntryPoint]:
+    try:
+        return list(found.entry_points.select(group=GROUP))
+    except Exception:
+        return []
 
 
 def load(name: str) -> type[Backend]:
@@ -51,8 +89,7 @@ def load(name: str) -> type[Backend]:
     KeyError, ImportError or AttributeError if there is none.
     """
     target = name if ":" in name else targets()[name]
-    module, _, attribute = target.partition(":")
-    loaded: type[Backend] = getattr(importlib.import_module(module), attribute)
+    loaded: type[Backend] = metadata.EntryPoint(name, target, GROUP).load()
     return loaded
 
 
@@ -62,21 +99,29 @@ def survey(
     """Try to load every adapter whose name a pattern of ``wanted`` matches, and ask it about the
     encoded tasks; a broken one is an answer, and the rest go on.
     """
-    return [
-        asdict(
-            _inspect(name, target, device, tasks)
-            if any(fnmatchcase(name, pattern) for pattern in wanted)
-            else Adapter(name=name, target=target, why=UNASKED)
-        )
+    found = [
+        _inspect(name, target, device, tasks)
+        if any(fnmatchcase(name, pattern) for pattern in wanted)
+        else Adapter(name=name, target=target, why=UNASKED)
         for name, target in targets().items()
     ]
+    return [asdict(adapter) for adapter in found + refused()]
 
 
 def _inspect(name: str, target: str, device: str, tasks: Sequence[Any]) -> Adapter:
     try:
         backend = load(name)
-    except Exception as error:
-        return Adapter(name=name, target=target, why=f"{type(error).__name__}: {error}")
+        why = fault(backend, device)
+        if why is None:
+            return _described(name, target, backend, device, tasks)
+    except BaseException as error:  # of somebody else's module, which may also end the process
+        why = sentence(error)
+    return Adapter(name=name, target=target, why=why)
+
+
+def _described(
+    name: str, target: str, backend: type[Backend], device: str, tasks: Sequence[Any]
+) -> Adapter:
     versions = {"python": platform.python_version(), "numpy": metadata.version("numpy")}
     framework = backend.framework
     if framework in sys.modules:

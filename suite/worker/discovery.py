@@ -6,16 +6,18 @@ import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from suite.store.writing import scratch
-from suite.worker.adapters import OURS, REFERENCE, Adapter
+from suite.worker.adapters import OURS, REFERENCE, UNASKED, Adapter
 from suite.worker.environment import root
 from suite.worker.host import Worker, WorkerError, WorkerLost
 
 SURVEY_LIMIT_SECONDS = 120.0
+ALONE_LIMIT_SECONDS = 60.0  # for one adapter, where they could not be asked together
 NOX = ("torch", "jax", "tensorflow")  # the sessions of the noxfile that make environments
 
 
@@ -100,14 +102,42 @@ def _survey_all(
 
 
 def _survey(interpreter: str, log: Path, question: dict[str, Any]) -> dict[str, Adapter]:
-    """Its adapters by name; one that cannot run a worker says so for each of ours."""
+    """Its adapters by name. Where one of them ends the worker, each is asked in one of its own; an
+    interpreter that cannot run a worker says so for each of ours.
+    """
     try:
-        with Worker(interpreter, log, question["device"]) as worker:
-            answer = worker.call("survey", limit_seconds=SURVEY_LIMIT_SECONDS, **question)
+        return _ask(interpreter, log, question, SURVEY_LIMIT_SECONDS)
+    except (WorkerError, WorkerLost):
+        pass
+    try:
+        found = _ask(interpreter, log, question | {"wanted": ()}, SURVEY_LIMIT_SECONDS)
     except (WorkerError, WorkerLost) as error:
         lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
         why = f"cannot run a worker: {lines[-1] if lines else error}"
         return {name: Adapter(name=name, target=OURS[name], why=why) for name in OURS}
+    alone = [
+        name
+        for name, adapter in found.items()
+        if adapter.why == UNASKED and any(fnmatchcase(name, each) for each in question["wanted"])
+    ]
+
+    def ask(name: str) -> Adapter:
+        own = log.with_name(f"{log.stem}-{name}.log")
+        try:
+            return _ask(interpreter, own, question | {"wanted": (name,)}, ALONE_LIMIT_SECONDS)[name]
+        except (WorkerError, WorkerLost) as error:
+            why = str(error).partition("; see ")[0]
+            return replace(found[name], why=f"it could not be loaded: {why}")
+
+    with ThreadPoolExecutor(len(alone) or 1) as pool:
+        return found | dict(zip(alone, pool.map(ask, alone), strict=True))
+
+
+def _ask(
+    interpreter: str, log: Path, question: dict[str, Any], limit_seconds: float
+) -> dict[str, Adapter]:
+    with Worker(interpreter, log, question["device"]) as worker:
+        answer = worker.call("survey", limit_seconds=limit_seconds, **question)
     return {entry["name"]: Adapter(**entry) for entry in answer}
 
 

@@ -21,17 +21,22 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache as once
 from hashlib import sha256
 from pathlib import Path
 
 import suite
+from suite.store.personal import without_paths
+from suite.worker import control_group
+from suite.worker.variables import CHANGES, FLAGS, THREADS, is_read, numbers
 
-DROPPED = (
-    *("OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "XLA_", "TF_", "JAX_", "TORCH", "PYTORCH_"),
-    *("MALLOC_", "LD_PRELOAD", "GLIBC_", "PYTHON"),
-)
 NEVER = ("PYTHONPATH", "PYTHONHOME")  # the interpreter's own, not another one's
+# What tribench sets for every worker that keeps what it compiles, or that starts cold.
+OURS = (
+    *("JAX_COMPILATION_CACHE_DIR", "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"),
+    *("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR"),
+)
 PACKAGES = ("tasks", "backends", "suite")
 CONTROLLED, STOCK = "controlled", "stock"
 ENVIRONMENTS = (CONTROLLED, STOCK)
@@ -43,10 +48,19 @@ PREALLOCATED = {"XLA_PYTHON_CLIENT_MEM_FRACTION": "0.2", "TF_FORCE_GPU_ALLOW_GRO
 
 
 def threads() -> int:
-    """How many cores this process may use; every framework gets as many threads."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """How many cores this process may use; every framework gets as many threads. Of a control
+    group's quota whole cores: with more threads than it allows all are stopped within a block.
+    """
+    affinity = hasattr(os, "sched_getaffinity")
+    cores = len(os.sched_getaffinity(0)) if affinity else os.cpu_count() or 1
+    quota = cpu_quota()
+    return cores if quota is None else max(1, min(cores, int(quota)))
+
+
+@once
+def cpu_quota() -> float | None:
+    """Read once: plans ask for the threads again and again."""
+    return control_group.cpus()
 
 
 def first_gpu() -> str:
@@ -57,23 +71,25 @@ def first_gpu() -> str:
 def settings(
     device: str, share: int = 1, kind: str = CONTROLLED, preallocated: bool = False
 ) -> dict[str, str]:
-    """The variables that are set, and recorded with every result; of ``stock`` those that change
-    speed and were set by the user. ``share`` workers at a time divide the threads: PyTorch's
-    cnn-tiny training beside another took 10 and 44 s with all of them, 6 s with half (single runs).
-    They are not timed, so that they are controlled in any case. On a GPU JAX takes its part of the
-    memory at once if ``preallocated``.
+    """The variables that are set, and recorded with every result; of ``stock`` those that are known
+    to change speed or numbers and were set by the user. ``share`` workers at a time divide the
+    threads, of stock too: PyTorch's cnn-tiny training beside another took 10 and 44 s with all of
+    them, 6 s with half (single runs). What else the user has set they have as well, so that parity
+    is asked of what is timed. On a GPU JAX takes its part of the memory at once if
+    ``preallocated``.
     """
     devices, room = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}, dict[str, str]()
     if device == "cuda":  # the same for all: the first that is visible, in the order of the bus
         devices = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": first_gpu()}
         room = PREALLOCATED if preallocated else GROWING
-    if kind == STOCK and share == 1:
-        kept = {k: v for k, v in os.environ.items() if k.startswith(DROPPED) and k not in NEVER}
-        return room | kept | devices
     each = str(max(1, threads() // share))
-    controlled = {
-        "OMP_NUM_THREADS": each,
-        "NPROC": each,  # what XLA's thread pool on the CPU goes by
+    divided = {"OMP_NUM_THREADS": each, "NPROC": each}  # the second is of XLA's pool on the CPU
+    if kind == STOCK:
+        kept = {k: v for k, v in os.environ.items() if k in CHANGES and k not in OURS}
+        if share > 1:
+            kept = {k: v for k, v in kept.items() if CHANGES[k] != THREADS} | divided
+        return room | kept | devices
+    controlled = divided | {
         "PYTHONHASHSEED": "0",
         "MALLOC_MMAP_MAX_": "0",  # mallopt(3); a threshold may be 32 MiB at most
         "MALLOC_TRIM_THRESHOLD_": str(4 << 30),
@@ -87,7 +103,27 @@ def disclosed(device: str, kind: str) -> dict[str, str]:
     chosen = settings(device, kind=kind, preallocated=True)
     if device == "cuda" and not chosen["CUDA_VISIBLE_DEVICES"].isdigit():
         chosen["CUDA_VISIBLE_DEVICES"] = "by name"  # which is its serial number
-    return {"environment": kind} | {k: re.sub(r"[^\s:,=]*/", "", v) for k, v in chosen.items()}
+    return {"environment": kind} | {k: _without_folders(k, v) for k, v in chosen.items()}
+
+
+def less_precise(device: str, share: int, kind: str) -> str:
+    """The variables of a worker that may make its numbers less precise, as NAME=VALUE."""
+    found = numbers(settings(device, share, kind), device)
+    return ", ".join(f"{name}={_without_folders(name, value)}" for name, value in found.items())
+
+
+def _without_folders(name: str, value: str) -> str:
+    value = _flags(value) if name in FLAGS else value
+    return re.sub(r"[^\s:,=]*/", "", without_paths(value))
+
+
+def _flags(value: str) -> str:
+    """Those of a file, where the value is its name, as XLA takes it."""
+    if value and not value.lstrip().startswith("-"):
+        with suppress(OSError, ValueError):
+            inside = " ".join(Path(value).read_text().split())
+            return inside if inside.startswith("-") else value
+    return value
 
 
 def shared_cache(name: str, device: str) -> dict[str, str]:
@@ -139,15 +175,18 @@ def environment(
     kind: str = CONTROLLED,
     preallocated: bool = False,
 ) -> dict[str, str]:
-    """The whole environment: what is inherited, less what changes speed, plus ``settings`` and
-    ``cache``, one of the above.
+    """The whole environment: what is inherited, less what a framework may read unless that is
+    ``stock``, plus ``settings`` and ``cache``, one of the above, whose flags come after the user's.
     """
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith(DROPPED)}
+    unknown = {k: v for k, v in os.environ.items() if k not in CHANGES and k not in NEVER}
+    inherited = {k: v for k, v in unknown.items() if kind == STOCK or not is_read(k)}
     paths = [str(root()), os.environ.get("PYTHONPATH", "")]
     path = os.pathsep.join(p for p in paths if p)
     unbuffered = {"PYTHONUNBUFFERED": "1", "TF_CPP_MIN_LOG_LEVEL": "1"}
     chosen = settings(device, share, kind, preallocated)
-    chosen |= cache or {}
+    for name, value in (cache or {}).items():
+        theirs = _flags(chosen.get(name, "")) if name in FLAGS else ""
+        chosen[name] = f"{theirs} {value}".strip()
     return inherited | unbuffered | chosen | {"PYTHONPATH": path}
 
 

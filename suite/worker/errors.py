@@ -25,10 +25,16 @@ OUT_OF_MEMORY = re.compile(
 )
 
 
-def described(error: Exception) -> tuple[str, str]:
+def sentence(error: BaseException) -> str:
+    """One line: the kind and what tells more."""
+    return ": ".join(described(error))
+
+
+def described(error: BaseException) -> tuple[str, str]:
     """The kind, and a line that tells more."""
-    name, lines = type(error).__name__, str(error).strip().splitlines() or ["no message"]
-    memory = OUT_OF_MEMORY.search(f"{name}: {error}")
+    name, whole = type(error).__name__, _text(error)
+    lines = whole.splitlines() or ["no message"]
+    memory = OUT_OF_MEMORY.search(f"{name}: {whole}")
     telling = next(filter(OUT_OF_MEMORY.search, lines), lines[0])
     text = telling[:MOST_SIGNS].encode(errors="replace").decode()  # no lone surrogates
     if isinstance(error, NotSupported):
@@ -38,3 +44,10 @@ def described(error: Exception) -> tuple[str, str]:
     if memory:
         return "out of memory", f"{name}: {text}"
     return name, text
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error).strip()
+    except Exception:  # of somebody else's class
+        return ""

@@ -7,16 +7,18 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backends.base import Backend, Capture, Program, State
-from suite.measure import memory, noise
+from suite.measure import memory, noise, waiting
 from suite.measure.copying import copy_seconds
-from suite.worker import adapters
+from suite.worker import adapters, fresh
 from suite.worker.environment import threads
 from tasks.base import Batch, Task
 from tasks.codec import decode
@@ -27,13 +29,29 @@ OPERATIONS: dict[str, Operation] = {}
 
 @dataclass
 class Bench:
-    """One task in this worker: its program, its data on the host, its timed batch on the device."""
+    """One task in this worker: its program, its data on the host, its timed batch of ``size``
+    samples on the device, and what fresh batches are drawn from.
+    """
 
     task: Task
     program: Program
     data: dict[str, Batch] = field(default_factory=dict)
     order: NDArray[np.int64] | None = None
     timed: Any = None
+    size: int = 0
+    pool: fresh.Pool | None = None
+
+    def batches(self, size: int) -> fresh.Pool:
+        """What fresh batches of this size are drawn from."""
+        if self.pool is None or self.pool.size != size:
+            samples = self.data["train"]
+            self.pool = fresh.Pool(samples.take(fresh.pool_rows(len(samples), size)), size)
+        return self.pool
+
+    def changed(self) -> None:
+        """The program has another state now, and other logits."""
+        if self.pool is not None:
+            self.pool.logits = None
 
 
 @dataclass
@@ -126,6 +144,7 @@ def reset(workshop: Workshop, task: str, parameters: str) -> None:
     """Set the program back to the start of a training, at the parameters of this file."""
     bench = workshop.benches[task]
     bench.program.load_state(read_state(bench.task, parameters))
+    bench.changed()
 
 
 @operation
@@ -147,6 +166,7 @@ def load(workshop: Workshop, task: str, path: str) -> None:
             valid = arrays[f"{name}.valid"] if f"{name}.valid" in arrays.files else None
             bench.data[name] = Batch(**parts, valid=valid)
         bench.order = arrays["order"]
+    bench.pool = None
 
 
 @operation
@@ -154,21 +174,36 @@ def place(workshop: Workshop, task: str, size: int) -> None:
     """Put the batch that will be timed on the device: training samples, repeated if need be."""
     bench = workshop.benches[task]
     samples = bench.data["train"]
-    bench.timed = bench.program.put(samples.take(np.arange(size) % len(samples)))
+    bench.timed = bench.program.put(samples.take(fresh.rows(len(samples), size)))
+    bench.size = size
     bench.program.wait()
 
 
 @operation
 def block(
-    workshop: Workshop, task: str, phase: str, steps: int, lead_in: int = 0
+    workshop: Workshop,
+    task: str,
+    phase: str,
+    steps: int,
+    lead_in: int = 0,
+    new: bool = False,
 ) -> dict[str, Any]:
     """Time ``steps`` steps as one, after ``lead_in`` that are not timed: one wait before the clock
     starts, one before it stops. Beside it runs the wall's clock, and what is compiled meanwhile is
     counted; see suite.measure.void. Noise is of the lead-in too.
+
+    Before the clock, a prediction's batch is ``new`` to the program, where that is asked for. After
+    it the last result is looked at: is it ``finite``, for how many seconds was it not there
+    (``late_seconds``), and how far is it from what its batch must give (``apart``, see
+    suite.worker.fresh; None where that is not known)?
     """
     bench = workshop.benches[task]
     step = bench.program.train_step if phase == "train" else bench.program.predict
-    timed, wait = bench.timed, bench.program.wait
+    timed, wait, wanted = bench.timed, bench.program.wait, None
+    if phase == "train":
+        bench.changed()
+    elif new:
+        timed, wanted = fresh.unmet(bench.program, bench.batches(bench.size))
     gc.collect()
     programs = bench.program.compilations()  # once dropped programs are gone
     gc.freeze()  # not looked at again: with TensorFlow each later collection took 0.14 s
@@ -180,18 +215,70 @@ def block(
         wait()
         wall_began, began = time.time(), time.perf_counter()
         for _ in range(steps):
-            step(timed)
+            last = step(timed)
         wait()
         seconds, wall_seconds = time.perf_counter() - began, time.time() - wall_began
         after = noise.read()
     finally:
         gc.enable()
+    compiled = None if programs is None else (bench.program.compilations() or 0) - programs
+    found, late_seconds = fresh.settled(bench.program, last)
     return {
         "seconds": seconds,
         "wall_seconds": wall_seconds,
-        "compiled": None if programs is None else (bench.program.compilations() or 0) - programs,
+        "compiled": compiled,
         "noise": noise.between(before, after),
+        "finite": bool(np.isfinite(found).all()),
+        "late_seconds": late_seconds,
+        "apart": None if wanted is None else fresh.told(fresh.distance(found, wanted)),
     }
+
+
+@operation
+def freshness(
+    workshop: Workshop, task: str, steps: int, within_seconds: float
+) -> dict[str, Any] | None:
+    """Seconds of a prediction over ``fresh`` batches and over a ``repeated`` one, and the bytes of
+    a batch's inputs; None where batches cannot be had in time.
+    """
+    bench = workshop.benches[task]
+    pool = bench.batches(bench.size)
+    found = fresh.compare(bench.program, pool, steps, within_seconds)
+    if found is None:
+        return None
+    size_bytes = pool.samples.inputs[:1].nbytes * pool.size
+    return {"fresh": found[0], "repeated": found[1], "bytes": size_bytes}
+
+
+@operation
+def attempt(
+    workshop: Workshop,
+    task: str,
+    phase: str,
+    size: int,
+    parameters: str,
+    path: str,
+    distinct: int | None = None,
+) -> None:
+    """Write what the program makes, at the parameters of this file, of training samples in batches
+    of this size, ``distinct`` ones if not all: for ``infer`` the logits of the pool, else the loss
+    before one step and everything that the step changed. The batches are on the device before the
+    parameters, so that nothing can have been computed with them.
+    """
+    bench = workshop.benches[task]
+    program, samples = bench.program, bench.data["train"]
+    state = read_state(bench.task, parameters)
+    bench.changed()
+    if phase == "infer":
+        batches = [program.put(batch) for batch in bench.batches(size).whole()]
+        program.load_state(state)
+        found = [program.numpy(program.predict(batch)) for batch in batches]
+        save(path, {"logits": np.concatenate(found)})
+        return
+    batch = program.put(samples.take(fresh.rows(len(samples), size, distinct)))
+    program.load_state(state)
+    loss = program.numpy(program.train_step(batch))
+    save(path, {"loss": loss} | _everything(program.state()))
 
 
 @operation
@@ -210,19 +297,80 @@ def latencies(workshop: Workshop, task: str, most: int, within_seconds: float) -
 
 
 @operation
-def fed(workshop: Workshop, task: str, phase: str, size: int, steps: int) -> float:
-    """Seconds of ``steps`` steps, each with its batch of ``size`` put on the device first."""
+def waits(
+    workshop: Workshop, task: str, phase: str, inside: bool = False, pause_seconds: float = 0.0
+) -> list[waiting.Look]:
+    """Looks at what is left to do when ``wait`` returns, for steps over the timed batch; see
+    suite.measure.waiting. With ``inside`` the program's state is read too, which for large models
+    takes long; after ``pause_seconds`` everything is read again, and must be the same.
+    """
+    bench = workshop.benches[task]
+    program, timed = bench.program, bench.timed
+    step = program.train_step if phase == "train" else program.predict
+    bench.changed()
+
+    def read(*results: Any) -> list[NDArray[Any]]:
+        found = [np.array(program.numpy(result)) for result in results]
+        return found + (_arrays(program.state()) if inside else [])
+
+    def look(steps: int) -> waiting.Look:
+        began = time.perf_counter()
+        first, second = step(timed), step(timed)
+        for _ in range(steps - 3):
+            step(timed)
+        last = step(timed)
+        program.wait()
+        waited = time.perf_counter()
+        found = read(last, first)
+        there = time.perf_counter()
+        read(second, second)
+        again = time.perf_counter()
+        sleep(pause_seconds)
+        changed = not all(map(_equal, found, read(last, first)))
+        return waiting.Look(steps, waited - began, there - waited, again - there, changed)
+
+    with uncollected():
+        read(step(timed))  # compiled then
+        began = time.perf_counter()
+        read(step(timed))
+        seconds = max(time.perf_counter() - began, 1e-9)
+        steps = min(ceil(waiting.LEAST_SECONDS / seconds), waiting.MOST_STEPS)
+        looks: list[waiting.Look] = []
+        while not waiting.decided(looks):
+            looks.append(look(max(steps, waiting.LEAST_STEPS)))
+    return looks
+
+
+def _arrays(state: State) -> list[NDArray[Any]]:
+    named = [state.parameters, state.buffers, *state.moments.values()]
+    return [np.array(array) for part in named for array in part.values()] + [np.array(state.step)]
+
+
+def _equal(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    return np.array_equal(one, other, equal_nan=True)
+
+
+@operation
+def fed(
+    workshop: Workshop, task: str, phase: str, size: int, steps: int, within_seconds: float
+) -> dict[str, Any]:
+    """The ``seconds`` of up to ``steps`` steps, each with its batch of ``size`` put on the device
+    first. No step begins after ``within_seconds``.
+    """
     bench = workshop.benches[task]
     samples = bench.data["train"]
-    host = samples.take(np.arange(size) % len(samples))
+    host = samples.take(fresh.rows(len(samples), size))
     step = bench.program.train_step if phase == "train" else bench.program.predict
+    if phase == "train":
+        bench.changed()
     step(bench.program.put(host))  # what other workers did to caches and threads is over then
     bench.program.wait()
-    began = time.perf_counter()
-    for _ in range(steps):
+    began, done = time.perf_counter(), 0
+    while done < steps and (done == 0 or time.perf_counter() - began < within_seconds):
         step(bench.program.put(host))
+        done += 1
     bench.program.wait()
-    return time.perf_counter() - began
+    return {"seconds": time.perf_counter() - began, "steps": done}
 
 
 @operation
@@ -249,6 +397,7 @@ def peak(workshop: Workshop, task: str) -> dict[str, int | None]:
 def train(workshop: Workshop, task: str, first: int, last: int) -> dict[str, Any]:
     """Train on batches ``first`` to ``last`` (excluded) of the stored order; the losses."""
     bench = workshop.benches[task]
+    bench.changed()
     assert bench.order is not None
     began = time.perf_counter()
     losses = [
@@ -342,6 +491,7 @@ def update(workshop: Workshop, task: str, gradients: str, path: str) -> None:
             for name in arrays.files
             if name.startswith("gradients/")
         }
+    bench.changed()
     save(path, bench.program.apply_update(given))
 
 
@@ -355,12 +505,7 @@ def parameters(workshop: Workshop, task: str, path: str) -> None:
 @operation
 def state(workshop: Workshop, task: str, path: str) -> None:
     """Write everything that training changes, as ``restore`` reads it."""
-    found: State = workshop.benches[task].program.state()
-    arrays = {f"parameters/{name}": array for name, array in found.parameters.items()}
-    arrays |= {f"buffers/{name}": array for name, array in found.buffers.items()}
-    for owner, moments in found.moments.items():
-        arrays |= {f"moments/{owner}/{name}": array for name, array in moments.items()}
-    save(path, arrays | {"step": np.array(found.step)})
+    save(path, _everything(workshop.benches[task].program.state()))
 
 
 @operation
@@ -376,13 +521,33 @@ def restore(workshop: Workshop, task: str, path: str) -> None:
                 parts[part].setdefault(owner, {})[moment] = arrays[key]
             elif name:
                 parts[part][name] = arrays[key]
-    workshop.benches[task].program.load_state(State(**parts, step=step))
+    bench = workshop.benches[task]
+    bench.program.load_state(State(**parts, step=step))
+    bench.changed()
 
 
 @operation
 def facts(workshop: Workshop, task: str) -> dict[str, str]:
     """The paths that the program took."""
     return workshop.benches[task].program.facts()
+
+
+def _everything(state: State) -> dict[str, NDArray[Any]]:
+    arrays = {f"parameters/{name}": array for name, array in state.parameters.items()}
+    arrays |= {f"buffers/{name}": array for name, array in state.buffers.items()}
+    for owner, moments in state.moments.items():
+        arrays |= {f"moments/{owner}/{name}": array for name, array in moments.items()}
+    return arrays | {"step": np.array(state.step)}
+
+
+@operation
+def arithmetic(workshop: Workshop) -> dict[str, str]:
+    """What this process computes with, as read back; what cannot be costs no cell."""
+    assert workshop.backend is not None
+    try:
+        return workshop.backend.arithmetic()
+    except Exception as error:
+        return {"instructions": f"not told: {type(error).__name__}: {error}"}
 
 
 def read_state(task: Task, path: str) -> State:

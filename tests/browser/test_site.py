@@ -17,8 +17,11 @@ from tests.browser.axe import faults
 from tests.browser.conftest import Open, Opened
 from tests.large_run import large_run
 from tests.sample_run import hostile_run
+from tests.spoilt_run import answered, ended, of, small_run, without
 
 CELLS = 30
+COMPARED = """async ([base, later]) => compareRuns(
+    await load(`${base}/run.js`), await load(`${later}/run.js`), site.constants)"""
 Visit = Callable[..., Opened]
 
 
@@ -146,13 +149,48 @@ def test_the_browser_compares_as_python_does(
     settled(page)
     runs = [digest(session.read(folder / "runs" / f"run-{day}")) for day in (base, new)]
     wanted = compare_digests(*runs).model_dump(mode="json", by_alias=True)
-    found = page.evaluate(
-        """async ([base, later]) => compareRuns(
-            await load(`${base}/run.js`), await load(`${later}/run.js`), site.constants)""",
-        [f"run-{base}", f"run-{new}"],
-    )
+    found = page.evaluate(COMPARED, [f"run-{base}", f"run-{new}"])
     assert wanted.pop("schema") == "tribench/compare/1"
     assert _rounded(found) == _rounded(wanted)
+
+
+@pytest.fixture(scope="module")
+def spoilt(tmp_path_factory) -> Path:
+    """Two runs, in the later of which everything is wrong that a gate stops at, and their site."""
+    where = tmp_path_factory.mktemp("spoilt")
+    small_run(where / "runs", "base", answered("tensorflow", None))
+    small_run(
+        where / "runs",
+        "new",
+        ended(of("jax", "train"), "failed", "<b>killed"),
+        ended(of("jax", "infer"), "disturbed", "something else ran", timed=True),
+        answered("torch", "different"),
+        without(lambda cell: cell.arm == ("tensorflow", "eager")),
+        factor=lambda cell: 0.5 if cell.backend == "torch" else 1.0,
+    )
+    build_site(sorted((where / "runs").iterdir()), where / "site", session.read)
+    return where
+
+
+def test_the_browser_gives_no_verdict_without_parity_either(opened_file, spoilt: Path) -> None:
+    found = opened_file((spoilt / "site" / "compare.html").as_uri() + "#base=base&new=new")
+    page = found.page
+    settled(page)
+    runs = [digest(session.read(spoilt / "runs" / name)) for name in ("base", "new")]
+    for base, new in (runs, runs[::-1]):
+        wanted = compare_digests(base, new).model_dump(
+            mode="json", by_alias=True, exclude={"schema_"}
+        )
+        assert _rounded(page.evaluate(COMPARED, [base.id, new.id])) == _rounded(wanted)
+    badges = page.locator("#rows .badge").all_inner_texts()
+    assert sorted(badges) == ["INCONCLUSIVE", *["no verdict"] * 6]
+    assert page.locator("#rows", has_text="parity different in NEW").count() == 1
+    assert page.locator("#findings li", has_text="9 not judged").count() == 1
+    lines = page.locator("#unjudged li").all_inner_texts()
+    assert "cnn-tiny train ×16 jax compiled float32: failed in NEW: timing: <b>killed" in lines
+    assert sum("only in BASE" in line for line in lines) == 2
+    assert page.locator("#left-out").is_hidden()
+    assert quiet(found)
 
 
 def _rounded(value):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from functools import partial
 from pathlib import Path
@@ -105,6 +106,34 @@ def test_what_fails_is_a_table_with_the_reason(tribench):
     assert done.stderr == ""
 
 
+LEFT = r"wait\(\) returned \S+ ms after the first of \d+ steps was started, and work went on for "
+CHANGED = r"what was there when wait\(\) returned was another later; "
+
+
+@pytest.mark.parametrize(
+    ("backend", "phases", "words"),
+    [
+        ("hasty-jax", {"train", "infer"}, LEFT),
+        ("hasty-thread", {"train", "infer"}, LEFT),
+        ("hasty-loss", {"train"}, LEFT),
+        ("hasty-memory", {"train", "infer"}, CHANGED),
+    ],
+    ids=["jax", "thread", "loss", "memory"],
+)
+def test_a_wait_that_does_not_wait_is_caught(backend, phases, words, tribench, checkout):
+    root = ROOT if backend == "hasty-jax" else checkout
+    asked = ("conformance", backend, "--check", "wait", "--json", "--quiet")
+    done = tribench(*asked, plugins=("hasty",), root=root)
+    assert done.returncode == 1, done.stdout + done.stderr
+    results = json.loads(done.stdout)["results"]
+    assert {result["check"] for result in results} == {"wait"}
+    failed = {result["case"] for result in results if result["verdict"] == "fail"}
+    assert failed == phases, results
+    for result in results:
+        if result["verdict"] == "fail":
+            assert re.match(words, result["reason"]), result
+
+
 def test_an_execution_that_there_is_not_is_no_failure(tribench):
     asked = ("conformance", "jax", "--execution", "eager", "--json", "--quiet")
     done = tribench(*asked, root=ROOT)
@@ -122,6 +151,7 @@ def test_an_execution_that_there_is_not_is_no_failure(tribench):
         (["torch", "--precision", "tf32"], "no precision matches 'tf32'; there are float64, float"),
         (["torch", "--execution", "fast"], "no execution matches 'fast'; there are eager, comp"),
         (["torch", "--device", "tpu"], "no device 'tpu'; there are cpu, cuda"),
+        (["torch", "--check", "wiat"], "no check matches 'wiat'; there are layer, ties, kinks, "),
     ],
 )
 def test_wrong_use(arguments, words, tribench):

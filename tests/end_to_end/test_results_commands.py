@@ -11,6 +11,8 @@ import pytest
 RUN = ("run", "--backend", "scripted,rival", "--task", "rnn-tiny", "--output", "runs", "--json")
 SCRIPT = {"scripted": {"step_seconds": 0.02}, "rival": {"step_seconds": 0.04}}
 SLOWER = SCRIPT | {"rival": {"step_seconds": 0.08}}
+WRONG = SCRIPT | {"rival": {"step_seconds": 0.02, "not_finite": "capture"}}
+SHORT = ("--phase", "infer", "--launches", "1", "--seeds", "0")
 
 
 @pytest.fixture(scope="module")
@@ -20,12 +22,19 @@ def tribench(tribench, checkout):
 
 @pytest.fixture(scope="module")
 def folder(tribench, tmp_path_factory):
-    """A folder with three runs: before, the same again, and one in which rival is slower."""
+    """A folder with four runs: before, the same again, one in which rival is slower, and one in
+    which it is faster at something else, and nothing was trained.
+    """
     where = tmp_path_factory.mktemp("results")
     names = {}
-    for name, script in (("before", SCRIPT), ("again", SCRIPT), ("after", SLOWER)):
-        done = tribench(*RUN, script=script, plugins=("scripted",), folder=where)
-        assert done.returncode == 0, done.stderr
+    for name, script, more in (
+        ("before", SCRIPT, ()),
+        ("again", SCRIPT, ()),
+        ("after", SLOWER, ()),
+        ("wrong", WRONG, SHORT),
+    ):
+        done = tribench(*RUN, *more, script=script, plugins=("scripted",), folder=where)
+        assert done.returncode == (name == "wrong"), done.stderr
         names[name] = json.loads(done.stdout)["id"]
     for name, run_id in names.items():
         (where / name).symlink_to(where / "runs" / run_id)
@@ -52,6 +61,20 @@ def test_what_became_slower_is_told_and_fails_where_that_was_asked_for(tribench,
     done = tribench("compare", "after", "before", "--fail-on-regression", folder=folder)
     assert done.returncode == 0
     assert "0 slower, 2 faster" in done.stdout
+
+
+def test_a_gate_stops_at_what_it_cannot_judge(tribench, folder):
+    done = tribench("compare", "before", "wrong", "--json", "--fail-on-regression", folder=folder)
+    assert done.returncode == 1
+    rival = next(c for c in json.loads(done.stdout)["changes"] if c["backend"] == "rival")
+    assert rival["ratio"] < 0.6
+    assert (rival["verdict"], rival["reason"]) == (None, "parity different in NEW")
+    size = rival["batch_size"]
+    assert set(done.stderr.splitlines()) == {
+        f"tribench: rnn-tiny infer ×{size} rival eager float32: parity different in NEW",
+        f"tribench: rnn-tiny train ×{size} rival eager float32: only in BASE",
+        f"tribench: rnn-tiny train ×{size} scripted eager float32: only in BASE",
+    }
 
 
 @pytest.mark.parametrize("kind", ["pytest-benchmark", "github-action-benchmark", "bencher"])

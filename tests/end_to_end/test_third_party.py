@@ -28,6 +28,56 @@ def test_they_are_listed(tribench):
     assert backends["torch"]["available"]
 
 
+KNOWN = "must be a tuple of any of "
+BROKEN = {
+    "frameless": "Frameless.framework (=None) must be the name of the package that computes",
+    "nameless": "Nameless.name (=None) must be a string",
+    "numbered": "Numbered.name (=7) must be a string",
+    "undecided": f"Undecided.executions (=None) {KNOWN}eager, compiled",
+    "worded": f"Worded.precisions (='float32') {KNOWN}float64, float32, tf32, bfloat16",
+    "halved": f"Halved.precisions (=('float32', 'float16')) {KNOWN}float64, ",
+    "lazy": f"Lazy.executions (=('eager', 'lazy')) {KNOWN}eager, compiled",
+    "unbuilt": "Unbuilt has no build(task, parameters)",
+    "uncast": "Uncast has bfloat16 among its precisions and no cast(array, precision)",
+    "offering": "Offering.offered('cpu') (={'float32': True}) must give any of ",
+    "refusing": "SystemExit: 3",
+    "function": "function is no subclass of backends.base.Backend",
+    "module": "tribench_hostile is no subclass of backends.base.Backend",
+    "missing": "AttributeError: module 'tribench_hostile' has no attribute 'Missing'",
+    "exiting": "SystemExit: no licence",
+    "stopping": "Stop: two",
+    "speechless": "Speechless: no message",
+    "../outside (tribench_hostile:Talking)": "its name must begin with a letter, digit or _",
+    "torch (tribench_hostile:Talking)": "its name is taken by backends.torch:Backend",
+    "shared (tribench_second:Talking)": "its name is taken by tribench_hostile:Talking",
+}
+
+
+def test_what_is_broken_is_told_by_name_and_costs_nobody_else_anything(tribench):
+    done = tribench(
+        *("list", "--task", "rnn-tiny", "--backend", "[!d]*", "--json"), plugins=("hostile",)
+    )
+    assert done.returncode == 0, done.stderr
+    backends = {row["backend"]: row for row in json.loads(done.stdout)["backends"]}
+    for name in ("torch", "numpy", "talking", "shared"):
+        assert backends[name]["available"], backends[name]
+    assert {name for name, row in backends.items() if not row["available"]} == {
+        *("jax", "tensorflow", *BROKEN)
+    }
+    for name, words in BROKEN.items():
+        assert backends[name]["why"].startswith(words), backends[name]
+        assert len(backends[name]["why"].splitlines()) == 1
+
+
+def test_what_ends_its_process_is_told_and_costs_nobody_else_anything(tribench, checkout):
+    asked = ("list", "--task", "rnn-tiny", "--backend", "numpy,talking,dying", "--json")
+    done = tribench(*asked, plugins=("hostile",), root=checkout)
+    assert done.returncode == 0, done.stderr
+    why = {row["backend"]: row["why"] for row in json.loads(done.stdout)["backends"]}
+    dead = "it could not be loaded: the worker ended with exit code 3 during survey"
+    assert why == {"numpy": None, "talking": None, "dying": dead}
+
+
 @pytest.mark.parametrize(
     ("asked", "execution"),
     [

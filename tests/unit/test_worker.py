@@ -213,6 +213,16 @@ def test_stock_is_what_the_user_has_set_and_is_told_without_folders(monkeypatch)
     assert environment("cpu", 2, kind=STOCK)["OMP_NUM_THREADS"] != "7"
 
 
+def test_a_package_that_cannot_be_read_hides_no_adapter(tmp_path, monkeypatch):
+    for name, text in (("torn", "no equals sign"), ("whole", "[tribench.backends]\na = b:C")):
+        folder = tmp_path / f"{name}-1.0.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (folder / "entry_points.txt").write_text(f"[other]\n{text}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert adapters.targets() == adapters.OURS | {"a": "b:C"}
+
+
 def test_only_the_adapters_that_are_wanted_are_loaded(monkeypatch):
     loaded = []
 

@@ -30,10 +30,16 @@ function show(found, names) {
   const span = Math.min(Math.max(NARROWEST, ...reached), WIDEST);
   table.tBodies[0].replaceChildren(...found.changes.map((change, number) => rowOf(change, number, found.delta, span)));
   document.getElementById("delta").textContent = `1 ± ${+(100 * found.delta).toFixed(6)} %`;
-  document.getElementById("left").replaceChildren(...found.left_out.map((line) => make("li", {}, line)));
-  document.getElementById("left-out").hidden = !found.left_out.length;
+  showLines("unjudged", found.unjudged);
+  showLines("left-out", found.left_out.filter((line) => !found.unjudged.includes(line)));
   readControls();
   rows.read();
+}
+
+function showLines(id, lines) {
+  const part = document.getElementById(id);
+  part.querySelector("ul").replaceChildren(...lines.map((line) => make("li", {}, line)));
+  part.hidden = !lines.length;
 }
 
 function showBanner(found) {
@@ -46,9 +52,11 @@ function showBanner(found) {
   );
 }
 
-function amounts({ comparable, changes, delta }) {
-  if (!changes.length) return [["caution", "Nothing was measured in both", "No cell of one run is the same work in the other."]];
-  if (!comparable) return [];
+function amounts({ comparable, changes, delta, unjudged }) {
+  const silent = [["bad", `${unjudged.length} not judged`, "BASE had them, or they failed in NEW or have no parity: a gate stops at them. They are listed below."]];
+  const more = unjudged.length ? silent : [];
+  if (!changes.length) return [["caution", "Nothing was measured in both", "No cell of one run is the same work in the other."], ...more];
+  if (!comparable) return more;
   const of = (verdict) => changes.filter((change) => change.verdict === verdict);
   const all = counted(changes.length, "cell", "cells");
   const range = (some) => {
@@ -60,14 +68,15 @@ function amounts({ comparable, changes, delta }) {
   const [slower, faster] = [of("SLOWER"), of("FASTER")];
   const same = of("EQUIVALENT").length;
   return [
-    [slower.length ? "bad" : "good", `${slower.length} slower`, range(slower)],
+    [slower.length ? "bad" : more.length ? "" : "good", `${slower.length} slower`, range(slower)],
     ["good", `${faster.length} faster`, range(faster)],
     ["", `${same} unchanged`, `Within ${+(100 * delta).toFixed(6)} % with the whole interval; of the other ${of("INCONCLUSIVE").length} it cannot be said.`],
+    ...more,
   ];
 }
 
 function common(found) {
-  if (!found.changes.length) return null;
+  if (found.common_low === found.common_high) return null; // no cell can be judged
   const title = `All cells together: ${times(found.common, found.common_low, found.common_high)} times as long`;
   return ["caution", title, "What the machine, or an upgrade, did to all of them. A cell has changed only where it shows both with and without it."];
 }
@@ -98,8 +107,9 @@ function rowOf(change, number, delta, span) {
     [make("th", { scope: "row" }, `${change.backend} ${change.execution}`), `${change.backend} ${change.execution}`],
     [make("td", { class: "number" }, told), change.ratio],
     [make("td", { class: "axis" }, ratioAxis(change, told, delta, span)), change.ratio],
-    [make("td", {}, make("span", { class: `badge ${(verdict ?? "none").toLowerCase()}` }, verdict ?? "no verdict")), verdict ?? ""],
-    [make("td", { class: "number" }, change.p_value < 0.001 ? "< 0.001" : change.p_value.toFixed(3)), change.p_value],
+    [make("td", {}, make("span", { class: `badge ${(verdict ?? "none").toLowerCase()}` }, verdict ?? "no verdict"),
+      change.reason && make("small", { class: "reason" }, change.reason)), verdict ?? ""],
+    [make("td", { class: "number" }, chance(change)), verdict ? change.p_value : ""],
     [make("td", {}, change.launches.join(", ")), ""],
   ];
   for (const [cell, value] of cells) cell.dataset.value = value;
@@ -108,6 +118,11 @@ function rowOf(change, number, delta, span) {
   for (const name of ["task", "phase", "backend"]) row.dataset[name] = JSON.stringify([change[name]]);
   row.dataset.change = JSON.stringify(kinds);
   return row;
+}
+
+function chance({ verdict, p_value }) {
+  if (!verdict) return MISSING;
+  return p_value < 0.001 ? "< 0.001" : p_value.toFixed(3);
 }
 
 // The interval on the logarithmic axis that all rows share, 1 in the middle.

@@ -6,36 +6,67 @@ function compareRuns(base, new_, constants) {
   const delta = Math.max(base.delta, new_.delta);
   const differences = environmentDifferences(base.environment, new_.environment, constants);
   const [mine, theirs] = [byCell(base), byCell(new_)];
-  const left = { base: [], new: [], measured: [], other: [] };
-  const pairs = [];
+  const left = { base: [], new: [], measured: [], other: [] }; // [BASE's cell, NEW's, why]
+  const fit = [];
+  const rest = [];
   for (const [key, ours] of mine) {
     const other = theirs.get(key);
     const why = other && otherWork(base, new_, ours.task);
-    if (!other) left.base.push(`${cellName(ours)}: only in BASE`);
-    else if (why) left.other.push(`${cellName(ours)}: ${why}`);
-    else if (!ours.logs || !other.logs) left.measured.push(`${cellName(ours)}: not measured in both`);
-    else pairs.push([ours, other]);
+    if (!other) left.base.push([ours, null, "only in BASE"]);
+    else if (why) left.other.push([ours, other, why]);
+    else if (!ours.logs || !other.logs) left.measured.push([ours, other, null]);
+    else (stands([ours, other], "fit") ? fit : rest).push([ours, other, null]);
   }
-  for (const [key, cell] of theirs) if (!mine.has(key)) left.new.push(`${cellName(cell)}: only in NEW`);
-  const { common, found } = changes(pairs.map(([a, b]) => [a.logs, b.logs]), constants);
-  const adjusted = holm(found.map((change) => change.p_value));
+  for (const [key, cell] of theirs) if (!mine.has(key)) left.new.push([null, cell, "only in NEW"]);
+  const logsOf = (pairs) => pairs.map(([a, b]) => [a.logs, b.logs]);
+  const { common, found } = changes(logsOf(fit), logsOf(rest), constants);
+  const p_values = found.map((change) => change.p_value);
+  const adjusted = [...holm(p_values.slice(0, fit.length)), ...p_values.slice(fit.length)];
   const comparable = !differences.some((each) => each.matters);
-  const judged = pairs.map(([ours, other], index) => {
+  const judge = (pair, change, p_value) => {
+    if (!comparable || !stands(pair, "fit", "disturbed")) return null;
+    return stands(pair, "fit") ? verdictOf(change, delta, p_value, constants) : "INCONCLUSIVE";
+  };
+  const judged = [...fit, ...rest].map(([ours, other], index) => {
     const { ratio, low, high } = found[index];
     const p_value = adjusted[index];
     return {
       ...cellOf(ours), ratio, low, high, p_value,
       launches: [ours.launches, other.launches],
-      verdict: comparable ? verdictOf(found[index], delta, p_value, constants) : null,
+      verdict: judge([ours, other], found[index], p_value),
+      reason: noted(ours, other) || null,
     };
   });
-  judged.sort((a, b) => a.p_value - b.p_value || Math.abs(b.ratio - 1) - Math.abs(a.ratio - 1));
+  const first = judged.slice(0, fit.length);
+  first.sort((a, b) => a.p_value - b.p_value || Math.abs(b.ratio - 1) - Math.abs(a.ratio - 1));
+  const leftOut = [...left.base, ...left.new, ...left.measured, ...left.other];
+  const silent = rest.filter(([ours, other]) => !stands([ours, other], "fit", "disturbed"));
   return {
     base: base.id, new: new_.id, comparable, delta,
     common: common.ratio, common_low: common.low, common_high: common.high,
-    differences, changes: judged,
-    left_out: [...left.base, ...left.new, ...left.measured, ...left.other],
+    differences, changes: [...first, ...judged.slice(fit.length)],
+    left_out: leftOut.map(lineOf),
+    unjudged: [...silent, ...leftOut].filter(([ours, other]) => stopsGate(ours, other)).map(lineOf),
+    inconclusive: judged.filter((change) => change.verdict === "INCONCLUSIVE").length,
   };
+}
+
+function stands(cells, ...standings) {
+  return cells.every((cell) => standings.includes(cell.standing));
+}
+
+function stopsGate(base, new_) {
+  return (base && base.standing !== "absent") || (new_ && (new_.status === "failed" || new_.standing === "unfit"));
+}
+
+function noted(base, new_) {
+  const told = (where, cell) => cell?.note && `${cell.note} in ${where}${cell.reason ? `: ${cell.reason}` : ""}`;
+  if (base?.note && base.note === new_?.note) return told("both", new_);
+  return [told("BASE", base), told("NEW", new_)].filter(Boolean).join("; ");
+}
+
+function lineOf([base, new_, why]) {
+  return `${cellName(base ?? new_)}: ${[why, noted(base, new_)].filter(Boolean).join("; ")}`;
 }
 
 const CELL = ["task", "phase", "backend", "execution", "precision", "device", "batch_size"];
@@ -45,7 +76,7 @@ function cellOf(cell) {
 }
 
 function cellName(cell) {
-  return `${cell.task} ${cell.phase} ×${cell.batch_size} ${cell.backend} ${cell.execution}`;
+  return `${cell.task} ${cell.phase} ×${cell.batch_size} ${cell.backend} ${cell.execution} ${cell.precision}`;
 }
 
 function byCell(run) {
@@ -59,14 +90,15 @@ function otherWork(base, new_, task) {
   return ours.data_hash === theirs.data_hash ? null : "another data";
 }
 
-function changes(pairs, { FLOOR, ALONE, ENOUGH, NORMAL, AT_LEVEL }) {
-  if (!pairs.length) return { common: { ratio: 1, low: 1, high: 1 }, found: [] };
-  const seen = pairs.map(([base, new_]) => new_[0] - base[0]); // of [mean, variance, freedom]
+function changes(pairs, others, { FLOOR, ALONE, ENOUGH, NORMAL, AT_LEVEL }) {
+  const every = [...pairs, ...others];
+  const ratios = every.map(([base, new_]) => new_[0] - base[0]); // of [mean, variance, freedom]
+  const seen = ratios.slice(0, pairs.length);
   const enough = pairs.length >= ENOUGH;
   const common = enough ? median(seen) : 0;
   const spread = enough ? Math.max(FLOOR, NORMAL * median(seen.map((each) => Math.abs(each - common)))) : ALONE;
-  const found = pairs.map(([base, new_], index) => {
-    const ratio = seen[index];
+  const found = every.map(([base, new_], index) => {
+    const ratio = ratios[index];
     const error = Math.sqrt(base[1] + new_[1] + spread ** 2);
     const parts = [base.slice(1), new_.slice(1), [spread ** 2, (enough ? pairs.length : ENOUGH) - 1]];
     const freedom = error ** 4 / sum(parts.map(([variance, each]) => variance ** 2 / each));
@@ -80,6 +112,7 @@ function changes(pairs, { FLOOR, ALONE, ENOUGH, NORMAL, AT_LEVEL }) {
       p_value: twoSided(nearest / error, freedom),
     };
   });
+  if (!pairs.length) return { common: { ratio: 1, low: 1, high: 1 }, found };
   const middle = median(seen);
   const half = (quantile(1 - AT_LEVEL, Math.max(1, pairs.length - 1)) * spread) / Math.sqrt(pairs.length);
   return { common: { ratio: Math.exp(middle), low: Math.exp(middle - half), high: Math.exp(middle + half) }, found };

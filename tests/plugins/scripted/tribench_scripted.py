@@ -39,7 +39,7 @@ from backends.base import Memory
 from backends.numpy import Backend
 from backends.numpy.program import Program
 from suite.measure import noise
-from suite.worker import operations
+from suite.worker import fresh, operations
 
 TIMED_FROM = 64  # samples; the recipes' batches are smaller
 GIBIBYTE = 2**30
@@ -144,8 +144,11 @@ class ScriptedProgram(Program):
             self.script = json.load(file).get(self._backend.name, {})
         self.count = {"train": 0, "infer": 0}
         self.compiled = 0
-        self.timed = {}
         self.unsteadiness = random.random()
+
+    def load_state(self, state):
+        super().load_state(state)
+        self.known = {}  # by phase: the batch that was computed last, and what came out
 
     def predict(self, batch):
         logits = self.act("infer", batch, super().predict)
@@ -184,8 +187,9 @@ class ScriptedProgram(Program):
         step = self.count[phase]
         if script.get("at") == step and script.get("in", phase) == phase:
             ACTIONS[script["do"]]()
-        if phase not in self.timed:  # computed once: the rest is waiting
-            self.timed[phase] = compute(batch)
+        of = None if phase == "train" else batch  # the first step of a training alone
+        if phase not in self.known or self.known[phase][0] is not of:
+            self.known[phase] = (of, compute(batch))  # the rest is waiting
         self.compiled += bool(script.get("recompile")) or script.get("compile_at") == step
         jump = script.get("jump", {})
         if jump.get("at") == step:
@@ -195,7 +199,7 @@ class ScriptedProgram(Program):
             seconds *= 1 + self.unsteadiness
         Clock.advance(seconds)
         time.sleep(seconds if script.get("sleep") else 0)
-        return self.timed[phase]
+        return self.known[phase][1]
 
 
 class Scripted(Backend):
@@ -210,7 +214,7 @@ class Scripted(Backend):
         if operations.time is not Clock:
             built = math.ceil(time.perf_counter())  # building takes some time
             Clock.now["monotonic"] = float(built)
-            operations.time = Clock
+            operations.time = fresh.time = Clock
             operations.noise = Quiet
         return ScriptedProgram(self, task, parameters)
 

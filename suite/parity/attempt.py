@@ -1,0 +1,54 @@
+"""What a program makes of a batch of a size that is timed: a prediction, or a step of training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from suite.crew import Crew
+from suite.material import Material
+from suite.parity.findings import Arrays, beginning, read
+from suite.plan import Lane
+from suite.store.schema import Phase
+from tasks.base import Task
+
+# That the reference does in one step. It reaches some 1e10 a second on two cores: a minute. The
+# step of the largest task, transformer-small with a batch of 128, has 1.6e11.
+MOST_OPERATIONS = 6e11
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """One phase with batches of one size, at the probe's parameters and on the task's own training
+    samples.
+    """
+
+    phase: Phase
+    size: int
+
+    def distinct(self, task: Task) -> int | None:
+        """How many different samples a training batch has; None if all are."""
+        affordable = int(MOST_OPERATIONS / max(1, 3 * task.model.flops()))
+        return None if affordable >= self.size else max(1, affordable)
+
+    def made(self, crew: Crew, lane: Lane, material: Material, files: Path) -> Arrays:
+        """``logits`` (samples, classes); or ``loss`` before the step, and after it ``parameters/``,
+        ``buffers/`` and ``moments/``. The program is left at another state. Raises what Worker.call
+        raises.
+        """
+        files.mkdir(parents=True, exist_ok=True)
+        if material.task.name not in crew.member(lane).built:
+            crew.build(lane, material, material.initial)
+        path = f"{beginning(lane, material, files)}-attempt.npz"
+        crew.member(lane).worker.call(
+            "attempt",
+            task=material.task.name,
+            phase=self.phase,
+            size=self.size,
+            parameters=material.probe,
+            path=path,
+            distinct=self.distinct(material.task),
+        )
+        found = read(path)
+        Path(path).unlink()
+        return found

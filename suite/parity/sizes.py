@@ -1,0 +1,170 @@
+"""Is it the same with the batches that are timed? Asked of the very graph that is timed, in its own
+precision: one prediction or one step of training, on the task's own samples, against the reference.
+
+The thorough questions are asked of a batch of the recipe's size. This one finds what depends on
+the size: a kernel that goes wrong from so many samples on, a step that leaves out its update or a
+part of the batch, a loss that is divided by a constant of the recipe. It cannot tell how well
+rounding is done; the thorough question does that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import isfinite
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from suite.crew import Crew
+from suite.material import Material
+from suite.parity.attempt import Attempt
+from suite.parity.compare import Errors, relative, worst
+from suite.parity.findings import Arrays, read
+from suite.parity.inquiry import Inquiry, all_finite, finite, named
+from suite.parity.reference import Reference, ReferenceFailed
+from suite.plan import Lane
+from suite.store.schema import Cell, Location, ParityResult
+from suite.worker.fresh import distance
+from tasks.spec import ModelSpec
+
+ROUNDOFF = 2.0**-24  # of the parameters, which are float32 in every precision that is timed
+# How far correct programs may be from the reference, relative: see docs/parity.md.
+PREDICTIONS = {"float64": 1e-7, "float32": 1e-4, "tf32": 2e-2, "bfloat16": 2e-1}
+GRADIENTS = {"float64": 1e-6, "float32": 2e-1, "tf32": 4e-1, "bfloat16": 5e-1}
+UPDATE = (
+    0.5  # Adam's first step is nearly the gradient's sign, which rounding changes where it is 0
+)
+
+
+def look(
+    reference: Reference, files: Path, crew: Crew, lane: Lane, cell: Cell, material: Material
+) -> ParityResult:
+    """The answer for what a run times, in the worker that times it. Raises what Worker.call
+    raises.
+    """
+    inquiry = Inquiry(
+        crew=crew, lane=lane, material=material, reference=reference, files=files / "sizes"
+    )
+    asked = Attempt(phase=cell.phase, size=cell.batch_size)
+    try:
+        return ask(inquiry, asked)
+    except ReferenceFailed as error:
+        return inquiry.result(
+            "precision",
+            phase=asked.phase,
+            batch_size=asked.size,
+            verdict="not_supported",
+            reason=f"the reference: {error}",
+        )
+
+
+def ask(inquiry: Inquiry, asked: Attempt) -> ParityResult:
+    """The answer for one phase and size. The program is left at another state. Raises what
+    Worker.call raises, and ReferenceFailed.
+    """
+    material, lane = inquiry.material, inquiry.lane
+    wanted = inquiry.reference.attempt(material, asked)
+    found = asked.made(inquiry.crew, lane, material, inquiry.files)
+    limits = _limits(lane.precision)
+    differences = inquiry.differences()
+    if asked.phase == "infer":
+        every = {"predictions/logits": distance(found["logits"], wanted["logits"])}
+    else:
+        every = _step(found, wanted, read(material.probe), set(differences))
+    shares = {key: error / limits[key.partition("/")[0]] for key, error in every.items()}
+    key = max(shares, key=lambda name: shares[name])
+    part = key.partition("/")[0]
+    distinct = asked.distinct(material.task) if asked.phase == "train" else None
+    answer = inquiry.result(
+        "precision",
+        phase=asked.phase,
+        batch_size=asked.size,
+        error=finite(every[key]),
+        errors=all_finite(worst(every)),
+        threshold=limits[part],
+        reason=distinct and f"asked with {distinct} samples, repeated: the reference is slow",
+    )
+    if shares[key] <= 1:
+        return answer
+    location = _location(_first(shares, material.task.model), material.task.model)
+    off = f"{every[key]:.2g}" if isfinite(every[key]) else "not finite"
+    what = {"infer": "predictions", "train": "a step of training"}[asked.phase]
+    words = f"{what} with a batch of {asked.size}: {named(location)}"
+    reason = f"{words}; the worst error, of {key}, is {off}"
+    return answer.model_copy(
+        update={"verdict": "different", "location": location, "reason": reason}
+    )
+
+
+def _limits(precision: str) -> dict[str, float]:
+    return {
+        "predictions": PREDICTIONS[precision],
+        "loss": PREDICTIONS[precision],
+        "buffers": PREDICTIONS[precision],
+        "moments": GRADIENTS[precision],
+        "update": UPDATE,
+    }
+
+
+def _step(found: Arrays, wanted: Arrays, start: Arrays, own_rules: set[str]) -> Errors:
+    """The errors of a step: its loss, the buffers, the moments, which tell the gradients, and what
+    became of the parameters.
+    """
+    every = {"loss/loss": relative(found["loss"], wanted["loss"])}
+    for key, right in wanted.items():
+        part, _, path = key.partition("/")
+        if part == "buffers" and "buffers" not in own_rules:
+            every[key] = relative(found.get(key), right)
+        if part == "moments" and "update" not in own_rules:
+            every[key] = relative(found.get(key), right)
+        if part == "parameters":
+            every[f"update/{path}"] = _moved(
+                found.get(key), right, start[path], "update" in own_rules
+            )
+    return every
+
+
+def _moved(
+    found: NDArray[np.float64] | None,
+    wanted: NDArray[np.float64],
+    start: NDArray[np.float64],
+    own_rule: bool,
+) -> float:
+    """How far a parameter's change is from the right one, in units of that and of its rounding; of
+    a rule of the backend's own only whether it changed.
+    """
+    if found is None or found.shape != wanted.shape:
+        return float("inf")
+    right = wanted - start
+    rounding = 4 * ROUNDOFF * float(np.linalg.norm(start))
+    if own_rule:
+        stands = np.linalg.norm(right) > rounding and np.array_equal(found, start)
+        return float("inf") if stands else 0.0
+    return relative(found - start, right, float(np.linalg.norm(right)) + rounding / UPDATE)
+
+
+def _first(shares: Mapping[str, float], model: ModelSpec) -> str:
+    """Of what is too far off, what a step comes to first: forward, then backward from the last
+    layer, then the update.
+    """
+    wrong = [key for key, share in shares.items() if share > 1]
+    backward = [f"moments/{path}/" for path in reversed(list(model.parameters()))]
+    course = ["predictions/", "loss/", "buffers/", *backward, "update/"]
+    return min(wrong, key=lambda key: next(i for i, at in enumerate(course) if key.startswith(at)))
+
+
+def _location(key: str, model: ModelSpec) -> Location:
+    """The place; all that is known of a prediction is what came out at the end."""
+    part, _, path = key.partition("/")
+    match part:
+        case "predictions":
+            return Location(kind="layer", path=model.places()[-1].path)
+        case "loss":
+            return Location(kind="loss", path="loss")
+        case "buffers":
+            return Location(kind="buffer", path=path)
+        case "moments":
+            return Location(kind="parameter", path=path.rpartition("/")[0])
+        case _:
+            return Location(kind="optimizer", path=path)

@@ -1,0 +1,138 @@
+"""Batches that a program has not met, and what its predictions of them must be.
+
+A batch is made of rows of a pool of samples, in an order of its own. A prediction takes each sample
+for itself, so that the pool's logits say what those of every batch are: the reference looks at a
+pool once, and every timed block may have a batch that is new.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backends.base import Program
+from tasks.base import Batch
+
+LEAST_SAMPLES = 64  # of a pool
+MOST_SECONDS = 2.0  # of a pool's batches on their way to the device, before one is used again
+SEED = 20  # of the orders; blocks follow each other in any case
+
+
+def rows(samples: int, size: int, distinct: int | None = None) -> NDArray[np.int64]:
+    """Which of so many training samples make the batch that is timed: the first ones, repeated if
+    need be, ``distinct`` of them if not all.
+    """
+    return np.arange(size) % min(samples, distinct or size)
+
+
+def pool_rows(samples: int, size: int) -> NDArray[np.int64]:
+    """Which of so many training samples make the pool for batches of this size: whole batches."""
+    return np.arange(size * -(-LEAST_SAMPLES // size)) % samples
+
+
+@dataclass
+class Pool:
+    """The samples that fresh batches of ``size`` are drawn from, with their logits at the program's
+    present state, (samples, ...) in float64, once they are known; the batch that was drawn last,
+    with its rows; and for how long batches were on their way to the device.
+    """
+
+    samples: Batch
+    size: int
+    logits: NDArray[np.float64] | None = None
+    drawn: tuple[Any, NDArray[np.int64]] | None = None
+    spent_seconds: float = 0.0
+    random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(SEED))
+
+    def draw(self) -> NDArray[np.int64]:
+        """The rows of another batch, in an order of its own."""
+        return self.random.permutation(len(self.samples))[: self.size]
+
+    def whole(self) -> list[Batch]:
+        """All samples, a batch at a time, so that compiled programs see one shape only."""
+        starts = range(0, len(self.samples), self.size)
+        return [self.samples.take(np.arange(start, start + self.size)) for start in starts]
+
+
+def logits(program: Program, pool: Pool) -> NDArray[np.float64]:
+    """The pool's, at the program's present state."""
+    return np.concatenate(
+        [program.numpy(program.predict(program.put(batch))) for batch in pool.whole()]
+    )
+
+
+def unmet(program: Program, pool: Pool) -> tuple[Any, NDArray[np.float64]]:
+    """A batch on the device that the program has not met, and its logits. Where the way to the
+    device is so long that blocks would wait for it, the one before once more.
+    """
+    if pool.logits is None:
+        pool.logits = logits(program, pool)
+    if pool.drawn is None or pool.spent_seconds < MOST_SECONDS:
+        began, rows = time.perf_counter(), pool.draw()
+        batch = program.put(pool.samples.take(rows))
+        program.wait()
+        pool.spent_seconds += time.perf_counter() - began
+        pool.drawn = (batch, rows)
+    batch, rows = pool.drawn
+    return batch, pool.logits[rows]
+
+
+def distance(found: NDArray[Any], wanted: NDArray[Any]) -> float:
+    """The worst row's ‖found - wanted‖ in units of the root mean square of a wanted row; infinite
+    where the shapes differ or a value is not finite.
+    """
+    if found.shape != wanted.shape:
+        return float("inf")
+    apart = (found - wanted).reshape(len(wanted), -1)
+    usual = np.sqrt(np.square(wanted).sum() / len(wanted))
+    worst = np.sqrt(np.square(apart).sum(axis=1)).max()
+    return float(worst / usual if usual > 0 else worst) if np.isfinite(worst) else float("inf")
+
+
+def told(distance: float) -> float:
+    """As JSON has it, which has no infinity."""
+    return min(distance, 1e9)
+
+
+def settled(program: Program, result: Any) -> tuple[NDArray[np.float64], float]:
+    """A result that was waited for, and for how many seconds it was not there yet: what reading it
+    took longer than to read it again.
+    """
+    began = time.perf_counter()
+    found = program.numpy(result)
+    first = time.perf_counter() - began
+    began = time.perf_counter()
+    program.numpy(result)
+    return found, max(0.0, first - (time.perf_counter() - began))
+
+
+def compare(
+    program: Program, pool: Pool, steps: int, within_seconds: float
+) -> tuple[float, float] | None:
+    """Seconds of a prediction over batches that the program has not met, and over the last of them
+    again and again, up to ``steps`` each. None where two batches cannot be put on the device in
+    this time.
+    """
+    began, batches = time.perf_counter(), list[Any]()
+    while len(batches) <= steps and (time.perf_counter() - began < within_seconds):
+        batches.append(program.put(pool.samples.take(pool.draw())))
+        program.wait()
+    if len(batches) < 3:
+        return None
+    first, *batches = batches
+    program.predict(first)  # not timed, as the lead-in of a block
+    program.wait()
+    began = time.perf_counter()
+    for batch in batches:
+        program.predict(batch)
+    program.wait()
+    fresh = time.perf_counter() - began
+    began = time.perf_counter()
+    for _ in batches:
+        program.predict(batches[-1])
+    program.wait()
+    return fresh / len(batches), (time.perf_counter() - began) / len(batches)

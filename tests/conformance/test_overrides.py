@@ -1,0 +1,124 @@
+"""An override holds wherever the original is used: in every execution of every adapter, in training
+and prediction, in what parity looks at, and in a layer alone.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+
+import pytest
+
+from suite.conformance.checks import compare
+from suite.conformance.programs import Whole, linear, reals, task
+from suite.crew import Crew, Roster
+from suite.plan import Lane
+from suite.runner import reference_lane
+from suite.subject import Subject
+from suite.worker.discovery import Arm
+from tasks import spec
+from tasks.parameters import uniform
+from tests.conftest import PLUGINS
+
+sys.path.insert(0, str(PLUGINS / "overridden"))
+from tribench_overridden import EPSILON, LEFT_OUT, LOSS, RATE, WHOLE
+
+EXECUTIONS = [
+    ("numpy", "eager"),
+    ("torch", "eager"),
+    ("torch", "compiled"),
+    ("jax", "compiled"),
+    ("tensorflow", "eager"),
+    ("tensorflow", "compiled"),
+]
+ONCE = [("numpy", "eager"), ("torch", "eager"), ("jax", "compiled"), ("tensorflow", "compiled")]
+STEPS = 3
+RATE_BEFORE = 0.01
+LAYERS = (
+    ("linear", spec.Linear(in_features=5, out_features=4)),
+    ("norm", spec.LayerNorm(width=4, epsilon=1e-5)),
+    ("relu", spec.ReLU()),
+    ("fc", spec.Linear(in_features=4, out_features=3)),
+)
+SPEC = task("overridden", (5,), LAYERS, spec.SGD(learning_rate=RATE_BEFORE))
+
+
+def in_plain_words():
+    """What the overrides make of the task."""
+    kept = [(name, layer) for name, layer in LAYERS if name != LEFT_OUT]
+    layers = tuple(
+        (name, replace(layer, epsilon=EPSILON) if name == "norm" else layer) for name, layer in kept
+    )
+    return task("plain", (5,), layers, spec.SGD(learning_rate=RATE_BEFORE * RATE * LOSS))
+
+
+@pytest.fixture
+def subjects(real_arms, tmp_path, monkeypatch):
+    """The plugin's adapter of this kind and framework, and the reference."""
+    monkeypatch.setenv("PYTHONPATH", str(PLUGINS / "overridden"))
+    crews = []
+
+    def start(kind, framework, execution):
+        crews.append(Crew(Roster(), tmp_path, "overrides"))
+        real, name = real_arms[framework], f"{kind}-{framework}"
+        arm = Arm(name=name, interpreter=real.interpreter, adapter=replace(real.adapter, name=name))
+        lane = Lane(arm=arm, execution=execution, precision="float64", device="cpu")
+        lanes = (lane, reference_lane(list(real_arms.values())))
+        return [Subject(crews[-1], lane, tmp_path) for lane in lanes]
+
+    yield start
+    for crew in crews:
+        crew.close()
+
+
+def same(found, wanted):
+    errors = compare(found, wanted)
+    return errors and max(errors.values()) < 1e-9
+
+
+@pytest.mark.parametrize(("framework", "execution"), EXECUTIONS)
+def test_an_override_holds_everywhere(framework, execution, subjects):
+    adapter, reference = subjects("overridden", framework, execution)
+    batch = reals((5,))
+    program, plain = adapter.build(SPEC, batch), reference.build(in_plain_words(), batch)
+
+    wanted = plain.capture()
+    for name in wanted:
+        if name == "loss" or name.startswith(("gradients/", "input_gradients/")):
+            wanted[name] = LOSS * wanted[name]
+    found = program.capture()
+    assert same(found, wanted)
+    assert {name for name in found if "activations" in name} == {
+        name for name in wanted if "activations" in name
+    }
+
+    assert same(program.predict(), plain.predict())
+    given = uniform(0, "x", (4, 4)), uniform(0, "dy", (4, 4))
+    assert same(program.layer("norm", *given), plain.layer("norm", *given))
+
+    gradients = {path: uniform(0, path, p.shape) for path, p in SPEC.model.parameters().items()}
+    halved = {path: value / LOSS for path, value in gradients.items()}
+    assert same(program.update(gradients), plain.update(halved))
+    program.reset()
+    plain.reset()
+    losses = {name: LOSS * value for name, value in plain.train(0, STEPS).items()}
+    assert same(program.train(0, STEPS), losses)
+    assert same(program.state(), plain.state())
+
+
+@pytest.mark.parametrize(("framework", "execution"), ONCE)
+def test_a_whole_model_takes_the_place_of_forward(framework, execution, subjects):
+    adapter, reference = subjects("ported", framework, execution)
+    one = linear("ported", spec.SGD(learning_rate=0.1))
+    assert one.name == WHOLE
+    whole = Whole(one, reals((5,)))
+    program, plain = (subject.build(whole.task, whole.batch) for subject in (adapter, reference))
+    wanted = {
+        name: array
+        for name, array in plain.capture().items()
+        if not name.startswith("input_gradients/")  # which a whole model does not show
+    }
+    found = program.capture()
+    assert same(found, wanted)
+    assert not [name for name in found if name.startswith("input_gradients/")]
+    assert same(program.train(0, STEPS) | program.state(), plain.train(0, STEPS) | plain.state())

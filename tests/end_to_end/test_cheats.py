@@ -1,0 +1,80 @@
+"""Adapters whose times are of something else than their task says get no verdict, and are told."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+RUN = (*("run", "--task", "rnn-tiny", "--launches", "1", "--seeds", "0"), "--output", "runs")
+NEW = r"a batch that the program has met takes .* times less than new ones"
+SIZE = r"with a batch of 128: "
+PREDICTED = {  # backend: status, parity, and what is told where
+    "honest": ("ok", "same", None),
+    "slow": ("ok", "same", None),
+    "zerolstm": ("ok", "different", rf"predictions {SIZE}layer fc; .* of predictions/logits"),
+    "nanlinear": ("failed", "same", "timing: the result of the last step is not finite"),
+    "remembering": ("implausible", "same", rf"timing: {NEW}"),
+    "beforehand": ("implausible|ok", "different", rf"predictions {SIZE}layer fc"),
+    "stale": ("failed", "different", "timing: a prediction is not that of the same samples before"),
+    "unawaited": ("failed", "same", r"timing: wait\(\) returned .* and work went on for"),
+}
+TRAINED = {
+    "honest": ("ok", "same", None),
+    "detached": ("ok", "different", rf"a step of training {SIZE}parameter lstm\.weight_ih_l1"),
+    "constantloss": ("ok", "different", rf"a step of training {SIZE}loss"),
+    "idle": ("ok", "different", rf"a step of training {SIZE}parameter fc\.bias"),
+    "everyother": ("ok", "different", rf"after its blocks: a step of training {SIZE}parameter"),
+    "onesample": ("ok", "different", rf"a step of training {SIZE}parameter fc\.bias"),
+}
+
+
+@pytest.fixture(scope="module")
+def runs(tribench, checkout, tmp_path_factory):
+    """By phase: the process, and the summary."""
+    found = {}
+    for phase, expected in (("infer", PREDICTED), ("train", TRAINED)):
+        folder = tmp_path_factory.mktemp(phase)
+        backends = ("--backend", ",".join(expected), "--phase", phase)
+        done = tribench(*RUN, *backends, plugins=("cheating",), folder=folder, root=checkout)
+        (run,) = Path(folder, "runs").iterdir()
+        found[phase] = (done, json.loads((run / "summary.json").read_text()))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("phase", "backend"),
+    [*(("infer", name) for name in PREDICTED), *(("train", name) for name in TRAINED)],
+)
+def test_it_is_told(runs, phase, backend):
+    status, parity, words = (PREDICTED if phase == "infer" else TRAINED)[backend]
+    _, summary = runs[phase]
+    (cell,) = [cell for cell in summary["cells"] if cell["backend"] == backend]
+    assert re.fullmatch(status, cell["status"]), cell["reason"]
+    assert cell["parity"] == parity
+    wrong = [r for r in summary["parity"] if r["backend"] == backend and r["verdict"] != "same"]
+    told = [cell["reason"] or "", *(result["reason"] for result in wrong)]
+    assert words is None or any(re.search(words, each) for each in told), told
+    assert all(result["batch_size"] == 128 for result in wrong)
+
+
+def test_none_gets_a_verdict(runs):
+    for done, summary in runs.values():
+        assert done.returncode == 1, done.stderr
+        judged = [pair for pair in summary["comparisons"] if pair["verdict"] is not None]
+        assert {name for pair in judged for name in (pair["base"], pair["new"])} <= {
+            "honest",
+            "slow",
+        }
+
+
+def test_an_honest_cell_stays_below_the_ceiling(runs):
+    """A cheat's ceiling is nobody's."""
+    _, summary = runs["infer"]
+    shares = {cell["backend"]: cell["of_ceiling"] for cell in summary["cells"]}
+    assert 0.001 < shares["honest"] < 1
+    assert {one["backend"] for one in summary["ceilings"]} >= {"honest", "slow"}
+    rates = [one["matmul_flops_per_second"] for one in summary["ceilings"]]
+    assert all(rate is None or rate < 1e13 for rate in rates)

@@ -1,0 +1,204 @@
+"""Adapters whose times are of something else than their task says, each in one way, and one honest
+one. All are the reference but for that, so that whatever is asked of a small batch is right.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+
+import numpy as np
+
+from backends.base import lowers
+from backends.numpy import Backend
+from backends.numpy.program import Program
+from tasks import spec
+
+MANY = 64  # samples; the recipes' batches are smaller, those that are timed are not
+
+
+class Honest(Backend):
+    """No fault."""
+
+    name = "honest"
+    precisions = ("float64", "float32")
+    program = Program
+
+    def build(self, task, parameters):
+        self.check(task)
+        return self.program(self, task, parameters)
+
+
+def cheat(program):
+    """A backend with these programs, under their name."""
+    name = program.__name__.lower()
+    return type(program.__name__, (Honest,), {"name": name, "program": program})
+
+
+class ZeroLstm(Honest):
+    """An LSTM that answers zeros from 64 samples on."""
+
+    name = "zerolstm"
+
+    @lowers(spec.LSTM)
+    def lstm(self, layer, parameters, x, context):
+        y, vjp = super().lstm(layer, parameters, x, context)
+        return (0 * y if len(x) >= MANY else y), vjp
+
+
+class NanLinear(Honest):
+    """A linear layer that gives NaN from 64 samples on."""
+
+    name = "nanlinear"
+
+    @lowers(spec.Linear)
+    def linear(self, layer, parameters, x, context):
+        y, vjp = super().linear(layer, parameters, x, context)
+        return (y * np.nan if len(x) >= MANY else y), vjp
+
+
+class Detached(Honest):
+    """An LSTM without gradients from 64 samples on."""
+
+    name = "detached"
+
+    @lowers(spec.LSTM)
+    def lstm(self, layer, parameters, x, context):
+        y, vjp = super().lstm(layer, parameters, x, context)
+
+        def cut(dy):
+            dx, gradients = vjp(dy)
+            return 0 * dx, {n: replace(g, value=0 * g.value) for n, g in gradients.items()}
+
+        return y, cut if len(x) >= MANY else vjp
+
+
+class ConstantLoss(Honest):
+    """A loss that is divided by the recipe's batch size, 16."""
+
+    name = "constantloss"
+
+    def loss(self, loss, logits, targets, valid):
+        value, gradient = super().loss(loss, logits, targets, valid)
+        return value * len(targets) / 16, gradient * len(targets) / 16
+
+
+class Remembering(Program):
+    """Predicts a batch that it has met by looking it up."""
+
+    def predict(self, batch):
+        known = self.__dict__.setdefault("known", {})
+        if id(batch) not in known:
+            known[id(batch)] = (batch, super().predict(batch))
+        return known[id(batch)][1]
+
+    def load_state(self, state):
+        super().load_state(state)
+        self.known = {}
+
+
+class Beforehand(Program):
+    """Predicts a batch when it is put on the device."""
+
+    def put(self, batch):
+        batch = super().put(batch)
+        if len(batch) >= MANY:
+            self.__dict__.setdefault("known", {})[id(batch)] = (batch, super().predict(batch))
+        return batch
+
+    def predict(self, batch):
+        known = self.__dict__.get("known", {})
+        return known[id(batch)][1] if id(batch) in known else super().predict(batch)
+
+
+class Stale(Program):
+    """Gives what it gave for the batch before."""
+
+    def predict(self, batch):
+        if len(batch) < MANY:
+            return super().predict(batch)
+        before = self.__dict__.get("before")
+        if before is None or self.age > 3:
+            self.before, self.age = super().predict(batch), 0
+        self.age += 1
+        return self.before
+
+
+class Idle(Program):
+    """Leaves the update out from 64 samples on."""
+
+    def train_step(self, batch):
+        if len(batch) < MANY:
+            return super().train_step(batch)
+        return self._differentiate(batch)[0]
+
+
+class EveryOther(Program):
+    """Leaves every second update out."""
+
+    def train_step(self, batch):
+        self.steps = self.__dict__.get("steps", 0) + 1
+        if len(batch) < MANY or self.steps % 2:
+            return super().train_step(batch)
+        return self._differentiate(batch)[0]
+
+
+class OneSample(Program):
+    """Trains on one sample of a large batch, and tells the loss of all."""
+
+    def train_step(self, batch):
+        if len(batch) < MANY:
+            return super().train_step(batch)
+        loss = self._differentiate(batch)[0]
+        super().train_step(batch.take(slice(0, 1)))
+        return loss
+
+
+class Unawaited(Program):
+    """Predicts in a thread of its own, for which ``wait`` does not wait."""
+
+    def predict(self, batch):
+        answer = {}
+        before = self.__dict__.get("thread")
+
+        def work():
+            if before is not None:
+                before.join()
+            time.sleep(0.002)
+            answer["logits"] = Program.predict(self, batch)
+
+        self.thread = threading.Thread(target=work)
+        self.thread.start()
+        return (self.thread, answer)
+
+    def numpy(self, array):
+        if isinstance(array, tuple):
+            array[0].join()
+            array = array[1]["logits"]
+        return super().numpy(array)
+
+
+class Slow(Program):
+    """Needs a tenth of a second to put a batch on the device."""
+
+    def put(self, batch):
+        time.sleep(0.1)
+        return super().put(batch)
+
+
+PROGRAMS = {
+    kind.__name__.lower(): cheat(kind)
+    for kind in (
+        *(Remembering, Beforehand, Stale, Idle, EveryOther, OneSample),
+        *(Unawaited, Slow),
+    )
+}
+
+
+def __getattr__(name):
+    """The backend with these programs."""
+    try:
+        return PROGRAMS[name]
+    except KeyError:
+        raise AttributeError(name) from None

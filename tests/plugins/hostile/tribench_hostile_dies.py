@@ -1,0 +1,5 @@
+"""Takes its process along."""
+
+import os
+
+os._exit(3)

@@ -1,0 +1,8 @@
+"""Raises what no ``except Exception`` catches."""
+
+
+class Stop(BaseException):
+    pass
+
+
+raise Stop("two\nlines")
