@@ -15,6 +15,8 @@ the override holds wherever the original would have been used.
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, TypeVar
@@ -35,6 +37,9 @@ from tasks.spec import (
     local,
     walk,
 )
+
+_NUMBER = re.compile(r"\s*\+?[0-9]{1,10}\s*")
+_MOST_THREADS = 2**31 - 1  # which is what a C int holds
 
 Array = Any  # a framework's own array
 Arrays = Mapping[str, NDArray[Any]]
@@ -72,6 +77,22 @@ def formulas(function: Callable[..., Any]) -> Callable[[Lowering], Lowering]:
         return method
 
     return mark
+
+
+def threads_asked() -> int | None:
+    """What OMP_NUM_THREADS asks for: of several numbers, which are those of nested levels, the
+    first (OpenMP 5.2, section 21.1.2). None where it is not set or empty; ValueError for what has
+    no meaning.
+    """
+    text = os.environ.get("OMP_NUM_THREADS", "").strip()
+    if not text:
+        return None
+    numbers = [int(part) if _NUMBER.fullmatch(part) else 0 for part in text.split(",")]
+    if not all(0 < number <= _MOST_THREADS for number in numbers):
+        raise ValueError(
+            f"OMP_NUM_THREADS (={text}) must be a whole number, at least 1, or several by commas"
+        )
+    return numbers[0]
 
 
 @dataclass(kw_only=True)

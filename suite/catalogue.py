@@ -7,8 +7,8 @@ from __future__ import annotations
 import importlib
 import sys
 from contextlib import redirect_stdout
-from importlib import metadata
 
+from suite.worker.adapters import announced
 from tasks.base import Task
 
 GROUP = "tribench.tasks"
@@ -22,8 +22,7 @@ class CatalogueError(ValueError):
 def tasks() -> dict[str, Task]:
     """{name: task}. Raises CatalogueError if tasks cannot be loaded or a name is taken."""
     found: dict[str, Task] = {}
-    announced = {point.name: point.value for point in metadata.entry_points(group=GROUP)}
-    for source in dict.fromkeys([*OURS.values(), *announced.values()]):
+    for source in dict.fromkeys([*OURS.values(), *(point.value for point in announced(GROUP))]):
         module, _, function = source.partition(":")
         try:
             with redirect_stdout(sys.stderr):  # ours is for answers

@@ -7,7 +7,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from backends.base import EXECUTIONS
-from suite import budget, catalogue, runner, session
+from suite import budget, catalogue, outputs, runner, session
 from suite.catalogue import CatalogueError
 from suite.conformance.checks import CHECKS, CONFORMANCE_SCHEMA, THRESHOLDS, Result
 from suite.conformance.run import conform
@@ -29,6 +29,7 @@ from suite.listing import listing, show_listing
 from suite.material import Material, MaterialError
 from suite.measure import idle
 from suite.options import Device, Json, Many, Pythons, Quiet, console, interpreters, split
+from suite.outputs import OutputError, json_of, readable
 from suite.parity import calibration, gate
 from suite.parity.asking import Interrupted, ask, references_of
 from suite.parity.calibration import NotCorrect
@@ -118,7 +119,7 @@ def run(
         seeds=seeds,
         time_budget=time_budget,
         aa=aa,
-        label=label,
+        label=None if label is None else readable(label),
         environment=environment,
         worker_timeout=worker_timeout,
         worker_memory=worker_memory,
@@ -349,15 +350,30 @@ for command in (report, compare, export, publish):
 def main() -> NoReturn:
     """Run the command line; wrong use is one line and exit code 2."""
     signal.signal(signal.SIGTERM, _interrupt)
+    outputs.prepare()
     try:
         code = app(standalone_mode=False)
-    except (UsageError, StoreError, InterpreterError, CatalogueError, MaterialError) as error:
+        outputs.finish()
+    except (
+        UsageError,
+        StoreError,
+        InterpreterError,
+        CatalogueError,
+        MaterialError,
+        OutputError,
+    ) as error:
         _leave(str(error), USAGE)
     except (WriteError, NotCorrect, ReferenceFailed) as error:
         _leave(str(error), FAILED)
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # Rich and Typer make 1 of it
+            _leave(str(outputs.lost(end.__context__)), USAGE)
+        raise
     except KeyboardInterrupt:
         _leave("interrupted", INTERRUPTED)
     except Exception as error:
+        if isinstance(error, OSError) and error.filename is None and error.errno in outputs.LOST:
+            _leave(str(outputs.lost(error)), USAGE)  # of more than one buffer
         # Typer's own complaints about options and arguments.
         explain: Callable[[], str] | None = getattr(error, "format_message", None)
         if explain is None:
@@ -393,7 +409,7 @@ def _told(done: Run, as_json: bool, quiet: bool) -> NoReturn:
     """Say what a run found, and end with its exit code."""
     where = f"Page: {done.path / 'page.html'}"
     if as_json:
-        print(done.summary.model_dump_json(by_alias=True))
+        print(json_of(done.summary))
         if not quiet:
             print(where, file=sys.stderr)
     else:
@@ -418,5 +434,6 @@ def _interrupt(number: int, frame: object) -> NoReturn:
 
 
 def _leave(message: str, code: int) -> NoReturn:
-    print(f"tribench: {' '.join(message.split())}", file=sys.stderr)
+    with suppress(OSError):  # it may be gone
+        print(f"tribench: {' '.join(message.split())}", file=sys.stderr)
     sys.exit(code)

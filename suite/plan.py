@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from math import inf
 
-from backends.base import DEVICES, EXECUTIONS, PRECISIONS
+from backends.base import DEVICES, EXECUTIONS, PRECISIONS, threads_asked
 from suite.profiles import PROFILES, Profile
 from suite.store.schema import TWIN, Cell, Phase, Status
 from suite.worker.adapters import REFERENCE
 from suite.worker.discovery import Arm
-from suite.worker.environment import CONTROLLED, ENVIRONMENTS
+from suite.worker.environment import CONTROLLED, ENVIRONMENTS, STOCK
 from suite.worker.host import NO_LIMITS, Limits
 from tasks.base import Task
 
@@ -167,6 +167,11 @@ def check(choice: Choice, tasks: dict[str, Task]) -> None:
     if choice.environment not in ENVIRONMENTS:
         known = ", ".join(ENVIRONMENTS)
         raise UsageError(f"no environment {choice.environment!r}; there are {known}")
+    if choice.environment == STOCK:  # where what is set reaches the workers
+        try:
+            threads_asked()
+        except ValueError as error:
+            raise UsageError(str(error)) from None
     for option, number, least in (
         ("--launches", choice.launches, 1),
         ("--batch-size", min(choice.batch_sizes, default=None), 1),
@@ -202,6 +207,9 @@ def make(choice: Choice, tasks: dict[str, Task], arms: Sequence[Arm]) -> Plan:
     picked = pick_tasks(choice.tasks, profile.tasks, tasks)
     minutes = choice.time_budget or profile.minutes
     phases = choose("phase", choice.phases or ("*",), PHASES)
+    if "train" in phases:
+        for task in picked:
+            _check_batch(task, min((*choice.batch_sizes, task.timed_batch_size)))
     return Plan(
         profile=choice.profile,
         tasks=picked,
@@ -260,7 +268,21 @@ def pick_tasks(
         tasks = {
             n: task for n, task in tasks.items() if not getattr(task.data, "downloaded", False)
         }
-    return tuple(tasks[name] for name in choose("task", asked or default, tasks))
+    picked = tuple(tasks[name] for name in choose("task", asked or default, tasks))
+    for task in picked:
+        _check_batch(task, task.batch_size)  # parity takes a training step with it
+    return picked
+
+
+def _check_batch(task: Task, size: int) -> None:
+    """UsageError where a layer cannot be trained in batches this small."""
+    for place in task.model.places():
+        least = place.layer.least_batch(place.input_shape)
+        if size < least:
+            raise UsageError(
+                f"{task.name} cannot be trained in batches of {size}: {place.path} "
+                f"({type(place.layer).__name__}) needs at least {least} samples"
+            )
 
 
 def lanes(

@@ -7,6 +7,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import TextIO
 
 from rich.console import Console
@@ -75,8 +76,9 @@ class Lines(Reporter):
     def show(self, what: str) -> None:
         left = self.seconds_left()
         ahead = "" if left is None else f", about {clock(left)} left"
-        print(f"[{clock(time.monotonic() - self.began)}{ahead}] {what}", file=self.stream)
-        self.stream.flush()
+        with suppress(OSError):  # nobody may be there to read it
+            print(f"[{clock(time.monotonic() - self.began)}{ahead}] {what}", file=self.stream)
+            self.stream.flush()
 
 
 class Bar(Reporter):

@@ -11,6 +11,7 @@ import typer
 from suite import session
 from suite.compare.runs import compare as compared
 from suite.options import Json, console
+from suite.outputs import json_of
 from suite.plan import UsageError
 from suite.report import tables, words
 from suite.report.compare_page import render_comparison
@@ -43,7 +44,7 @@ def report(
     for one in [session.read(path) for path in runs]:
         session.render(one)
         if as_json:
-            print(one.summary.model_dump_json(by_alias=True))
+            print(json_of(one.summary))
         else:
             tables.show(one.summary, console())
             print(f"\nPage: {one.path / 'page.html'}")
@@ -77,7 +78,7 @@ def compare(
     if page is not None:
         write_whole(page, render_comparison(found))
     if as_json:
-        print(found.model_dump_json(by_alias=True))
+        print(json_of(found))
     else:
         show_comparison(found, console())
         if page is not None:

@@ -14,6 +14,7 @@ from typing import Any
 from suite.compare.comparable import differences
 from suite.material import Material
 from suite.measure.verdict import DELTA
+from suite.outputs import readable
 from suite.plan import Choice, Plan
 from suite.report import page, tables
 from suite.store import directory, seal
@@ -202,7 +203,7 @@ def command(choice: Choice, pythons: Mapping[str, str]) -> str:
         words += [] if value is None else [option, str(value)]
     for name, path in pythons.items():
         words += ["--python", f"{name}={Path(path).name}"]
-    return shlex.join(words)
+    return readable(shlex.join(words))
 
 
 def _tasks(plan: Plan) -> dict[str, dict[str, str | int]]:

@@ -80,7 +80,7 @@ def summarise(manifest: Manifest, records: Sequence[AnyRecord], damaged: Sequenc
         parity=view.parity,
         trainings=view.trainings,
         failures=[_sentence(f) for f in view.failures if f.status in WRONG],
-        notes=[*([busy] if busy else []), *_notes(manifest), *damaged],
+        notes=[*([busy] if busy else []), *_notes(manifest), *lacks(records), *damaged],
         ceilings=achieved.ceilings(),
         learning=learning(view.trainings),
         rounding=rounding(view.trainings),
@@ -394,6 +394,26 @@ def _sentence(failure: FailureRecord) -> str:
     names = [failure.stage, about.task, getattr(about, "phase", None), about.backend]
     names += [about.execution, about.precision]
     return f"{' '.join(name for name in names if name)}: {failure.reason}"
+
+
+def lacks(records: Iterable[AnyRecord]) -> list[str]:
+    """What today's checks ask and these records do not tell: a sentence, or nothing."""
+    timed: set[Cell] = set()
+    asked: set[tuple[str, ...]] = set()
+    for record in records:
+        match record:
+            case BlockRecord(void=None) if not record.cell.is_twin:
+                timed.add(record.cell)
+            case ParityRecord(result=told) if told.phase is not None:
+                about = (told.task, told.backend, told.execution, told.precision, told.phase)
+                asked.add((*about, str(told.batch_size)))
+    missing = sum(
+        (c.task, *c.arm, c.precision, c.phase, str(c.batch_size)) not in asked for c in timed
+    )
+    if not missing:
+        return []
+    of = f"{missing} of {len(timed)} cells"
+    return [f"Parity was not asked with the batch that was timed, only with a smaller one: {of}."]
 
 
 def _notes(manifest: Manifest) -> list[str]:

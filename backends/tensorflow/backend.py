@@ -10,7 +10,7 @@ from weakref import WeakSet
 import tensorflow as tf
 from tensorflow.python.framework.ops import uid
 
-from backends.base import Arrays, NotSupported, formulas
+from backends.base import Arrays, NotSupported, formulas, threads_asked
 from backends.tensorflow import losses, optimizers
 from backends.tensorflow.layers import Layers
 from backends.tensorflow.program import Program
@@ -43,8 +43,7 @@ class Backend(Layers):
         self.compiled: WeakSet[Callable] = WeakSet()
         # Matrix products and convolutions use TF32 unless told otherwise.
         tf.config.experimental.enable_tensor_float_32_execution(precision == "tf32")
-        if "OMP_NUM_THREADS" in os.environ:
-            threads = int(os.environ["OMP_NUM_THREADS"])
+        if (threads := threads_asked()) is not None:
             with contextlib.suppress(RuntimeError):  # it has started: facts() tells what holds
                 tf.config.threading.set_intra_op_parallelism_threads(threads)
                 tf.config.threading.set_inter_op_parallelism_threads(threads)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import ctypes
 import os
 import re
-import shutil
+import shlex
+import subprocess
+import sys
+import sysconfig
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from backends.base import Arrays, NotSupported, formulas
+from backends.base import Arrays, NotSupported, formulas, threads_asked
 from backends.torch import losses, optimizers
 from backends.torch.layers import Layers
 from backends.torch.program import Program
@@ -24,6 +27,7 @@ from tasks.base import Task
 
 MOST_VARIANTS = 10_000  # of a compiled function
 DTYPES = {"float64": torch.float64, "float32": torch.float32, "bfloat16": torch.bfloat16}
+_NEW = hasattr(torch.backends, "fp32_precision")
 
 
 class Backend(Layers):
@@ -40,16 +44,14 @@ class Backend(Layers):
         super().__init__(device=device, precision=precision, execution=execution)
         if device == "cuda" and not torch.cuda.is_available():
             raise NotSupported("this PyTorch finds no CUDA device")
-        if self.execution == "compiled" and not any(map(shutil.which, ("g++", "clang++", "cl"))):
-            raise NotSupported("torch.compile needs a C++ compiler, and none is on the path")
+        if self.execution == "compiled":
+            _check_compiler()
         self.target = torch.device(device, 0) if device == "cuda" else torch.device(device)
         self.dtype = DTYPES["float64" if precision == "float64" else "float32"]
         self.constants: dict[str, Tensor] = {}
-        # cuDNN's convolutions and LSTMs use TF32 unless told otherwise.
-        torch.backends.cudnn.allow_tf32 = precision == "tf32"
-        torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
-        if "OMP_NUM_THREADS" in os.environ:
-            torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+        _set_tf32(precision == "tf32")
+        if (threads := threads_asked()) is not None:
+            torch.set_num_threads(threads)
         if self.execution == "compiled":
             _always_compile()
 
@@ -177,10 +179,79 @@ def _kept(result: Any) -> Any:
     return tuple(map(_kept, result)) if isinstance(result, tuple) else result.clone()
 
 
+def _check_compiler() -> None:
+    """Raise NotSupported unless torch.compile can work here. It takes the compiler that CXX names,
+    else g++, and gives it paths in a command line that it parts at spaces without quoting them.
+    """
+    usual = "clang++" if sys.platform == "darwin" else "g++"
+    try:
+        told = [os.environ.get("CXX", usual), "--version"]
+        subprocess.run(told, capture_output=True, check=True)  # as torch._inductor asks it
+    except (OSError, ValueError, subprocess.SubprocessError):
+        if "CXX" in os.environ:
+            why = "CXX names none that runs (a program alone, without options)"
+        else:
+            why = f"none is on the path: it takes {usual}, or the one that CXX names"
+        raise NotSupported(f"torch.compile needs a C++ compiler, and {why}") from None
+    elsewhere = "--python NAME=PATH takes an environment that lies elsewhere"
+    for what, path, way in (
+        ("PyTorch", torch.__file__, elsewhere),
+        ("Python", sysconfig.get_path("include"), elsewhere),
+        ("temporary files", tempfile.gettempdir(), "TMPDIR names another"),
+        ("TORCHINDUCTOR_CACHE_DIR", os.environ.get("TORCHINDUCTOR_CACHE_DIR", ""), "unset it"),
+    ):
+        if _parted(path):
+            raise NotSupported(
+                f"torch.compile cannot compile where the folder of {what} has a space, a quote or "
+                f"a backslash in its name: {way}"
+            )
+
+
+def _parted(path: str) -> bool:
+    """Is this path something else after a command line was parted?"""
+    try:
+        return bool(path) and shlex.split(path) != [path]
+    except ValueError:  # a quote that is not closed
+        return True
+
+
+def _set_tf32(on: bool) -> None:
+    """For matrix products, convolutions and LSTMs; by default cuDNN uses it.
+
+    PyTorch has two sets of switches (2.9 on). To read an old one raises where a new one says
+    something else, and the new one holds: once ``fp32_precision`` was tf32, by an environment's own
+    start or an adapter's, it stayed so for convolutions after ``allow_tf32 = False`` (2.13).
+    """
+    word = "tf32" if on else "ieee"
+    if _NEW:
+        torch.backends.fp32_precision = word
+    torch.set_float32_matmul_precision("high" if on else "highest")
+    torch.backends.cudnn.allow_tf32 = on
+    if _NEW:
+        onednn = torch.backends.mkldnn  # on the CPU
+        for kind in (*_switches().values(), onednn.matmul, onednn.conv, onednn.rnn):
+            kind.fp32_precision = word
+
+
 def _tf32() -> str:
-    """On if both of its switches are."""
-    switches = (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32)
-    return "on" if all(switches) else "off"
+    """On or off; of each where they differ."""
+    if not _NEW:
+        switches = (torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32)
+        return "on" if all(switches) else "off"
+    found = {what: kind.fp32_precision == "tf32" for what, kind in _switches().items()}
+    if len({*found.values()}) == 1:
+        return "on" if all(found.values()) else "off"
+    return ", ".join(f"{what} {'on' if on else 'off'}" for what, on in found.items())
+
+
+def _switches() -> dict[str, Any]:
+    """What says in which precision a GPU multiplies, by what for."""
+    cudnn = torch.backends.cudnn
+    return {
+        "matrix products": torch.backends.cuda.matmul,
+        "convolutions": cudnn.conv,
+        "recurrences": cudnn.rnn,
+    }
 
 
 def _build() -> str:

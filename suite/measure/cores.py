@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Collection, Sequence
 from hashlib import blake2b
 from statistics import median
-from threading import Barrier, Thread
+from threading import Barrier, BrokenBarrierError, Thread
 
 WORK = bytes(1 << 19)  # 0.5 ms, 3 in all; other threads run meanwhile (hashlib: "releases the GIL")
 TRIES = 3  # the median counts: any may be interrupted
@@ -35,12 +35,21 @@ def recent() -> deque[float]:
 
 def known_work() -> float | None:
     """Milliseconds that a piece of work takes which every core does at once, of the slowest core.
-    None where threads cannot be bound to cores.
+    None where threads cannot be bound to cores: a sandbox may refuse it for all of them, a control
+    group for one that it has just lost.
     """
     if not hasattr(os, "sched_setaffinity"):
         return None
-    cores = sorted(os.sched_getaffinity(0))[:MOST_CORES]
-    return 1000 * median(_together(cores) for _ in range(TRIES))
+    try:
+        cores = sorted(os.sched_getaffinity(0))[:MOST_CORES]
+    except OSError:
+        return None
+    found = list[float]()
+    for _ in range(TRIES):
+        if (seconds := _together(cores)) is None:
+            return None
+        found.append(seconds)
+    return 1000 * median(found)
 
 
 def slow(milliseconds: Sequence[float], seen: Collection[float]) -> bool:
@@ -52,19 +61,31 @@ def slow(milliseconds: Sequence[float], seen: Collection[float]) -> bool:
     return median(milliseconds) > SLOW * sorted(seen)[len(seen) // QUARTILE]
 
 
-def _together(cores: Sequence[int]) -> float:
+def _together(cores: Sequence[int]) -> float | None:
+    """Seconds of the slowest; None if not all could begin, when nobody waits for the others."""
     begin, seconds = Barrier(len(cores)), list[float]()
 
     def work(core: int) -> None:
-        os.sched_setaffinity(0, {core})  # this thread's alone (sched_setaffinity(2))
-        begin.wait()
+        try:
+            os.sched_setaffinity(0, {core})  # this thread's alone (sched_setaffinity(2))
+        except OSError:
+            begin.abort()
+        try:
+            begin.wait()
+        except BrokenBarrierError:
+            return
         start = time.perf_counter()
         blake2b(WORK).digest()
         seconds.append(time.perf_counter() - start)
 
-    threads = [Thread(target=work, args=(core,)) for core in cores]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
+    begun = list[Thread]()
+    try:
+        for core in cores:
+            thread = Thread(target=work, args=(core,))
+            thread.start()
+            begun.append(thread)
+    except RuntimeError:  # no more threads are allowed
+        begin.abort()
+    for thread in begun:
         thread.join()
-    return max(seconds)
+    return max(seconds) if len(seconds) == len(cores) else None

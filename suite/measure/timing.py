@@ -79,7 +79,7 @@ class Block:
     watch: Stopwatch
 
 
-Look = Callable[[Crew, Lane, Cell, Material], ParityResult]
+Look = Callable[[Crew, Lane, Cell, Material], ParityResult | None]
 
 
 @dataclass
@@ -215,6 +215,8 @@ class Turn:
             return  # what a twin doubles was asked
         result = self.state.look(self.crew, lane, entry.cell, material)
         self.crew.build(lane, material, material.initial)
+        if result is None:
+            return
         if result.wrong:
             self.state.wrong.add(entry.cell)
         if result.wrong or not when:

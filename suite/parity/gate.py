@@ -15,7 +15,7 @@ from suite.parity.attempt import Attempt
 from suite.parity.ensemble import UNITS
 from suite.parity.findings import discard
 from suite.parity.inquiry import Inquiry
-from suite.parity.reference import Reference, ReferenceFailed
+from suite.parity.reference import Reference, ReferenceFailed, ReferenceLacks
 from suite.plan import PHASES, Lane
 from suite.store.schema import FailureRecord, ParityRecord, ParityResult, Question
 from suite.work import FAILURES, Sink, Track, Unit, status_of
@@ -131,6 +131,8 @@ class _Program:
         )
 
     def _answers(self, crew: Crew, material: Material) -> Iterator[ParityResult]:
+        """Of each question; one alone where the reference has nothing to compare with."""
+
         def inquiry(lane: Lane) -> Inquiry:
             return Inquiry(
                 crew=crew,
@@ -140,10 +142,17 @@ class _Program:
                 files=self.files,
             )
 
+        exact = inquiry(replace(self.lanes[0], precision=EXACT))
+        try:
+            yield from self._asked(exact, inquiry)
+        except ReferenceLacks as error:
+            why = f"the reference: {error}; parity needs it in backends/numpy (see CONTRIBUTING.md)"
+            yield exact.result("function", verdict="not_supported", reason=why)
+
+    def _asked(self, exact: Inquiry, inquiry: Callable[[Lane], Inquiry]) -> Iterator[ParityResult]:
         @cache
         def of_function() -> ParityResult:
-            exact = inquiry(replace(self.lanes[0], precision=EXACT))
-            asked = drills.of(material.task)
+            asked = drills.of(exact.material.task)
             drilled = partial(self._drilled, exact, asked) if self.thorough else None
             return _answer(exact, "function", partial(function.ask, exact, drilled))
 
@@ -157,8 +166,9 @@ class _Program:
             yield _answer(own, "precision", ask)
             if self.thorough:  # a run asks the workers that time
                 for phase in PHASES:
-                    timed = Attempt(phase=phase, size=material.task.timed_batch_size)
-                    yield _answer(own, "precision", partial(sizes.ask, own, timed))
+                    timed = Attempt(phase=phase, size=own.material.task.timed_batch_size)
+                    answer = _answer(own, "precision", partial(sizes.ask, own, timed))
+                    yield answer.model_copy(update={"phase": phase, "batch_size": timed.size})
             # In bfloat16 rounding makes another training of it with the first step.
             if self.thorough and lane.precision == "float32":
                 yield _answer(own, "training", partial(training.ask, own))
@@ -179,6 +189,8 @@ def _answer(inquiry: Inquiry, question: Question, ask: Callable[[], ParityResult
         return inquiry.result(question, verdict=refused, reason=reason)
     try:
         return _explained(inquiry, ask())
+    except ReferenceLacks:
+        raise  # no other question has an answer either
     except ReferenceFailed as error:
         return inquiry.result(question, verdict="failed", reason=f"the reference: {error}")
     except FAILURES as error:

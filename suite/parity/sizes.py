@@ -22,7 +22,7 @@ from suite.parity.attempt import Attempt
 from suite.parity.compare import Errors, relative, worst
 from suite.parity.findings import Arrays, read
 from suite.parity.inquiry import Inquiry, all_finite, finite, named
-from suite.parity.reference import Reference, ReferenceFailed
+from suite.parity.reference import Reference, ReferenceFailed, ReferenceLacks
 from suite.plan import Lane
 from suite.store.schema import Cell, Location, ParityResult
 from suite.worker.fresh import distance
@@ -39,9 +39,9 @@ UPDATE = (
 
 def look(
     reference: Reference, files: Path, crew: Crew, lane: Lane, cell: Cell, material: Material
-) -> ParityResult:
-    """The answer for what a run times, in the worker that times it. Raises what Worker.call
-    raises.
+) -> ParityResult | None:
+    """The answer for what a run times, in the worker that times it; None where the gate has said
+    that the reference lacks a layer. Raises what Worker.call raises.
     """
     inquiry = Inquiry(
         crew=crew, lane=lane, material=material, reference=reference, files=files / "sizes"
@@ -49,6 +49,8 @@ def look(
     asked = Attempt(phase=cell.phase, size=cell.batch_size)
     try:
         return ask(inquiry, asked)
+    except ReferenceLacks:
+        return None
     except ReferenceFailed as error:
         return inquiry.result(
             "precision",

@@ -59,11 +59,19 @@ class RunDirectory:
         self.records = path / "records.jsonl"
         try:
             self.file = self.records.open("ab", buffering=0)
-            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StoreError(f"{path} is in use by another tribench") from None
         except OSError as error:
             raise StoreError(f"{path} cannot be written: {error.strerror}") from None
+        try:
+            fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.file.close()
+            raise StoreError(f"{path} is in use by another tribench") from None
+        except OSError as error:  # as some network file systems do
+            self.file.close()
+            raise StoreError(
+                f"{path} cannot be locked: {error.strerror}; runs must lie on a file system that "
+                "has locks, and can be copied afterwards"
+            ) from None
         if self.file.tell() and not _ends_in_newline(self.records):
             self._append(b"\n")  # a write that was cut off stays a damaged line of its own
 

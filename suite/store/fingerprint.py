@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
 
 import cpuinfo
+import numpy as np
 import psutil
 
 from suite.measure import idle
 from suite.store.schema import Environment
 from suite.worker import control_group, environment
+from suite.worker.adapters import installed
 from suite.worker.discovery import Arm
 from suite.worker.environment import CONTROLLED
 
@@ -22,13 +23,13 @@ QUOTA = "cpu_quota_cores"  # among the settings
 
 def version() -> str:
     """tribench's own version; that of the checkout's pyproject.toml if it is not installed."""
-    try:
-        return metadata.version("tribench")
-    except metadata.PackageNotFoundError:
-        import tomllib
+    for found in installed():
+        if found.name == "tribench":
+            return found.version
+    import tomllib
 
-        text = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
-        return str(tomllib.loads(text)["project"]["version"])
+    text = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+    return str(tomllib.loads(text)["project"]["version"])
 
 
 def fingerprint(arms: Sequence[Arm], device: str, kind: str = CONTROLLED) -> Environment:
@@ -48,7 +49,7 @@ def fingerprint(arms: Sequence[Arm], device: str, kind: str = CONTROLLED) -> Env
         coordinator={
             "python": platform.python_version(),
             "tribench": version(),
-            "numpy": metadata.version("numpy"),
+            "numpy": np.__version__,
         },
         backends=versions(arms),
     )

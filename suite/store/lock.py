@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import os
-import tempfile
-from pathlib import Path
+from contextlib import suppress
 
 from suite.store.directory import StoreError
-from suite.store.writing import writing
+from suite.store.writing import temporary, writing
 
 
 class Lock:
@@ -17,19 +16,25 @@ class Lock:
     """
 
     def __init__(self) -> None:
-        self.path = Path(tempfile.gettempdir()) / f"tribench-{os.getuid()}.lock"
+        self.path = temporary() / f"tribench-{os.getuid()}.lock"
         try:
             self.file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         except OSError as error:
             raise StoreError(f"{self.path} cannot be opened: {error.strerror}") from None
         try:
             fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            holder = os.pread(self.file, 4096, 0).decode(errors="replace").strip()
+        except BlockingIOError:
+            holder = os.fsdecode(os.pread(self.file, 4096, 0)).strip()
             os.close(self.file)
             raise StoreError(
                 f"another tribench run measures on this machine ({holder or 'just begun'}), and "
                 "two at a time would spoil each other; wait for its end"
+            ) from None
+        except OSError as error:  # as some network file systems do
+            os.close(self.file)
+            raise StoreError(
+                f"{self.path} cannot be locked: {error.strerror}; set TMPDIR to a folder of a file "
+                "system that has locks"
             ) from None
         self.tell("no run directory yet")
 
@@ -37,10 +42,12 @@ class Lock:
         """Say where this run's directory is."""
         with writing(self.path):
             os.ftruncate(self.file, 0)
-            os.pwrite(self.file, f"process {os.getpid()}, {where}".encode(), 0)
+            os.pwrite(self.file, os.fsencode(f"process {os.getpid()}, {where}"), 0)
 
     def close(self) -> None:
-        """Let others measure."""
+        """Let others measure, and leave no name to be taken for the next one's."""
+        with suppress(OSError):
+            os.ftruncate(self.file, 0)
         os.close(self.file)
 
     def __enter__(self) -> Lock:

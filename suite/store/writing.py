@@ -27,10 +27,18 @@ def writing(path: Path) -> Iterator[None]:
         raise WriteError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
+def temporary() -> Path:
+    """The folder of temporary files; WriteError if there is none."""
+    try:
+        return Path(tempfile.gettempdir())
+    except OSError:
+        raise WriteError("no temporary folder can be written: set TMPDIR to one") from None
+
+
 @contextmanager
 def scratch() -> Iterator[Path]:
     """A folder for what is needed for a while."""
-    with writing(Path(tempfile.gettempdir())):
+    with writing(temporary()):
         folder = Path(tempfile.mkdtemp(prefix="tribench-"))
     try:
         yield folder
@@ -66,6 +74,7 @@ def append_whole(file: int, path: Path, content: bytes) -> None:
 
 def keep_logs(logs: Path) -> None:
     """Copy what workers printed to where it stays, and say where."""
-    kept = Path(tempfile.mkdtemp(prefix="tribench-logs-"))
-    shutil.copytree(logs, kept, dirs_exist_ok=True)
+    with writing(temporary()):
+        kept = Path(tempfile.mkdtemp(prefix="tribench-logs-"))
+        shutil.copytree(logs, kept, dirs_exist_ok=True)
     print(f"tribench: a worker failed; what it printed is kept in {kept}", file=sys.stderr)

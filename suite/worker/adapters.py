@@ -13,6 +13,8 @@ from fnmatch import fnmatchcase
 from importlib import metadata
 from typing import Any
 
+import numpy as np
+
 from backends.base import Backend
 from suite.worker.abilities import Answer, abilities
 from suite.worker.errors import sentence
@@ -46,7 +48,7 @@ class Adapter:
 def targets() -> dict[str, str]:
     """Every adapter, {name: "module:Class"}. A name has one; ours cannot be replaced."""
     found = dict(OURS)
-    for point in _announced():
+    for point in announced(GROUP):
         if NAME.fullmatch(point.name):
             found.setdefault(point.name, point.value)
     return found
@@ -55,7 +57,7 @@ def targets() -> dict[str, str]:
 def refused() -> list[Adapter]:
     """What is announced under a name that it cannot have, as ``NAME (module:Class)``, and why."""
     found, kept = [], targets()
-    for point in _announced():
+    for point in announced(GROUP):
         if not NAME.fullmatch(point.name):
             why = "its name must begin with a letter, digit or _, and may go on with these, . and -"
         elif point.value != kept[point.name]:
@@ -66,22 +68,34 @@ def refused() -> list[Adapter]:
     return found
 
 
-def _announced() -> list[metadata.EntryPoint]:
-    """The entry points of other packages, without those of packages that cannot be read. In an
-    order that does not hang on the file system's.
+def announced(group: str) -> list[metadata.EntryPoint]:
+    """A group's entry points, without those of packages that cannot be read. Their order does not
+    hang on the file system's.
     """
     try:
-        points = list(metadata.entry_points(group=GROUP))
+        points = list(metadata.entry_points(group=group))
     except Exception:  # one malformed file, of whatever package, is enough
-        points = [point for found in metadata.distributions() for point in _readable(found)]
+        points = [point for found in metadata.distributions() for point in _readable(found, group)]
     return sorted(points, key=lambda point: (point.name, point.value))
 
 
-def _readable(found: metadata.Distribution) -> list[metadata.EntryPoint]:
+def _readable(found: metadata.Distribution, group: str) -> list[metadata.EntryPoint]:
     try:
-        return list(found.entry_points.select(group=GROUP))
+        return list(found.entry_points.select(group=group))
     except Exception:
         return []
+
+
+def installed() -> list[metadata.Distribution]:
+    """Every package with a name and a version, which what a removed one left has not; of two of a
+    name the first on the path, which is imported.
+    """
+    found: dict[str, metadata.Distribution] = {}
+    for each in metadata.distributions():
+        name, version = each.metadata["Name"], each.metadata["Version"]
+        if name and version:
+            found.setdefault(name.lower().replace("_", "-"), each)
+    return list(found.values())
 
 
 def load(name: str) -> type[Backend]:
@@ -122,7 +136,7 @@ def _inspect(name: str, target: str, device: str, tasks: Sequence[Any]) -> Adapt
 def _described(
     name: str, target: str, backend: type[Backend], device: str, tasks: Sequence[Any]
 ) -> Adapter:
-    versions = {"python": platform.python_version(), "numpy": metadata.version("numpy")}
+    versions = {"python": platform.python_version(), "numpy": np.__version__}
     framework = backend.framework
     if framework in sys.modules:
         versions[framework] = str(getattr(sys.modules[framework], "__version__", "unknown"))
@@ -144,6 +158,6 @@ def _companions(framework: str) -> dict[str, str]:
         return {}
     return {
         found.name: found.version
-        for found in metadata.distributions()
-        if str(found.name).startswith((*names, *LIBRARIES))
+        for found in installed()
+        if found.name.startswith((*names, *LIBRARIES))
     }

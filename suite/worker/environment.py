@@ -19,6 +19,7 @@ import os
 import platform
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
@@ -136,12 +137,36 @@ def shared_cache(name: str, device: str) -> dict[str, str]:
     processes beside each other) compiled for 60 s with timing, 17 s without, 6 s with the library's
     products; parity compiles some 15 such functions of a task.
     """
+    folder = _kept(f"{name}-{_processor()}")
+    cache = {} if folder is None else _xla_cache(folder)
+    untuned = {"XLA_FLAGS": "--xla_gpu_autotune_level=0 --xla_gpu_enable_triton_gemm=false"}
+    return cache | (untuned if device == "cuda" else {})
+
+
+def _kept(name: str) -> Path | None:
+    """The user's folder for what is kept from one run to the next. None, said once, where there is
+    none that can be written: a user may have no home, and a home may be read-only.
+    """
     import pooch  # workers have none
 
-    folder = pooch.os_cache("tribench") / f"{name}-{_processor()}"
-    folder.mkdir(parents=True, exist_ok=True)
-    untuned = {"XLA_FLAGS": "--xla_gpu_autotune_level=0 --xla_gpu_enable_triton_gemm=false"}
-    return _xla_cache(folder) | (untuned if device == "cuda" else {})
+    why = "there is no home folder"
+    with suppress(RuntimeError, OSError):
+        caches = Path(pooch.os_cache("tribench"))
+        if caches.is_absolute():  # older platformdirs keep the "~" that nothing tells more of
+            why = f"{caches} cannot be written"
+            (caches / name).mkdir(parents=True, exist_ok=True)
+            if os.access(caches / name, os.W_OK | os.X_OK):
+                return caches / name
+    _tell_once(
+        f"nothing that is compiled is kept for the next time, since {why}; XDG_CACHE_HOME can name "
+        "another folder"
+    )
+    return None
+
+
+@once
+def _tell_once(line: str) -> None:
+    print(f"tribench: {line}", file=sys.stderr)
 
 
 def own_cache(folder: Path) -> dict[str, str]:
@@ -151,10 +176,13 @@ def own_cache(folder: Path) -> dict[str, str]:
 
 
 def _xla_cache(folder: Path) -> dict[str, str]:
+    # XLA parts its flags at spaces, but for what stands in quotes, where a backslash keeps a sign
+    # (xla/parse_flags_from_env.h).
+    quoted = re.sub(r'(["\\])', r"\\\1", str(folder))
     return {
         "JAX_COMPILATION_CACHE_DIR": str(folder),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
-        "TF_XLA_FLAGS": f"--tf_xla_persistent_cache_directory={folder}",
+        "TF_XLA_FLAGS": f'--tf_xla_persistent_cache_directory="{quoted}"',
     }
 
 

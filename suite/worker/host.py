@@ -15,6 +15,7 @@ from suite.store.writing import WriteError, writing
 from suite.worker.channel import Channel, Closed, Garbled, Message, Silent
 from suite.worker.environment import CONTROLLED, environment
 from suite.worker.errors import OUT_OF_MEMORY
+from suite.worker.oom import kills
 
 STOP_LIMIT_SECONDS = 5.0
 MOST_READ = 1 << 20  # bytes of a log
@@ -63,7 +64,7 @@ class Worker:
         ours_read, theirs_write = os.pipe()
         arguments = [theirs_read, theirs_write, limits.memory_bytes or 0]
         self.channel = Channel(ours_read, ours_write)
-        self.log, self.limits, self.calls = log, limits, 0
+        self.log, self.limits, self.calls, self.kills = log, limits, 0, kills()
         try:
             self.process = subprocess.Popen(
                 [interpreter, "-m", "suite.worker", *map(str, arguments)],
@@ -154,10 +155,12 @@ class Worker:
         return f"ended with exit code {code}"
 
     def _ran_out_of_memory(self, printed: int) -> bool:
-        """Does the log say so after its first ``printed`` bytes? TensorFlow's kernels do not
-        survive every allocation that fails: of five batches too large for 4 GiB it met two with
-        a SIGSEGV and one with a SIGABRT.
+        """Does the log say so after its first ``printed`` bytes, or the system, which kills without
+        a word? TensorFlow's kernels do not survive every allocation that fails: of five batches too
+        large for 4 GiB it met two with a SIGSEGV and one with a SIGABRT.
         """
+        if self.process.poll() == -signal.SIGKILL and kills() > self.kills:
+            return True
         with self.log.open("rb") as log:
             log.seek(printed)
             return OUT_OF_MEMORY.search(log.read(MOST_READ).decode(errors="replace")) is not None

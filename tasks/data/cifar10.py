@@ -90,7 +90,7 @@ def _read(data: Cifar10, local: str | None) -> tuple[Path, dict[str, bytes]]:
     """The folder of the six files, be it one inside the archive, and what they hold."""
     if not local:
         return _read_archive(_download(data))
-    root = Path(local).expanduser()
+    root = Path(os.path.expanduser(local))
     if os.path.lexists(root / FOLDER):
         return _read_folder(root / FOLDER)
     if any(os.path.lexists(root / name) for name in FILES):
@@ -149,8 +149,14 @@ def _download(data: Cifar10) -> Path:
 
     # Whoever waits is told what for; in a log, an error stays one line.
     pooch.get_logger().setLevel("INFO" if sys.stderr.isatty() else "WARNING")
+    remedy = f"put {ARCHIVE} in a folder and name that in {VARIABLE}"
+    try:
+        cache = pooch.os_cache("tribench")
+    except RuntimeError:  # of platformdirs
+        what = f"{data.url} cannot be downloaded: there is no home folder; set XDG_CACHE_HOME"
+        raise Cifar10Error(f"{what}, or {remedy}") from None
     store = pooch.create(
-        path=pooch.os_cache("tribench"),
+        path=cache,
         base_url="",
         registry={ARCHIVE: data.checksum},
         urls={ARCHIVE: data.url},
@@ -160,6 +166,5 @@ def _download(data: Cifar10) -> Path:
         return Path(store.fetch(ARCHIVE))
     except (OSError, ValueError) as error:  # those of requests are OSErrors
         why = str(error).partition(". ")[0]
-        remedy = f"try again, or put {ARCHIVE} in a folder and name that in {VARIABLE}"
         what = f"{data.url} cannot be downloaded to {store.abspath}: {why}"
-        raise Cifar10Error(f"{what}; {remedy}") from error
+        raise Cifar10Error(f"{what}; try again, or {remedy}") from error

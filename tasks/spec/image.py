@@ -114,6 +114,10 @@ class BatchNorm(Layer):
         expect(self, fits, f"({self.channels}, height, width)", shape)
         return shape
 
+    def least_batch(self, shape: Shape) -> int:
+        """One value of a channel has no variance that could be divided by n - 1."""
+        return 2 if prod(shape[1:]) == 1 else 1
+
 
 @dataclass(frozen=True, kw_only=True)
 class Flatten(Layer):

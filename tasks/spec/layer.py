@@ -53,6 +53,10 @@ class Layer:
         """The shape that an input of this shape becomes; SpecError if it does not fit."""
         return shape
 
+    def least_batch(self, shape: Shape) -> int:
+        """How many samples a training step needs at least, given inputs of this shape."""
+        return 1
+
     def flops(self, shape: Shape) -> int:
         """Operations of one sample's forward pass: two per multiply-add of the matrix products and
         convolutions; element-wise work is not counted, as is usual (arXiv 2204.02311, appendix B).
