@@ -173,7 +173,7 @@ def _measured(summary: Summary) -> tuple[str, str, str]:
         f"{what}: {words.listed([f'{n} {words.spaced(status)}' for status, n in amounts.items()])}."
         for what, amounts in (
             ("The others", Counter(c.status for c in with_a_word if not is_measured(c))),
-            ("With a caution", Counter(c.status for c in with_a_word if is_measured(c))),
+            ("Of those measured", Counter(c.status for c in with_a_word if is_measured(c))),
         )
         if amounts
     ]
