@@ -88,6 +88,14 @@ class Material:
         return self._write("probe", _rounded(probe(model, seed) | probe_buffers(model, seed)))
 
     @cached_property
+    def other(self) -> str:
+        """Other random parameters and buffers: the probe's may be those that training starts from,
+        and what was computed with those must show.
+        """
+        model, seed = self.task.model, self.seed + 1
+        return self._write("other", _rounded(probe(model, seed) | probe_buffers(model, seed)))
+
+    @cached_property
     def data_hash(self) -> str:
         """Twelve hexadecimal digits of the samples as the workers get them."""
         digest = hashlib.sha256()

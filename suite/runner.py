@@ -89,7 +89,7 @@ def stages(
         return tuple(timing.track(n, groups, first, state, half_width, share) for n in numbers)
 
     begun, *later = launches(range(plan.launches))
-    ceilings = ceiling.units(plan.training_lanes(), files)
+    ceilings = ceiling.units(plan.training_lanes(), files, state.trusts)
     return [
         Stage(name="plan", at_once=1, tracks=_refusals(plan)),
         Stage(

@@ -62,14 +62,16 @@ DRAWN = 1021  # parameters; a prime, so that no two rows are alike
 Measure = Callable[[Subject, Sink], None]
 
 
-def units(lanes: Sequence[Lane], files: Path) -> tuple[Unit, ...]:
-    """A unit per lane in which something is measured. What fails there costs its ceilings alone."""
+def units(lanes: Sequence[Lane], files: Path, trusts: Callable[[str], bool]) -> tuple[Unit, ...]:
+    """A unit per lane in which something is measured, left out where the backend is not trusted by
+    then. What fails there costs its ceilings alone.
+    """
     wanted: dict[Lane, list[Measure]] = {}
     for lane in dict.fromkeys(map(_plain, lanes)):
         wanted.setdefault(lane, []).append(matmul)
     for lane in dict.fromkeys(map(_copying, wanted)):
         wanted.setdefault(lane, []).append(COPYING.get(lane.device, copy_by_program))
-    return tuple(_unit(lane, measures, files) for lane, measures in wanted.items())
+    return tuple(_unit(lane, measures, files, trusts) for lane, measures in wanted.items())
 
 
 def _plain(lane: Lane) -> Lane:
@@ -83,7 +85,9 @@ def _copying(lane: Lane) -> Lane:
     return lane if lane.device == "cpu" else replace(lane, precision="float32")
 
 
-def _unit(lane: Lane, measures: Sequence[Measure], files: Path) -> Unit:
+def _unit(
+    lane: Lane, measures: Sequence[Measure], files: Path, trusts: Callable[[str], bool]
+) -> Unit:
     name = lane.arm.name
 
     def do(crew: Crew, sink: Sink) -> None:
@@ -108,6 +112,7 @@ def _unit(lane: Lane, measures: Sequence[Measure], files: Path) -> Unit:
         what=f"ceilings of the {lane.device} as {name} reaches them",
         cost_seconds=COST_SECONDS,
         do=do,
+        wanted=lambda: trusts(name),
     )
 
 

@@ -93,7 +93,11 @@ class State:
     times: Times = field(default_factory=Times)
     known_work: deque[float] = field(default_factory=cores.recent)
     look: Look | None = None
-    wrong: set[Cell] = field(default_factory=set)  # by what ``look`` said
+    wrong: set[Cell] = field(default_factory=set)  # whose times are of something else
+
+    def trusts(self, backend: str) -> bool:
+        """Was nothing wrong shown of it?"""
+        return all(cell.backend != backend for cell in self.wrong)
 
 
 def track(
@@ -237,6 +241,7 @@ class Turn:
         worker, cell = self.crew.member(entry.lane).worker, entry.cell
         why = repeats.look(worker.call, cell.task, entry.step_seconds)
         if why is not None:
+            self.state.wrong.add(entry.cell)
             self._fail(entry, "implausible", why)
 
     def _attempt(self, entry: Entry, do: Callable[[], None]) -> None:
@@ -246,6 +251,8 @@ class Turn:
         except FAILURES as error:
             entry.alive = False
             self.state.failed.add(entry.cell)
+            if isinstance(error, Unusable):
+                self.state.wrong.add(entry.cell)
             self.crew.lose(entry.lane)
             self._fail(entry, status_of(error), str(error))
 

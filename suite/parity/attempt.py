@@ -19,8 +19,8 @@ MOST_OPERATIONS = 6e11
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """One phase with batches of one size, at the probe's parameters and on the task's own training
-    samples.
+    """One phase with batches of one size, on the task's own training samples and at parameters that
+    the program does not have before.
     """
 
     phase: Phase
@@ -45,7 +45,7 @@ class Attempt:
             task=material.task.name,
             phase=self.phase,
             size=self.size,
-            parameters=material.probe,
+            parameters=material.other,
             path=path,
             distinct=self.distinct(material.task),
         )

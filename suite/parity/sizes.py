@@ -73,7 +73,7 @@ def ask(inquiry: Inquiry, asked: Attempt) -> ParityResult:
     if asked.phase == "infer":
         every = {"predictions/logits": distance(found["logits"], wanted["logits"])}
     else:
-        every = _step(found, wanted, read(material.probe), set(differences))
+        every = _step(found, wanted, read(material.other), set(differences))
     shares = {key: error / limits[key.partition("/")[0]] for key, error in every.items()}
     key = max(shares, key=lambda name: shares[name])
     part = key.partition("/")[0]
