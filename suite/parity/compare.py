@@ -131,6 +131,13 @@ def only(found: NDArray[Any] | None, wanted: NDArray[Any]) -> str | None:
     return None
 
 
+def repeated(again: NDArray[Any] | None, before: NDArray[Any] | None, limit: float) -> bool:
+    """Did another call give the same, up to rounding? What is not a number both times did."""
+    if again is None or before is None or again.shape != before.shape:
+        return again is before
+    return relative(np.nan_to_num(again), np.nan_to_num(before)) <= limit
+
+
 def relative(
     value: NDArray[Any] | None,
     wanted: NDArray[Any],

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from suite.material import Material
 from suite.parity import alone, drills, evaluation, hidden
 from suite.parity.alone import Fault
-from suite.parity.compare import only, relative
+from suite.parity.compare import only, relative, repeated
 from suite.parity.confusions import layers, losses, optimizers, statistics
 from suite.parity.confusions.words import guess
 from suite.parity.drills import Drill, Mistake
@@ -173,7 +173,7 @@ def _of_layer(
     made = evidence.layers[at]
     found = Diagnosis(location=location, error=fault.error, threshold=ALONE)
     again = evidence.again(place, situation).get(key)
-    if key in made and max(alone.errors(again, made[key], None)) > ALONE:
+    if not repeated(again, made.get(key), ALONE):
         return found.unrepeatable()
     only_where = ""
     if fault.kinds and not set(fault.kinds) & set(ORDINARY):

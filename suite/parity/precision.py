@@ -77,8 +77,7 @@ def _of_whole(inquiry: Inquiry, function: Callable[[], ParityVerdict]) -> Parity
     evaluated = at[0].startswith("predictions/")
     if evaluated:
         limit = PRECISION[precision] * UNITS[precision]
-        batch = samples(read(material.data), "probe")
-        one = evaluation.place(inquiry, wanted, batch, limit)
+        one = evaluation.place(inquiry, wanted, samples(material, "probe"), limit)
         location = Location(kind="layer", path=one.place.path) if one else location
     words = [named(location), *([evaluation.ALONE] if evaluated else [])]
     words += [] if evaluated else [f"{kept:.1f} digits kept"]

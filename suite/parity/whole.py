@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from suite.material import Material
 from suite.parity import evaluation
-from suite.parity.compare import Errors, errors, first, judged, only
+from suite.parity.compare import Errors, errors, first, judged, only, repeated
 from suite.parity.evaluation import Evaluated
-from suite.parity.findings import Arrays, Findings, look_inside, read
+from suite.parity.findings import Arrays, Findings, look_inside
 from suite.parity.inquiry import Inquiry
 from suite.parity.thresholds import FUNCTION
 from suite.store.schema import Location
 
 # Of the task's own samples the gradients of inputs are not looked at: in a picture's background
-# rounding decides which of equal values a pool takes, and they differ without being wrong.
+# rounding may decide which of equal values a pool takes: they would differ without being wrong.
 INSIDE = ("activations", "predictions", "loss", "gradients", "buffers")
 PARTS = (*INSIDE, "input_gradients", "update", "trained")
 OWN = "on samples of the task's own"
@@ -83,20 +82,21 @@ def sight(inquiry: Inquiry, found: Sequence[Look]) -> Sight | None:
     with the training's own samples and parameters; what shows in evaluation alone, in the layers as
     they are in evaluation. Raises what Worker.call raises, and ReferenceFailed.
     """
-    data = read(inquiry.material.data)
     late = ("update", "trained")
     for look in found:
         inside = {k: e for k, e in look.errors.items() if k.partition("/")[0] not in late}
-        one = _first(inquiry, replace(look, errors=inside), samples(data, look.split))
+        one = _first(inquiry, replace(look, errors=inside))
         if one is not None:
             return _refined(inquiry, one.saying(look.words))
-    last = _first(inquiry, found[0], samples(data, found[0].split))
+    last = _first(inquiry, found[0])
     if last is None or last.part != "trained":
         return last
-    return _in_training(inquiry, data) or last.saying("in its training")
+    return _in_training(inquiry) or last.saying("in its training")
 
 
-def _first(inquiry: Inquiry, look: Look, batch: Arrays, start: str | None = None) -> Sight | None:
+def _first(
+    inquiry: Inquiry, look: Look, batch: Arrays | None = None, start: str | None = None
+) -> Sight | None:
     at = first(look.errors, inquiry.material.task.model, dict.fromkeys(look.errors, FUNCTION))
     if at is None:
         return None
@@ -107,7 +107,7 @@ def _first(inquiry: Inquiry, look: Look, batch: Arrays, start: str | None = None
         location=location,
         found=look.found,
         wanted=look.wanted,
-        batch=batch,
+        batch=batch or samples(inquiry.material, look.split),
         start=start or inquiry.material.probe,
     )
 
@@ -126,16 +126,19 @@ def _refined(inquiry: Inquiry, seen: Sight) -> Sight:
         *(inquiry.crew, inquiry.lane, inquiry.material, inquiry.files),
         *(seen.start, _written(inquiry, seen.batch)),
     )
-    apart = errors(again, replace(seen.found, scales={}), INSIDE)
-    return seen.saying(TWICE if max(apart.values()) > FUNCTION else None)
+    before = seen.found.capture
+    same = all(repeated(again.capture.get(key), before[key], FUNCTION) for key in before)
+    return seen.saying(None if same else TWICE)
 
 
-def _in_training(inquiry: Inquiry, data: Arrays) -> Sight | None:
+def _in_training(inquiry: Inquiry) -> Sight | None:
     """The first step whose inner values differ, from the reference's parameters before it."""
     material, reference = inquiry.material, inquiry.reference
-    differences = inquiry.differences()
+    differences, train = inquiry.differences(), samples(material, "train")
+    with np.load(material.data) as arrays:
+        order = arrays["order"]
     for step, start in enumerate(reference.states(material), 1):
-        batch = samples(data, "train", data["order"][step - 1])
+        batch = {name: array[order[step - 1]] for name, array in train.items()}
         file = _written(inquiry, batch)
         wanted = reference.look(material, start, file)
         found = look_inside(inquiry.crew, inquiry.lane, material, inquiry.files, start, file)
@@ -147,10 +150,11 @@ def _in_training(inquiry: Inquiry, data: Arrays) -> Sight | None:
     return None
 
 
-def samples(data: Arrays, split: str, rows: NDArray[Any] | slice = slice(None)) -> Arrays:
-    """These of a task's file."""
-    names = ("inputs", "targets", "valid")
-    return {name: data[f"{split}.{name}"][rows] for name in names if f"{split}.{name}" in data}
+def samples(material: Material, split: str) -> Arrays:
+    """Those of one part of the task's data."""
+    with np.load(material.data) as arrays:
+        names = ("inputs", "targets", "valid")
+        return {name: arrays[key] for name in names if (key := f"{split}.{name}") in arrays.files}
 
 
 def _written(inquiry: Inquiry, batch: Arrays) -> str:
