@@ -301,6 +301,11 @@ def conformance(
         or found[name].adapter.executions
         for p in precisions or [p for p in found[name].adapter.precisions if p in THRESHOLDS]
     ]
+    done_in = dict.fromkeys(each for one in checks for each in one.precisions)
+    if not any(lane.precision in done_in for lane in asked):
+        given = ", ".join(dict.fromkeys(lane.precision for lane in asked)) or "none of them"
+        known = ", ".join(done_in)
+        raise UsageError(f"nothing to check: that is done in {known}, and asked for is {given}")
     results = _conform(asked, runner.reference_lane(list(found.values())), checks, quiet)
     if as_json:
         data = [asdict(result) for result in results]

@@ -171,6 +171,10 @@ def test_an_execution_that_there_is_not_is_no_failure(tribench):
         (["torch", "--execution", "fast"], "no execution matches 'fast'; there are eager, comp"),
         (["torch", "--device", "tpu"], "no device 'tpu'; there are cpu, cuda"),
         (["torch", "--check", "wiat"], "no check matches 'wiat'; there are layer, offset, ties, "),
+        (
+            ["torch", "--check", "wait", "--precision", "float64"],
+            "nothing to check: that is done in float32, and asked for is float64",
+        ),
         (["torch", "--case", "nrom"], "no case matches 'nrom'; there are conv-7-k3-s1-p0, "),
     ],
 )
