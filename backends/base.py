@@ -25,18 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.base import Batch, Task
-from tasks.spec import (
-    AvgPool,
-    BatchNorm,
-    CrossEntropy,
-    Layer,
-    LayerNorm,
-    MeanSteps,
-    Optimizer,
-    Residual,
-    local,
-    walk,
-)
+from tasks.spec import CrossEntropy, Layer, Optimizer, Residual, local, walk
 
 _NUMBER = re.compile(r"\s*\+?[0-9]{1,10}\s*")
 _MOST_THREADS = 2**31 - 1  # which is what a C int holds
@@ -48,7 +37,6 @@ Lowering = TypeVar("Lowering", bound=Callable[..., Any])
 DEVICES = ("cpu", "cuda")
 PRECISIONS = ("float64", "float32", "tf32", "bfloat16")
 EXECUTIONS = ("eager", "compiled")
-AVERAGING = (AvgPool, BatchNorm, LayerNorm, MeanSteps)  # which computes in float32 under bfloat16
 
 
 class NotSupported(Exception):
@@ -305,15 +293,16 @@ class Backend:
 
         Mixed precision, ``bfloat16``, is float32 but for the layers between batch and logits: each
         is given its input and its parameters in bfloat16, and gives its output so. What averages
-        keeps its parameters and computes in float32; so does the softmax of attention, and the
-        state of an LSTM's cell. Products add up in float32. Parameters, their gradients, moments,
-        buffers, the loss and the update are float32: Micikevicius et al. 2018 (arXiv 1710.03740)
-        with bfloat16, in the main as Keras's ``mixed_bfloat16`` and Flax's ``dtype=bfloat16`` do.
+        (``Layer.averages``) keeps its parameters and computes in float32; so do the softmax of
+        attention and the state of an LSTM's cell. Products add up in float32. Parameters, their
+        gradients, moments, buffers, the loss and the update are float32: Micikevicius et al. 2018
+        (arXiv 1710.03740) with bfloat16, in the main as Keras's ``mixed_bfloat16`` and Flax's
+        ``dtype=bfloat16`` do.
         """
         lowering = self.lowering(layer)
         if self.precision != "bfloat16":
             return lowering(layer, parameters, x, context)
-        if isinstance(layer, AVERAGING):
+        if layer.averages:
             y = lowering(layer, parameters, self.cast(x, "float32"), context)
         else:
             own = {name: self.cast(value, "bfloat16") for name, value in parameters.items()}

@@ -17,8 +17,8 @@ import typer
 from backends.base import EXECUTIONS
 from suite import budget, catalogue, outputs, runner, session
 from suite.catalogue import CatalogueError
-from suite.conformance.checks import CHECKS, CONFORMANCE_SCHEMA, THRESHOLDS, Result
-from suite.conformance.run import conform
+from suite.conformance.checks import CONFORMANCE_SCHEMA, THRESHOLDS, Check, Result
+from suite.conformance.run import conform, pick
 from suite.conformance.table import show_conformance
 from suite.doctor import machine
 from suite.doctor.answer import DOCTOR_SCHEMA
@@ -280,6 +280,7 @@ def conformance(
     only: Annotated[
         list[str] | None, typer.Option("--check", help="These checks alone; as --execution.")
     ] = None,
+    case: Many = None,
     device: Device = "cpu",
     python: Pythons = None,
     as_json: Json = False,
@@ -289,7 +290,7 @@ def conformance(
     choice = Choice(executions=split(execution), precisions=split(precision), device=device)
     check(choice, {})
     precisions = choose("precision", choice.precisions, THRESHOLDS)
-    checks = choose("check", split(only) or ("*",), dict.fromkeys(each.name for each in CHECKS))
+    checks = pick(split(only), split(case))
     found = {arm.name: arm for arm in arms(interpreters(python), device, wanted=(name,))}
     if name not in found:
         raise UsageError(f"no backend {name!r}; there are {', '.join(found)}")
@@ -301,6 +302,11 @@ def conformance(
         or found[name].adapter.executions
         for p in precisions or [p for p in found[name].adapter.precisions if p in THRESHOLDS]
     ]
+    done_in = dict.fromkeys(each for one in checks for each in one.precisions)
+    if not any(lane.precision in done_in for lane in asked):
+        given = ", ".join(dict.fromkeys(lane.precision for lane in asked)) or "none of them"
+        known = ", ".join(done_in)
+        raise UsageError(f"nothing to check: that is done in {known}, and asked for is {given}")
     results = _conform(asked, runner.reference_lane(list(found.values())), checks, quiet)
     if as_json:
         data = [asdict(result) for result in results]
@@ -414,7 +420,7 @@ def _told(done: Run, as_json: bool, quiet: bool) -> NoReturn:
 
 
 def _conform(
-    asked: Sequence[Lane], reference: Lane, checks: Sequence[str], quiet: bool
+    asked: Sequence[Lane], reference: Lane, checks: Sequence[Check], quiet: bool
 ) -> list[Result]:
     """The answers of these checks; the logs are kept only if a worker failed."""
     with scratch() as files, reporter(quiet) as progress:

@@ -8,26 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.base import AVERAGING, Arrays, Context, NotSupported, formulas
+from backends.base import Arrays, Context, NotSupported, formulas
 from backends.formats import Operand, plain, to_bfloat16
 from backends.numpy import losses, optimizers
 from backends.numpy.layers import Gradients, Layers, Lowered
 from backends.numpy.program import Node, Program
 from tasks.base import Task
-from tasks.spec import (
-    Attention,
-    Conv2d,
-    CrossEntropy,
-    Layer,
-    Linear,
-    Optimizer,
-    Recurrent,
-    local,
-    walk,
-)
+from tasks.spec import CrossEntropy, Layer, Optimizer, local, walk
 
 Floats = NDArray[Any]
-MULTIPLYING = (Conv2d, Linear, Recurrent, Attention)  # which tensor cores do
 
 
 class Backend(Layers):
@@ -70,17 +59,16 @@ class Backend(Layers):
     ) -> Lowered:
         """With what goes back rounded where what went forward was."""
         lowering = self.lowering(layer)
-        if self.precision == "tf32" and isinstance(layer, MULTIPLYING):
+        if self.precision == "tf32" and layer.multiplies:
             return _in_tf32(lowering, layer, parameters, x, context)
         if self.precision != "bfloat16":
             return lowering(layer, parameters, x, context)  # type: ignore[no-any-return]
-        averages = isinstance(layer, AVERAGING)
-        own = parameters if averages else {n: to_bfloat16(p) for n, p in parameters.items()}
+        own = parameters if layer.averages else {n: to_bfloat16(p) for n, p in parameters.items()}
         y, vjp = lowering(layer, own, self.cast(x, "bfloat16"), context)
 
         def rounded(dy: Floats) -> tuple[Any, Gradients]:
             dx, gradients = vjp(to_bfloat16(dy))
-            if not averages:
+            if not layer.averages:
                 gradients = {
                     name: gradient._replace(value=to_bfloat16(gradient.value))
                     for name, gradient in gradients.items()

@@ -3,18 +3,45 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
+from backends.formats import to_bfloat16
 from suite.conformance.cases import CASES, SAMPLES, Case
-from suite.conformance.checks import Errors, check, compare
+from suite.conformance.checks import ROUNDED, THRESHOLDS, Errors, check, compare
 from suite.subject import Arrays, Subject, rounded
 from tasks import spec
 from tasks.parameters import uniform
 
+OFFSET = 64.0  # where bfloat16's values are 0.25 and 0.5 apart
 
-@check("layer", {case.name: case for case in CASES})
+# Far from 0 gates and softmax saturate, and what is left of their gradients is rounding.
+UNSATURATED = {
+    case.name: case
+    for case in CASES
+    if case.vocabulary is None and not isinstance(case.layer, spec.Attention | spec.Recurrent)
+}
+
+
+def may_average(case: Case, precision: str) -> str | None:
+    """What a new layer's spec may lack."""
+    if precision != ROUNDED or case.layer.averages:
+        return None
+    return (
+        f"if {type(case.layer).__name__} takes a mean or a variance, its spec must have averages = "
+        "True, so that it is computed in float32"
+    )
+
+
+@check("layer", {case.name: case for case in CASES}, tuple(THRESHOLDS), may_average)
 def layer_alone(adapter: Subject, reference: Subject, case: Case) -> Errors:
     """Output, input gradients and parameter gradients are the reference's."""
     return compare(_alone(adapter, case), _alone(reference, case))
+
+
+@check("offset", UNSATURATED, (ROUNDED,), may_average)
+def far_from_0(adapter: Subject, reference: Subject, case: Case) -> Errors:
+    """The same on inputs far from 0, whose mean bfloat16 cannot tell from its neighbours."""
+    return compare(_alone(adapter, case, OFFSET), _alone(reference, case, OFFSET))
 
 
 @check("ties", {case.name: case for case in CASES if isinstance(case.layer, spec.MaxPool)})
@@ -34,15 +61,22 @@ def slope_at_the_kink_is_0(adapter: Subject, reference: Subject, case: Case) -> 
     return compare(_at_zero(adapter, case), {"input_gradients": np.zeros((SAMPLES, *case.shape))})
 
 
-def _alone(subject: Subject, case: Case) -> Arrays:
+def _alone(subject: Subject, case: Case, offset: float = 0.0) -> Arrays:
     program, (place,) = subject.build(case.task), case.task.model.places()
     inputs = uniform(0, "inputs", (SAMPLES, *case.shape))
     if case.vocabulary is None:
-        inputs = rounded(inputs)
+        inputs = _given(subject, inputs + offset)
     else:
         inputs = ((inputs + 1) / 2 * case.vocabulary).astype(np.int32)
-    upstream = rounded(uniform(0, "upstream", (SAMPLES, *place.output_shape)))
+    upstream = _given(subject, uniform(0, "upstream", (SAMPLES, *place.output_shape)))
     return program.layer(place.path, inputs, upstream, case.valid)
+
+
+def _given(subject: Subject, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values that the precision has, as other layers give them."""
+    if subject.lane.precision == ROUNDED:
+        return to_bfloat16(values).astype(np.float64)
+    return rounded(values)
 
 
 def _at_zero(subject: Subject, case: Case) -> Arrays:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from math import isfinite
@@ -16,10 +16,10 @@ from suite.conformance import (  # noqa: F401 (register checks)
     training,
     waits,
 )
-from suite.conformance.checks import CHECKS, THRESHOLDS, Broken, Check, Errors, Result
+from suite.conformance.checks import CHECKS, ROUNDED, THRESHOLDS, Broken, Check, Errors, Result
 from suite.cost import AT_ONCE
 from suite.crew import Crew, Roster
-from suite.plan import Lane
+from suite.plan import Lane, choose
 from suite.progress import Reporter
 from suite.subject import Subject
 from suite.work import FAILURES
@@ -29,20 +29,35 @@ COST_SECONDS = 1.0  # a check: from 0.25 (PyTorch, eager) to 2.5 (JAX) on 2 busy
 ANSWER_SECONDS = 300.0  # compiling a program in PyTorch took up to a minute there
 
 
+def pick(names: Sequence[str], cases: Sequence[str]) -> list[Check]:
+    """The checks that these patterns match, and of them the cases; empty means all. UsageError for
+    a pattern that matches nothing.
+    """
+    kept = choose("check", names or ("*",), dict.fromkeys(check.name for check in CHECKS))
+    checks = [check for check in CHECKS if check.name in kept]
+    known = dict.fromkeys(case for check in checks for case in check.cases)
+    wanted = set(choose("case", cases or ("*",), known))
+    found = (
+        replace(check, cases={n: case for n, case in check.cases.items() if n in wanted})
+        for check in checks
+    )
+    return [check for check in found if check.cases]
+
+
 def conform(
     lanes: Sequence[Lane],
     reference: Lane,
-    names: Collection[str],
+    checks: Sequence[Check],
     files: Path,
     logs: Path,
     reporter: Reporter,
 ) -> list[Result]:
-    """The answers of the checks of these names in these lanes, two lanes at a time, each with
-    workers of its own. A worker that dies is started anew for the next check.
+    """The answers of these checks in these lanes, two lanes at a time, each with its own workers. A
+    worker that dies is started anew for the next check.
     """
     roster = Roster(Limits(answer_seconds=ANSWER_SECONDS))
     for lane in lanes:
-        for check in _checks(lane, names):
+        for check in _checks(lane, checks):
             reporter.expect(COST_SECONDS * len(check.cases))
     at_once = min(AT_ONCE, len(lanes))
 
@@ -50,8 +65,9 @@ def conform(
         own = files / str(number)
         own.mkdir()
         with Crew(roster, logs, "conformance", share=at_once) as crew:
-            adapter, oracle = (Subject(crew, one, own) for one in (lane, reference))
-            return list(_lane(adapter, oracle, names, reporter))
+            asked = (lane, _reference(reference, lane))
+            adapter, oracle = (Subject(crew, one, own) for one in asked)
+            return list(_lane(adapter, oracle, checks, reporter))
 
     with ThreadPoolExecutor(at_once) as pool:
         try:
@@ -64,7 +80,7 @@ def conform(
 
 
 def _lane(
-    adapter: Subject, reference: Subject, names: Collection[str], reporter: Reporter
+    adapter: Subject, reference: Subject, checks: Sequence[Check], reporter: Reporter
 ) -> Iterable[Result]:
     refusal: Exception | None = None
     try:
@@ -72,16 +88,22 @@ def _lane(
     except FAILURES as error:  # it would be the same for every check
         refusal = error
     lane = adapter.lane
-    for check in _checks(lane, names):
+    for check in _checks(lane, checks):
         what = f"{check.name}, {lane.arm.name} {lane.execution} in {lane.precision}"
         reporter.start(what)
         for case in check.cases:
-            yield _ask(check, case, adapter, reference, refusal)
+            result = _ask(check, case, adapter, reference, refusal)
+            yield _hinted(result, check.hint(check.cases[case], lane.precision))
         reporter.finish(what, COST_SECONDS * len(check.cases))
 
 
-def _checks(lane: Lane, names: Collection[str]) -> list[Check]:
-    return [one for one in CHECKS if one.name in names and lane.precision in one.precisions]
+def _checks(lane: Lane, checks: Sequence[Check]) -> list[Check]:
+    return [check for check in checks if lane.precision in check.precisions]
+
+
+def _reference(reference: Lane, lane: Lane) -> Lane:
+    """What bfloat16 is compared with rounds where it is rounded, all else with float64."""
+    return replace(reference, precision=lane.precision) if lane.precision == ROUNDED else reference
 
 
 def _ask(
@@ -113,6 +135,11 @@ def _ask(
         reason = f"the answer cannot be used: {type(error).__name__}: {error}"
         return replace(result, verdict="failed", reason=reason)
     return _judged(result, errors)
+
+
+def _hinted(result: Result, hint: str | None) -> Result:
+    wrong = result.verdict in ("fail", "failed")
+    return replace(result, reason=f"{result.reason}; {hint}") if wrong and hint else result
 
 
 def _judged(result: Result, errors: Errors) -> Result:

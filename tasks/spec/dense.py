@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod, sqrt
+from typing import ClassVar
 
 from tasks.spec.layer import Layer, Parameter, Shape, expect, positive
 
@@ -25,6 +26,8 @@ class GELU(Layer):
 @dataclass(frozen=True, kw_only=True)
 class Linear(Layer):
     """x Wᵀ + b on the last axis."""
+
+    multiplies: ClassVar[bool] = True
 
     in_features: int
     out_features: int
@@ -54,6 +57,8 @@ class LayerNorm(Layer):
 
     The variance is the mean squared deviation (divided by n, not n - 1).
     """
+
+    averages: ClassVar[bool] = True
 
     width: int
     epsilon: float

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod, sqrt
+from typing import ClassVar
 
 from tasks.spec.layer import Layer, Parameter, Shape, SpecError, expect, positive
 
@@ -15,6 +16,8 @@ class Conv2d(Layer):
 
     ``padding`` zeros stand on each of the four sides.
     """
+
+    multiplies: ClassVar[bool] = True
 
     in_channels: int
     out_channels: int
@@ -69,6 +72,8 @@ class MaxPool(Layer):
 class AvgPool(Layer):
     """The mean of each square window, without padding; what is left over is dropped."""
 
+    averages: ClassVar[bool] = True
+
     size: int
     stride: int
 
@@ -87,6 +92,8 @@ class BatchNorm(Layer):
     places; the running statistics become (1 - momentum) old + momentum new, the new variance being
     the unbiased one (divided by n - 1). In evaluation the running statistics stand for both.
     """
+
+    averages: ClassVar[bool] = True
 
     channels: int
     epsilon: float

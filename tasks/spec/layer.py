@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 Shape = tuple[int, ...]
 
@@ -39,7 +39,16 @@ def positive(layer: Any, **values: float) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    """One step of a model. Subclasses override what is not the identity."""
+    """One step of a model. Subclasses override what is not the identity.
+
+    ``averages`` is True of layers that take means, as pooling and normalization do: where a program
+    computes in bfloat16 they keep their parameters and compute in float32, since there is no
+    telling the mean of bfloat16 values far from 0 from its neighbours. ``multiplies`` is True of
+    those that multiply matrices, which GPUs do in TF32 where a program computes so.
+    """
+
+    averages: ClassVar[bool] = False
+    multiplies: ClassVar[bool] = False
 
     def parameters(self) -> dict[str, Parameter]:
         """The trained arrays by local name, in a fixed order."""

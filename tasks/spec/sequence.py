@@ -93,6 +93,8 @@ class Attention(Layer):
     cancels it. Heads are consecutive slices of the features.
     """
 
+    multiplies: ClassVar[bool] = True
+
     width: int
     heads: int
     causal: bool = False
@@ -134,6 +136,8 @@ class Recurrent(Layer):
     biases per layer, both trained. At a step that is not valid the state is held and the output
     is 0.
     """
+
+    multiplies: ClassVar[bool] = True
 
     gates: ClassVar[int]
 
@@ -197,6 +201,8 @@ class LastStep(Layer):
 @dataclass(frozen=True, kw_only=True)
 class MeanSteps(Layer):
     """The mean over each row's valid steps; a row without one gives 0."""
+
+    averages: ClassVar[bool] = True
 
     def output_shape(self, shape: Shape) -> Shape:
         expect(self, len(shape) == 2, "(steps, features)", shape)

@@ -6,8 +6,8 @@ from dataclasses import asdict
 
 import pytest
 
-from suite.conformance.checks import CHECKS, THRESHOLDS
-from suite.conformance.run import conform
+from suite.conformance.checks import CHECKS, EXACT, ROUNDED
+from suite.conformance.run import conform, pick
 from suite.plan import Lane
 from suite.progress import Reporter
 from suite.runner import reference_lane
@@ -22,7 +22,7 @@ LANES = [
     (backend, execution, precision)
     for backend, executions in EXECUTIONS.items()
     for execution in executions
-    for precision in THRESHOLDS
+    for precision in EXACT
     # Where there are two executions, one shows the rounding.
     if precision == "float64" or execution == executions[0]
 ]
@@ -36,8 +36,7 @@ def answers(real_arms, tmp_path_factory):
         for backend, execution, precision in LANES
     ]
     reference = reference_lane(list(real_arms.values()))
-    names = {check.name for check in CHECKS}
-    return conform(lanes, reference, names, folder, folder / "logs", Reporter())
+    return conform(lanes, reference, CHECKS, folder, folder / "logs", Reporter())
 
 
 @pytest.mark.parametrize("asked", LANES, ids="-".join)
@@ -48,4 +47,21 @@ def test_an_adapter_does_what_it_owes(asked, answers):
     owed = {(check.name, case) for check in CHECKS for case in check.cases}
     done = {(result.check, result.case) for result in results}
     left = {"training", "update", "apply_update"} if asked[2] == "float32" else {"wait"}
+    left.add("offset")
     assert done == {(check, case) for check, case in owed if check not in left}
+
+
+def test_in_bfloat16_layers_round_as_the_reference_does(real_arms, tmp_path):
+    lanes = [
+        Lane(arm=real_arms[backend], execution=execution, precision=ROUNDED, device="cpu")
+        for backend, execution in (("torch", "eager"), ("jax", "compiled"), ("tensorflow", "eager"))
+    ]
+    cases = ("norm", "batch-norm", "mean-pool-8-2-2", "mean-ragged", "conv-8-k3-s1-p1")
+    checks = pick(("layer", "offset"), (*cases, "linear", "attention-ragged", "gru-long"))
+    reference = reference_lane(list(real_arms.values()))
+    results = conform(lanes, reference, checks, tmp_path, tmp_path / "logs", Reporter())
+    assert len(results) == len(lanes) * (2 * len((*cases, "linear")) + 2)
+    assert not [asdict(result) for result in results if result.verdict != "pass"]
+    for result in results:  # normalization does not round on the way
+        if result.case in ("norm", "batch-norm"):
+            assert result.error < 5e-3, result

@@ -37,7 +37,7 @@ TRAINED = {
     "everyother": (
         "ok|disturbed",
         "different",
-        rf"after its blocks: a step of training {SIZE}parameter",
+        rf"a step of training {SIZE}parameter",
     ),
     "onesample": ("ok|disturbed", "different", rf"a step of training {SIZE}parameter fc\.bias"),
 }

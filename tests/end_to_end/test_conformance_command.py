@@ -74,7 +74,7 @@ def test_a_careful_adapter_passes_in_every_precision(tribench):
     count = line.split()[1]
     assert line == f"careful: {count} checks, {count} passed"
     assert int(count) > 150
-    for precision in ("float64", "float32"):
+    for precision in ("float64", "float32", "bfloat16"):
         assert f"layer, careful eager in {precision}" in done.stderr
 
 
@@ -104,6 +104,25 @@ def test_what_fails_is_a_table_with_the_reason(tribench):
     assert "after predict there is another step" in done.stdout
     assert done.stdout.strip().splitlines()[-1].endswith("9 failed")
     assert done.stderr == ""
+
+
+def test_a_layer_that_does_not_say_that_it_averages_is_told_to(tribench, checkout, tmp_path):
+    copy = tmp_path / "checkout"
+    shutil.copytree(checkout, copy)
+    (copy / ".nox").mkdir()
+    (copy / ".nox" / "jax").symlink_to(ROOT / ".nox" / "jax")
+    spec = copy / "tasks" / "spec" / "dense.py"
+    said = "averages: ClassVar[bool] = True"
+    assert said in spec.read_text()
+    spec.write_text(spec.read_text().replace(said, "# nothing of averages"))
+    asked = ("--check", "layer,offset", "--case", "norm", "--precision", "bfloat16")
+    done = tribench("conformance", "jax", *asked, "--json", "--quiet", root=copy)
+    assert done.returncode == 1, done.stdout + done.stderr
+    verdicts = {r["check"]: r["verdict"] for r in json.loads(done.stdout)["results"]}
+    assert verdicts == {"layer": "pass", "offset": "fail"}
+    reason = json.loads(done.stdout)["results"][1]["reason"]
+    assert re.match(r"output is \d\.\de-01 off, .*; 0\.1 is allowed; if LayerNorm takes", reason)
+    assert "its spec must have averages = True" in reason
 
 
 LEFT = r"wait\(\) returned \S+ ms after the first of \d+ steps was started, and work went on for "
@@ -151,7 +170,12 @@ def test_an_execution_that_there_is_not_is_no_failure(tribench):
         (["torch", "--precision", "tf32"], "no precision matches 'tf32'; there are float64, float"),
         (["torch", "--execution", "fast"], "no execution matches 'fast'; there are eager, comp"),
         (["torch", "--device", "tpu"], "no device 'tpu'; there are cpu, cuda"),
-        (["torch", "--check", "wiat"], "no check matches 'wiat'; there are layer, ties, kinks, "),
+        (["torch", "--check", "wiat"], "no check matches 'wiat'; there are layer, offset, ties, "),
+        (
+            ["torch", "--check", "wait", "--precision", "float64"],
+            "nothing to check: that is done in float32, and asked for is float64",
+        ),
+        (["torch", "--case", "nrom"], "no case matches 'nrom'; there are conv-7-k3-s1-p0, "),
     ],
 )
 def test_wrong_use(arguments, words, tribench):

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import replace
 
 import numpy as np
 
@@ -69,7 +68,7 @@ class Detached(Honest):
 
         def cut(dy):
             dx, gradients = vjp(dy)
-            return 0 * dx, {n: replace(g, value=0 * g.value) for n, g in gradients.items()}
+            return 0 * dx, {n: g._replace(value=0 * g.value) for n, g in gradients.items()}
 
         return y, cut if len(x) >= MANY else vjp
 
