@@ -16,7 +16,7 @@ from backends.numpy.arrays import (
     to_canonical,
     to_native,
 )
-from backends.numpy.layers import Gradients, Lowered, Vjp
+from backends.numpy.layers import Gradient, Gradients, Lowered, Vjp
 from tasks.base import Batch, Task
 from tasks.parameters import initial_buffers
 from tasks.spec import Layer, local, walk
@@ -99,8 +99,10 @@ class Program:
             output=self._activation(output),
             input_gradients=None if dx is None else self._activation(dx),
             gradients={
-                name: to_canonical(layer, name, self.numpy(gradient.value))
-                for name, gradient in gradients.items()
+                name: to_canonical(
+                    layer, name, self.numpy(gradients[name].value if name in gradients else 0 * own)
+                )
+                for name, own in local(self._parameters, path).items()
             },
         )
 
@@ -190,7 +192,11 @@ class Program:
         loss, dlogits = self._backend.loss(
             self._task.loss, logits.value, batch.targets, batch.valid
         )
-        return loss, *_backward(logits, dlogits), buffers
+        found, inner = _backward(logits, dlogits)
+        for path, parameter in self._parameters.items():
+            if path not in found:  # an override has cut it off
+                found[path] = Gradient(np.zeros_like(parameter), lambda: np.zeros(1))
+        return loss, found, inner, buffers
 
     def _update(self, gradients: dict[str, Floats]) -> None:
         self._step += 1

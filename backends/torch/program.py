@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -92,7 +93,7 @@ class Program:
             self.task, self.parameters, batch.inputs, context, enter, seen.__setitem__
         )
         total = self.backend.loss(self.task.loss, logits, batch.targets, batch.valid)
-        inner = torch.autograd.grad(total, list(entered.values())) if entered else ()
+        inner = _gradients(total, list(entered.values()))
         loss, gradients, buffers = self.gradients(batch)
         return Capture(
             activations={path: self.activation(value) for path, value in seen.items()},
@@ -120,7 +121,7 @@ class Program:
         y = self.backend.compute(layer, own, x, context)
         wanted = list(own.values()) + ([x] if real else [])
         up = torch.as_tensor(arrays.activation_to_native(upstream)).to(y)
-        found = torch.autograd.grad(y, wanted, up) if wanted else ()
+        found = _gradients(y, wanted, up)
         return LayerVjp(
             output=self.activation(y),
             input_gradients=self.activation(found[-1]) if real else None,
@@ -196,7 +197,7 @@ class Program:
     def gradients(self, batch: Resident):
         """Loss, gradients by path, new buffers. The next call may overwrite the gradients."""
         loss, buffers = self.run_loss(self.parameters, self.buffers, batch)
-        found = torch.autograd.grad(loss, list(self.parameters.values()))
+        found = _gradients(loss, list(self.parameters.values()))
         gradients = map(_laid_out, found, self.parameters.values())
         return loss.detach(), dict(zip(self.parameters, gradients, strict=True)), buffers
 
@@ -232,6 +233,15 @@ class Program:
     def activation(self, value: Tensor) -> np.ndarray:
         """A layer's output or the gradient of its input."""
         return arrays.activation_to_canonical(self.numpy(value)).copy()
+
+
+def _gradients(
+    y: Tensor, wanted: Sequence[Tensor], upstream: Tensor | None = None
+) -> Sequence[Tensor]:
+    """0 of what an override has cut off from y, as the other frameworks give it."""
+    if not wanted or not y.requires_grad:
+        return [torch.zeros_like(value) for value in wanted]
+    return torch.autograd.grad(y, wanted, upstream, materialize_grads=True)
 
 
 def _laid_out(gradient: Tensor, parameter: Tensor) -> Tensor:

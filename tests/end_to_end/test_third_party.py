@@ -57,6 +57,20 @@ def test_a_fault_is_found_and_located(asked, execution, tribench):
             assert answer["verdict"] == "same", answer
 
 
+@pytest.mark.parametrize("execution", ["eager", "compiled"])
+def test_a_parameter_that_no_gradient_reaches_is_told_by_its_name(execution, tribench):
+    done = tribench(
+        *("parity", "--task", "rnn-tiny", "--backend", "severed", "--execution", execution),
+        *("--precision", "float64", "--json", "--quiet"),
+        plugins=PLUGINS,
+    )
+    assert done.returncode == 1, done.stderr
+    (answer,) = json.loads(done.stdout)["results"]
+    assert answer["verdict"] == "different", answer
+    assert answer["location"]["path"] == "fc.weight"
+    assert answer["location"]["guess"] == "gradient: no gradient reaching it"
+
+
 def test_they_are_run_and_compared_but_a_different_function_gets_no_verdict(tribench):
     done = tribench(
         *("run", "--task", "transformer-tiny", "--backend", "torch,faulty,careful"),

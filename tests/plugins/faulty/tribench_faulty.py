@@ -66,6 +66,17 @@ class Sharing(Backend):
         return windows.amax((-2, -1))
 
 
+class Severed(Backend):
+    """A linear layer whose weight no gradient reaches."""
+
+    name = "severed"
+
+    @lowers(spec.Linear)
+    def linear(self, layer, parameters, x, context):
+        cut = {**parameters, "weight": parameters["weight"].detach()}
+        return super().linear(layer, cut, x, context)
+
+
 class Unpadded(Backend):
     """An LSTM that takes padding for steps."""
 
