@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from suite.parity.thresholds import Limits
+from suite.report import words
 from suite.store.schema import ParityResult
 
 COLOURS = {"same": "green", "different": "bold red", "failed": "bold red"}
@@ -53,5 +54,5 @@ def _error(result: ParityResult) -> str:
     if result.error is None or result.threshold is None:
         return "n/a"
     if result.question == "function":
-        return f"{result.error:.1e} of {result.threshold:.1e}"
-    return f"{result.error:.1f}× of {result.threshold:.0f}×"
+        return " of ".join(words.apart(result.error, result.threshold, ".{}e"))
+    return "× of ".join(words.apart(result.error, result.threshold, ".{}f")) + "×"

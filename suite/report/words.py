@@ -139,6 +139,23 @@ def error(value: float | None) -> str:
     return NOT_AVAILABLE if value is None else "0" if value == 0 else f"{value:.1e}"
 
 
+def apart(value: float, limit: float, form: str = ".{}e") -> tuple[str, str]:
+    """A number and its limit with as many digits, at least one, as tell them apart."""
+    for digits in range(1, 17):
+        told = form.format(digits)
+        pair = (f"{value:{told}}", f"{limit:{told}}")
+        if pair[0] != pair[1] or value == limit:
+            break
+    return pair
+
+
+def error_and_threshold(error_: float | None, threshold: float | None) -> tuple[str, str]:
+    """Both of an answer of parity."""
+    if not error_ or threshold is None:
+        return error(error_), error(threshold)
+    return apart(error_, threshold)
+
+
 def spaced(word: str | None) -> str:
     """A status or verdict of the schema as words: ``not_supported`` is ``not supported``."""
     return NOT_AVAILABLE if word is None else word.replace("_", " ")

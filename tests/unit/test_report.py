@@ -372,3 +372,17 @@ class TestPage:
         assert "PARTIAL" in text
         assert "line 7: checksum differs" in text
         assert f"<h1>{run.manifest.id}" in text
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "told"),
+    [
+        (3.2e-4, 8.6e-8, ("3.2e-04", "8.6e-08")),
+        (8.62e-8, 8.6e-8, ("8.62e-08", "8.60e-08")),
+        (1e-9, 1e-9, ("1.0e-09", "1.0e-09")),
+    ],
+)
+def test_an_error_and_its_threshold_are_told_apart(value, limit, told):
+    assert words.apart(value, limit) == told
+    assert words.error_and_threshold(value, limit) == told
+    assert words.error_and_threshold(None, limit) == ("n/a", words.error(limit))
