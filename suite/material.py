@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from suite import probing
 from suite.store.writing import writing
-from tasks.base import Batch, Splits, Task, batch_order, probe_batch
+from tasks.base import Batch, Splits, Task, batch_order
 from tasks.codec import encode, portable
 from tasks.parameters import Arrays, initial, probe, probe_buffers
 
@@ -54,19 +55,21 @@ class Material:
 
     @cached_property
     def data(self) -> str:
-        """train, validation, test and probe samples, and the order of the training's batches. The
-        probe batch has the recipe's size, so that programs are compiled for one shape.
+        """train, validation, test and the two batches that parity looks at (see suite.probing), and
+        the order of the training's batches.
         """
+        task, train = self.task, self.splits.train
+        rows = [*batch_order(len(train), task.batch_size, task.epochs, self.seed)]
+        own = probing.own(task, train, rows[0])
         parts = {
-            "train": self.splits.train,
+            "train": train,
             "validation": self.splits.validation,
             "test": self.splits.test,
-            "probe": probe_batch(self.task, self.task.batch_size, self.seed),
+            "probe": probing.random(task, own, self.seed),
+            "own": own,
         }
         arrays = {f"{s}.{k}": a for s, b in parts.items() for k, a in _fields(b).items()}
-        task = self.task
-        rows = batch_order(len(self.splits.train), task.batch_size, task.epochs, self.seed)
-        return self._write("data", arrays | {"order": np.stack(list(rows))})
+        return self._write("data", arrays | {"order": np.stack(rows)})
 
     @cached_property
     def steps_per_epoch(self) -> int:

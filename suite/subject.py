@@ -55,7 +55,7 @@ class Subject:
         parameters = self.write(f"{task.name}-start", values)
         self.call("build", task=encode(portable(task)), parameters=parameters)
         if batch is not None:
-            self.call("load", task=task.name, path=self.write("data", _data(batch)))
+            self.call("load", task=task.name, path=self.write("data", loadable(batch)))
         return Program(self, task.name, parameters)
 
     def program(self, task: Task, batch: Batch) -> Program:
@@ -66,6 +66,17 @@ class Subject:
         else:
             built[task.name] = self.build(task, batch)
         found: Program = built[task.name]
+        return found
+
+    def predicted(self, task: Task, start: Arrays, samples: Batch) -> NDArray[np.float64]:
+        """What a program of the task, which is dropped again, predicts from these parameters and
+        buffers.
+        """
+        parameters = self.write(f"{task.name}-start", start)
+        self.call("build", task=encode(portable(task)), parameters=parameters)
+        self.call("load", task=task.name, path=self.write("data", loadable(samples)))
+        found: NDArray[np.float64] = self.ask("logits", task=task.name, split="probe")["logits"]
+        self.call("drop", task=task.name)
         return found
 
     def call(self, do: str, **arguments: Any) -> Any:
@@ -151,7 +162,7 @@ class Program:
         self.subject.call("reset", task=self.name, parameters=self.start)
 
 
-def _data(batch: Batch) -> Arrays:
+def loadable(batch: Batch) -> Arrays:
     """The batch as ``load`` reads it; every step takes its rows in another order."""
     parts = {"inputs": batch.inputs, "targets": batch.targets, "valid": batch.valid}
     rows = (np.arange(STEPS)[:, None] + np.arange(len(batch))) % len(batch)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ Answers = dict[tuple[str, str], Arrays]  # by path and situation
 class Fault:
     """A layer that does not do alone what the reference does. ``key`` is the first array that is
     off, by ``error``, in samples (of a batch norm: channels) of these ``kinds``; ``ordinary`` is
-    the worst error in those that amplify nothing.
+    the worst error in those that amplify nothing, over all situations.
     """
 
     place: Place
@@ -44,7 +44,7 @@ class Fault:
     key: str
     error: float
     kinds: tuple[str, ...]
-    ordinary: float
+    ordinary: float = 0.0
 
     @property
     def location(self) -> Location:
@@ -68,17 +68,26 @@ def answers(crew: Crew, lane: Lane, material: Material, files: Path) -> Answers:
     """What one backend makes of them, at the probe's parameters; what it does not support is left
     out. Raises what else Worker.call raises.
     """
+    crew.build(lane, material, material.probe)
+    found = Answers()
+    for place, situation in asked(material.task.model):
+        with suppress(NotSupported):
+            one = answer(crew, lane, material, files, place, situation)
+            found[place.path, situation.name] = one
+    return found
+
+
+def answer(
+    crew: Crew, lane: Lane, material: Material, files: Path, place: Place, situation: Situation
+) -> Arrays:
+    """One of them, of the task as it is built. Raises what Worker.call raises."""
     name = material.task.name
     start = f"{files}/{name}-{lane.arm.name}-{lane.execution}-{lane.precision}"
     given, made = f"{start}-given.npz", f"{start}-layer.npz"
-    crew.build(lane, material, material.probe)
-    worker, found = crew.member(lane).worker, Answers()
-    for place, situation in asked(material.task.model):
-        np.savez(given, **situation.arrays())  # type: ignore[arg-type]
-        with suppress(NotSupported):
-            worker.call("layer", task=name, place=place.path, given=given, path=made)
-            found[place.path, situation.name] = read(made)
-    return found
+    np.savez(given, **situation.arrays())  # type: ignore[arg-type]
+    worker = crew.member(lane).worker
+    worker.call("layer", task=name, place=place.path, given=given, path=made)
+    return read(made)
 
 
 def faults(model: ModelSpec, found: Answers, wanted: Answers) -> list[Fault]:
@@ -86,18 +95,21 @@ def faults(model: ModelSpec, found: Answers, wanted: Answers) -> list[Fault]:
     first situation, or in a later one where it shows by far more.
     """
     seen: dict[str, Fault] = {}
+    ordinary: dict[str, float] = {}  # the worst of a layer's outputs, over all its situations
     for place, situation in asked(model):
         if (place.path, situation.name) not in found:
             continue
         mine, theirs = (of[place.path, situation.name] for of in (found, wanted))
         parameters = list(place.layer.parameters())
         for key in sorted(theirs, key=partial(_order, parameters)):
+            calm = _ordinary(situation, key, mine.get(key), theirs[key])
+            ordinary[place.path] = max(calm, ordinary.get(place.path, 0.0))
             fault = _fault(place, situation, key, mine.get(key), theirs[key])
             if fault is not None:
                 before = seen.setdefault(place.path, fault)
                 if fault.situation is not before.situation and fault.error > FAR * before.error:
                     seen[place.path] = fault
-    return list(seen.values())
+    return [replace(fault, ordinary=ordinary[path]) for path, fault in seen.items()]
 
 
 def worst(model: ModelSpec, found: Answers, wanted: Answers) -> float:
@@ -148,8 +160,15 @@ def _fault(
         key=key,
         error=max(each),
         kinds=() if set(off) == set(kinds) else tuple(off),
-        ordinary=max((error for kind, error in by_kind if kind in ORDINARY), default=0.0),
     )
+
+
+def _ordinary(
+    situation: Situation, key: str, found: NDArray[Any] | None, wanted: NDArray[Any]
+) -> float:
+    kinds = ORDINARY[:1] if "/" in key else situation.kinds
+    each = zip(kinds, _each(situation, key, found, wanted), strict=False)
+    return max((error for kind, error in each if kind in ORDINARY), default=0.0)
 
 
 def errors(found: NDArray[Any] | None, wanted: NDArray[Any], axis: int | None) -> list[float]:

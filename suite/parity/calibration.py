@@ -93,7 +93,7 @@ def _of_whole(reference: Reference, material: Material) -> Iterator[tuple[float,
         )
         for confusion in layers.confusions(own):
             try:
-                found = reference.confused(material, place.path, confusion.given)
+                found = reference.confused(material, {place.path: confusion.given})
             except (ReferenceFailed, SpecError):  # it cannot be computed, so that nobody did
                 continue
             error = max(worst(errors(found, wanted, PARTS)).values())

@@ -20,6 +20,9 @@ from tasks.spec import ModelSpec
 
 Errors = dict[str, float]  # by part/path
 
+FEW = 1e-6  # of the greatest difference: no more than what rounding makes of it
+MOST_NAMED = 4  # rows
+
 
 def errors(found: Findings, reference: Findings, parts: tuple[str, ...]) -> Errors:
     """The error of every array in the named parts; infinite where one is missing, misshapen or not
@@ -110,6 +113,29 @@ def _course(model: ModelSpec) -> Iterator[tuple[str, Location]]:
             yield f"{part}/{path}", Location(kind="optimizer", path=path)
     for path in model.buffers():
         yield f"trained/{path}", Location(kind="buffer", path=path)
+
+
+def only(found: NDArray[Any] | None, wanted: NDArray[Any]) -> str | None:
+    """The few rows or columns of a matrix that are off, in words; None if most of them are, or
+    rounding alone.
+    """
+    if found is None or found.shape != wanted.shape or wanted.ndim < 2:
+        return None
+    off = np.abs(found - wanted)
+    for axis, name in enumerate(("row", "column")):
+        each = off.max(axis=tuple(other for other in range(off.ndim) if other != axis))
+        least = FEW * each.max()
+        at = np.flatnonzero(~(each <= least))
+        if 0 < len(at) <= min(MOST_NAMED, len(each) // 2):
+            return f"only in {name}{'s' * (len(at) > 1)} {', '.join(map(str, at))}"
+    return None
+
+
+def repeated(again: NDArray[Any] | None, before: NDArray[Any] | None, limit: float) -> bool:
+    """Did another call give the same, up to rounding? What is not a number both times did."""
+    if again is None or before is None or again.shape != before.shape:
+        return again is before
+    return relative(np.nan_to_num(again), np.nan_to_num(before)) <= limit
 
 
 def relative(

@@ -1,5 +1,6 @@
-"""The loss and the optimizers by themselves: a model of one linear layer, hot logits, and gradients
-from vanishing to exploding under optimizers that have everything switched on.
+"""The loss and the optimizers by themselves: a model of one linear layer, hot logits; and gradients
+from vanishing to exploding under optimizers that have everything switched on, of parameters with
+such names and shapes as people make a difference between.
 
 A task's own recipe may never clip, and its own logits never saturate; who ports an optimizer wants
 to know all the same.
@@ -31,16 +32,18 @@ from tasks.spec import SGD, AdamW, Input, ModelSpec, Optimizer
 
 FEATURES, CLASSES = 5, 3
 HEATS = (1.0, 1.0, 10.0, 100.0, 2000.0, 1.0)  # of the samples; exp overflows from 710 on
+RECIPE = 11  # the batch size that the drill's task has: another than the number of its samples
 SCALES = (1e-7, 1.0, 0.1, 0.0, 30.0, 1.0)  # of the gradients, step by step; clipped from 0.5 on
 
-_SGD = SGD(learning_rate=0.1, momentum=0.9, weight_decay=0.1, clip_norm=0.5, warmup_steps=3)
+# Constants that nobody uses: who computes with a usual one in place of the given is found out.
+_SGD = SGD(learning_rate=0.13, momentum=0.83, weight_decay=0.17, clip_norm=0.7, warmup_steps=3)
 _ADAMW = AdamW(
-    learning_rate=0.01,
-    beta1=0.9,
-    beta2=0.99,
-    epsilon=1e-8,
-    weight_decay=0.1,
-    clip_norm=0.5,
+    learning_rate=0.013,
+    beta1=0.87,
+    beta2=0.973,
+    epsilon=3e-8,
+    weight_decay=0.17,
+    clip_norm=0.7,
     warmup_steps=3,
 )
 
@@ -60,7 +63,7 @@ DRILLS: dict[str, Drill] = {
     "AdamW": Drill(optimizer=_ADAMW),
 }
 
-# At the rate 1: at AdamW's 0.01 the last updates are so small that correct ones differ by 1e-12.
+# At the rate 1: at AdamW's 0.013 the last updates are so small that correct ones differ by 1e-12.
 STEPPED: dict[str, Drill] = {
     f"{name} with milestones": Drill(
         optimizer=replace(DRILLS[name].optimizer, learning_rate=1.0, milestones=(2, 4))
@@ -98,14 +101,20 @@ def of(task: Task) -> dict[str, Drill]:
     return DRILLS | (STEPPED if task.optimizer.milestones else {})
 
 
-def answers(crew: Crew, lane: Lane, files: Path, drills: Mapping[str, Drill] = DRILLS) -> Answers:
-    """What one backend makes of the drills; what it does not support is left out. Raises what else
-    Worker.call raises.
+def answers(
+    crew: Crew,
+    lane: Lane,
+    files: Path,
+    drills: Mapping[str, Drill] = DRILLS,
+    model: ModelSpec | None = None,
+) -> Answers:
+    """What one backend makes of the drills, updates being those of ``model``'s parameters; what it
+    does not support is left out. Raises what else Worker.call raises.
     """
     subject, found = Subject(crew, lane, files), Answers()
     for name, drill in drills.items():
         with suppress(NotSupported):
-            found[name] = _drilled(subject, drill)
+            found[name] = _drilled(subject, drill, model)
     return found
 
 
@@ -150,6 +159,28 @@ def worst(found: Answers, wanted: Answers) -> float:
     )
 
 
+def paths(made: Arrays, right: Arrays) -> tuple[list[str], list[str]]:
+    """The parameters whose updates are off in any step, and all."""
+    every: dict[str, bool] = {}
+    for key, array in right.items():
+        path = key.partition("/")[2]
+        every[path] = every.get(path, False) or off(made.get(key), array) > LIMIT
+    return [path for path, wrong in every.items() if wrong], [*every]
+
+
+def proportional(made: Arrays, right: Arrays) -> bool:
+    """Is every step's update the right one times a number? Only then it is the rate that is off."""
+    for step in range(1, len(SCALES) + 1):
+        keys = [key for key in right if key.startswith(f"step {step}/")]
+        if any(key not in made or made[key].shape != right[key].shape for key in keys):
+            return False
+        mine, wanted = (np.concatenate([of[key].ravel() for key in keys]) for of in (made, right))
+        size = float(wanted @ wanted)
+        if size and off(mine, wanted * (float(mine @ wanted) / size)) > LIMIT:
+            return False
+    return True
+
+
 def named(updates: Sequence[Mapping[str, NDArray[Any]]]) -> Arrays:
     """Updates step by step, as the answers name them."""
     return {
@@ -159,9 +190,14 @@ def named(updates: Sequence[Mapping[str, NDArray[Any]]]) -> Arrays:
     }
 
 
-def start() -> Arrays:
+def step(key: str) -> int:
+    """Of an update, as ``named`` names it."""
+    return int(key.partition("/")[0].removeprefix("step "))
+
+
+def start(model: ModelSpec | None = None) -> Arrays:
     """The parameters before the first step."""
-    return {path: rounded(array) for path, array in probe(_model(), 0).items()}
+    return {path: rounded(array) for path, array in probe(model or UPDATED, 0).items()}
 
 
 def switched(optimizer: Optimizer) -> dict[str, Drill]:
@@ -178,6 +214,9 @@ def switched(optimizer: Optimizer) -> dict[str, Drill]:
         off = {"epsilon": LEAST_EPSILON, "beta1": 0.0, "beta2": 0.0, **off}
     plain = replace(optimizer, **off)
     parts = {field: replace(plain, **{field: getattr(optimizer, field)}) for field in off}
+    if isinstance(optimizer, AdamW):  # without moments its steps do not know how long a gradient is
+        moments = {"epsilon": off["epsilon"], "beta1": optimizer.beta1, "beta2": optimizer.beta2}
+        parts["clip_norm"] = replace(parts["clip_norm"], **moments)
     if "nesterov" in parts:
         parts["nesterov"] = replace(optimizer, **(off | {"momentum": 0.9, "nesterov": True}))
     return {name: Drill(optimizer=o) for name, o in {"learning_rate": plain, **parts}.items()}
@@ -189,36 +228,45 @@ def batch() -> Batch:
     return Batch(inputs=inputs, targets=(np.arange(len(HEATS)) % CLASSES).astype(np.int32))
 
 
-def gradients() -> Sequence[Arrays]:
+def gradients(model: ModelSpec | None = None) -> Sequence[Arrays]:
     """A step's gradients each, in Fortran order: PyTorch's fused optimizers do not look at strides,
     and an adapter that hands such arrays on updates the wrong numbers.
     """
     return [
         {
             path: np.asfortranarray(scale * uniform(step, f"drill {path}", parameter.shape))
-            for path, parameter in _model().parameters().items()
+            for path, parameter in (model or UPDATED).parameters().items()
         }
         for step, scale in enumerate(SCALES)
     ]
 
 
-def _drilled(subject: Subject, drill: Drill) -> Arrays:
-    program = subject.program(_task(drill.optimizer), batch())
+def _drilled(subject: Subject, drill: Drill, model: ModelSpec | None) -> Arrays:
     if drill.of_loss:
-        return program.capture()
+        return subject.program(_task(drill.optimizer, CLASSIFIER), batch()).capture()
+    program = subject.program(_task(drill.optimizer, model or UPDATED), batch())
     if "update" in subject.call("differences", task=program.name):
         raise NotSupported("the update follows a rule of its own")
-    return named([program.update(given) for given in gradients()])
+    return named([program.update(given) for given in gradients(model)])
 
 
-def _task(optimizer: Optimizer) -> Task:
-    name = f"drill-{sha256(repr(optimizer).encode()).hexdigest()[:12]}"
-    return bare(replace(_model(), name=name), optimizer, len(HEATS))
+def _task(optimizer: Optimizer, model: ModelSpec) -> Task:
+    name = f"drill-{sha256(repr((model.name, optimizer)).encode()).hexdigest()[:12]}"
+    return bare(replace(model, name=name), optimizer, RECIPE)
 
 
-def _model() -> ModelSpec:
-    return ModelSpec(
-        name="drill",
-        input=Input(shape=(FEATURES,)),
-        layers=(("fc", spec.Linear(in_features=FEATURES, out_features=CLASSES)),),
-    )
+CLASSIFIER = ModelSpec(
+    name="drill",
+    input=Input(shape=(FEATURES,)),
+    layers=(("fc", spec.Linear(in_features=FEATURES, out_features=CLASSES)),),
+)
+# Some decay, clip or speed up by the parameter's name, or by its shape. Every adapter has a Linear.
+UPDATED = ModelSpec(
+    name="updated",
+    input=Input(shape=(FEATURES,)),
+    layers=(
+        ("embedding", spec.Linear(in_features=FEATURES, out_features=4, bias=False)),
+        ("norm", spec.Linear(in_features=4, out_features=4)),
+        ("fc", spec.Linear(in_features=4, out_features=CLASSES)),
+    ),
+)

@@ -20,15 +20,16 @@ Arrays = dict[str, NDArray[Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
-    """Inner values for the probe batch; where the function is asked for, also one update, and the
-    parameters and buffers after some steps of the task's own recipe. ``capture`` maps part/path to
-    arrays; ``file`` is where it lies.
+    """Inner values for the probe batch; where the function is asked for, also those for ``own``
+    samples of the task's, one update, and the parameters and buffers after some steps of its own
+    recipe. ``capture`` maps part/path to arrays; ``file`` is where it lies.
     """
 
     loss: float
     capture: Arrays
     scales: dict[str, float]
     file: str
+    own: Findings | None = None
     update: Arrays = field(default_factory=dict)
     trained: Arrays = field(default_factory=dict)
 
@@ -40,21 +41,38 @@ def examine(
     ``gradients`` or of its own. Raises what Worker.call raises.
     """
     found = look_inside(crew, lane, material, files)
+    own = _capture(crew, lane, material, files, "own", "own")
     name, worker = material.task.name, crew.member(lane).worker
     path = beginning(lane, material, files) + "-update.npz"
     worker.call("update", task=name, gradients=gradients or found.file, path=path)
-    return replace(found, update=read(path))
+    return replace(found, own=own, update=read(path))
 
 
 def look_inside(
-    crew: Crew, lane: Lane, material: Material, files: Path, parameters: str | None = None
+    crew: Crew,
+    lane: Lane,
+    material: Material,
+    files: Path,
+    parameters: str | None = None,
+    batch: str | None = None,
 ) -> Findings:
-    """Inner values for the probe batch, at the probe's parameters or those of another file."""
+    """Inner values for the probe batch or the one in a file, at the probe's parameters or those of
+    another file.
+    """
     files.mkdir(parents=True, exist_ok=True)
-    file = beginning(lane, material, files) + "-capture.npz"
     crew.build(lane, material, parameters or material.probe)
+    if batch is not None:
+        crew.member(lane).worker.call("load", task=material.task.name, path=batch)
+    name = "probe" if batch is None else "look"  # others still read the probe's file
+    return _capture(crew, lane, material, files, "probe", name)
+
+
+def _capture(
+    crew: Crew, lane: Lane, material: Material, files: Path, split: str, name: str
+) -> Findings:
+    file = f"{beginning(lane, material, files)}-{name}.npz"
     worker = crew.member(lane).worker
-    answer = worker.call("capture", task=material.task.name, split="probe", path=file)
+    answer = worker.call("capture", task=material.task.name, split=split, path=file)
     return Findings(loss=answer["loss"], capture=read(file), scales=answer["scales"], file=file)
 
 

@@ -4,23 +4,20 @@ below the smallest realistic mistake.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from math import isfinite
 
-from suite.parity import alone, drills
-from suite.parity.compare import Errors, errors, first, judged, labelled, unseen, worst
+from suite.parity import alone, drills, whole
+from suite.parity.compare import Errors, judged, labelled, unseen, worst
 from suite.parity.diagnosis import Diagnosis, Evidence, diagnose
-from suite.parity.findings import Findings, examine, train
+from suite.parity.findings import Arrays, Findings, examine, train
 from suite.parity.inquiry import Inquiry, all_finite, finite, named, told
+from suite.parity.situations import Situation
 from suite.parity.thresholds import FUNCTION
 from suite.parity.trajectory import steps
+from suite.parity.whole import Look, Sight
 from suite.store.schema import ParityResult
-
-PARTS = (
-    *("activations", "predictions", "loss", "gradients", "buffers"),
-    *("input_gradients", "update", "trained"),
-)
+from tasks.spec import Place
 
 
 def ask(inquiry: Inquiry, drilled: Callable[[], drills.Answers] | None) -> ParityResult:
@@ -33,54 +30,62 @@ def ask(inquiry: Inquiry, drilled: Callable[[], drills.Answers] | None) -> Parit
     found = examine(*worker, inquiry.files, wanted.file)
     (trained,) = train(*worker, material.initial, inquiry.files, [steps(material.task)])
     found = replace(found, trained=trained)
-    measured, differences = errors(found, wanted, PARTS), inquiry.differences()
-    every = judged(measured, differences)
-    answer = _labelled(_judged(inquiry, every), labelled(measured, differences))
+    measured, differences = whole.looks(found, wanted), inquiry.differences()
+    label = labelled(measured[0].errors, differences)
+    looks = [replace(look, errors=judged(look.errors, differences)) for look in measured]
+    sight = whole.sight(inquiry, looks)
+    answer = _labelled(_judged(inquiry, looks, sight), label)
     if drilled is None:
         return answer
-    evidence = _evidence(inquiry, found, wanted, every, drilled())
+    evidence = _evidence(inquiry, found, wanted, sight, drilled())
     reference, model = inquiry.reference, material.task.model
-    looks = {
-        "alone": alone.worst(model, evidence.layers, reference.alone(material)),
-        "drills": drills.worst(evidence.drilled, reference.drilled(drills.of(material.task))),
-    }
-    answer = answer.model_copy(update={"errors": answer.errors | all_finite(looks)})
+    layers = alone.worst(model, evidence.layers, reference.alone(material))
+    asked = drills.worst(evidence.drilled, reference.drilled(drills.of(material.task)))
+    beside = all_finite({"alone": layers, "drills": asked})
+    answer = answer.model_copy(update={"errors": answer.errors | beside})
     return _diagnosed(_gaps(answer, evidence), diagnose(evidence, reference))
 
 
 def _evidence(
-    inquiry: Inquiry, found: Findings, wanted: Findings, every: Errors, drilled: drills.Answers
+    inquiry: Inquiry,
+    found: Findings,
+    wanted: Findings,
+    sight: Sight | None,
+    drilled: drills.Answers,
 ) -> Evidence:
     crew, lane, files, material = inquiry.crew, inquiry.lane, inquiry.files, inquiry.material
-    at = first(every, material.task.model, dict.fromkeys(every, FUNCTION))
+
+    def again(place: Place, situation: Situation) -> Arrays:
+        return alone.answer(crew, lane, material, files, place, situation)
+
     return Evidence(
         material=material,
         found=found,
         wanted=wanted,
-        key=at and at[0],
-        location=at and at[1],
-        error=every[at[0]] if at else 0.0,
+        sight=sight,
         layers=alone.answers(crew, lane, material, files),
+        again=again,
         drilled=drilled,
-        drill=lambda asked: drills.answers(crew, lane, files, asked),
+        drill=lambda asked, model: drills.answers(crew, lane, files, asked, model),
     )
 
 
-def _judged(inquiry: Inquiry, every: Errors) -> ParityResult:
+def _judged(inquiry: Inquiry, looks: Sequence[Look], sight: Sight | None) -> ParityResult:
     """The verdict on the whole."""
-    at = first(every, inquiry.material.task.model, dict.fromkeys(every, FUNCTION))
-    key = max(every, key=lambda name: every[name])
+    parts: Errors = {}
+    for look in looks:
+        parts |= {part: max(e, parts.get(part, 0.0)) for part, e in worst(look.errors).items()}
+    error, key = max((e, key) for look in looks for key, e in look.errors.items())
     same = inquiry.result(
-        "function",
-        error=finite(every[key]),
-        errors=all_finite(worst(every)),
-        threshold=FUNCTION,
+        "function", error=finite(error), errors=all_finite(parts), threshold=FUNCTION
     )
-    if at is None:
+    if sight is None:
         return same
-    what = f"{every[key]:.1e}" if isfinite(every[key]) else "not finite"
-    reason = f"{named(at[1])}; the worst error, of {key}, is {what}"
-    return same.model_copy(update={"verdict": "different", "location": at[1], "reason": reason})
+    where = ", ".join((named(sight.location), *sight.words))
+    reason = f"{where}; the worst error, of {key}, is {told(error)}"
+    return same.model_copy(
+        update={"verdict": "different", "location": sight.location, "reason": reason}
+    )
 
 
 def _labelled(answer: ParityResult, label: str | None) -> ParityResult:
@@ -112,18 +117,20 @@ def _gaps(answer: ParityResult, evidence: Evidence) -> ParityResult:
 
 
 def _diagnosed(answer: ParityResult, diagnosis: Diagnosis | None) -> ParityResult:
-    """The same with what else was found out."""
+    """The same with what else was found out; the error and the threshold are those of the look that
+    tells it.
+    """
     if diagnosis is None:
         return answer
     location = diagnosis.location
-    words = [named(location), f"off by {told(diagnosis.error)}", diagnosis.words]
-    words += [location.guess or ""]
-    error = max(answer.error or 0.0, diagnosis.error)
+    words = [named(location), f"off by {told(diagnosis.error)}", *diagnosis.words]
+    words += [f"consistent with {diagnosis.cause}"] if diagnosis.cause else []
     return answer.model_copy(
         update={
             "verdict": "precision_loss" if diagnosis.rounding else "different",
             "location": location,
-            "error": finite(error),
-            "reason": ", ".join(word for word in words if word),
+            "error": finite(diagnosis.error),
+            "threshold": diagnosis.threshold,
+            "reason": ", ".join(words),
         }
     )

@@ -8,8 +8,10 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from suite import probing
 from suite.crew import Crew
 from suite.material import Material
+from suite.parity.findings import beginning
 from suite.parity.reference import Reference
 from suite.plan import Lane
 from suite.store.schema import Location, ParityResult, Question
@@ -27,6 +29,11 @@ class Inquiry:
     reference: Reference
     files: Path
 
+    @property
+    def beginning(self) -> str:
+        """How the names of its files begin."""
+        return beginning(self.lane, self.material, self.files)
+
     def result(self, question: Question, **found: Any) -> ParityResult:
         """An answer; ``same`` unless something else was found."""
         answer = ParityResult(
@@ -38,6 +45,7 @@ class Inquiry:
             question=question,
             verdict="same",
             seed=self.material.seed,
+            batch_size=probing.size(self.material.task),
         )
         return answer.model_copy(update=found)
 

@@ -12,15 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.base import NotSupported
-from suite.parity import drills
+from suite.parity import drills, evaluation
 from suite.parity.compare import Errors, errors, first, judged, relative, worst
 from suite.parity.confusions import optimizers, precisions
 from suite.parity.confusions.layers import Given
+from suite.parity.confusions.words import guess
 from suite.parity.ensemble import UNITS
 from suite.parity.findings import Arrays, Findings, look_inside, read
 from suite.parity.inquiry import Inquiry, all_finite, finite, named
 from suite.parity.kinks import sources, without_flips
 from suite.parity.thresholds import PRECISION
+from suite.parity.whole import samples
 from suite.store.schema import Location, ParityResult, ParityVerdict
 from suite.subject import Program, Subject, rounded
 from tasks.parameters import uniform
@@ -72,13 +74,20 @@ def _of_whole(inquiry: Inquiry, function: Callable[[], ParityVerdict]) -> Parity
     if at is None:
         return same
     location, kept = at[1], _digits({at[0]: every[at[0]]}, precision).get(at[0], 0.0)
-    words = [named(location), f"{kept:.1f} digits kept"]
+    evaluated = at[0].startswith("predictions/")
+    if evaluated:
+        limit = PRECISION[precision] * UNITS[precision]
+        one = evaluation.place(inquiry, wanted, samples(material, "probe"), limit)
+        location = Location(kind="layer", path=one.place.path) if one else location
+    words = [named(location), *([evaluation.ALONE] if evaluated else [])]
+    words += [] if evaluated else [f"{kept:.1f} digits kept"]
     words += [f"{ratios[at[0]]:.0f} times the error of correct {precision} arithmetic"]
-    cause = _cause(inquiry, wanted, at[0]) if precision == "float32" else None
+    told = precision == "float32" and not evaluated
+    cause = _cause(inquiry, wanted, at[0]) if told else None
     lost = cause is not None or function() in ("same", "precision_loss")
     verdict: ParityVerdict = "precision_loss" if lost else "different"
     words += [f"consistent with {cause}"] if cause else []
-    location = location.model_copy(update={"guess": cause and f"consistent with {cause}"})
+    location = location.model_copy(update={"guess": cause and guess("precision", cause)})
     return same.model_copy(
         update={"verdict": verdict, "location": location, "reason": ", ".join(words)}
     )
@@ -95,53 +104,47 @@ def _with_drills(
     """
     wanted = inquiry.reference.drilled(drills.PRECISE)
     coarse = inquiry.reference.drilled(drills.PRECISE, coarsely=True)
-    off = {
-        name: drills.worst({name: mine}, wanted)
-        / max(drills.worst({name: coarse[name]}, wanted), UNITS["float32"])
-        for name, mine in found.items()
+    units = {
+        name: max(drills.worst({name: coarse[name]}, wanted), UNITS["float32"]) for name in found
     }
+    off = {name: drills.worst({name: mine}, wanted) / units[name] for name, mine in found.items()}
     if not off:
         return whole
     name = max(off, key=lambda name: off[name])
     whole = whole.model_copy(update={"errors": whole.errors | all_finite({"drills": off[name]})})
     allowed = PRECISION["float32"]  # which optimizers keep in every precision
+    words = f"optimizer, {off[name]:.0f} times the error of correct arithmetic in {name}"
+    optimizer, slack = drills.PRECISE[name].optimizer, allowed * units[name]
+    narrow = off[name] > allowed and _narrow(found[name], optimizer, wanted[name], slack)
+    if narrow:
+        words = f"{words}, consistent with {narrow}, as correct programs do: not judged"
+        told = "; ".join(filter(None, (whole.reason, words)))
+        return whole.model_copy(update={"reason": told})
     if off[name] / allowed > (whole.error or 0.0) / PRECISION[whole.precision]:
         whole = whole.model_copy(update={"error": finite(off[name]), "threshold": allowed})
     if off[name] <= allowed:
         return whole
-    words = [f"optimizer, {off[name]:.0f} times the error of correct arithmetic in {name}"]
-    field, cause = _cause_of_update(found[name], drills.PRECISE[name].optimizer, wanted[name])
-    words += [f"consistent with {cause}"] if cause else []
-    location = Location(
-        kind="optimizer",
-        path="optimizer",
-        field=field,
-        guess=cause and f"consistent with {cause}",
-    )
     lost = function() in ("same", "precision_loss")
     verdict: ParityVerdict = "precision_loss" if lost else "different"
-    return whole.model_copy(
-        update={"verdict": verdict, "location": location, "reason": ", ".join(words)}
-    )
+    location = Location(kind="optimizer", path="optimizer")
+    return whole.model_copy(update={"verdict": verdict, "location": location, "reason": words})
 
 
-def _cause_of_update(
-    made: Arrays, optimizer: Optimizer, right: Arrays
-) -> tuple[str | None, str | None]:
-    """The field and the words. Told by the first step: later ones round in ways that cannot be
-    told in advance.
+def _narrow(made: Arrays, optimizer: Optimizer, right: Arrays, slack: float) -> str | None:
+    """What correct programs, too, keep less of: if it makes the first step, and no step is further
+    off than it can be. Later steps round in ways that cannot be told in advance.
     """
-    first = [key for key in right if key.startswith("step 1/")]
     for confusion in optimizers.narrowed(optimizer):
         misled = drills.named(confusion.rule(drills.start(), drills.gradients()))
-        closer = (
-            drills.off(made.get(key), misled[key])
-            < MUCH_CLOSER * drills.off(made.get(key), right[key])
-            for key in first
+        close = (
+            drills.off(made.get(key), misled[key]) < MUCH_CLOSER * drills.off(made.get(key), array)
+            if (step := drills.step(key)) == 1
+            else drills.off(made.get(key), array) < confusion.most(step) + slack
+            for key, array in right.items()
         )
-        if all(closer):
-            return confusion.field, confusion.words
-    return None, None
+        if all(close):
+            return confusion.words
+    return None
 
 
 def _cause(inquiry: Inquiry, wanted: Findings, key: str) -> str | None:

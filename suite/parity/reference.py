@@ -19,12 +19,13 @@ from suite.parity import alone, drills
 from suite.parity.compare import errors
 from suite.parity.confusions.layers import Given
 from suite.parity.ensemble import MEMBERS, TRAININGS, UNITS, Null, is_large, moved
-from suite.parity.findings import Arrays, Findings, examine, look_inside, read, train
+from suite.parity.findings import Arrays, Findings, beginning, examine, look_inside, read, train
 from suite.parity.kinks import without_flips
 from suite.parity.trajectory import NullCourse, checkpoints, moving, null_course, steps
 from suite.plan import Lane
 from suite.subject import Program, Subject, bare
 from suite.work import FAILURES
+from tasks.base import Batch, Task
 from tasks.codec import encode, portable
 from tasks.spec import SGD, Input, ModelSpec
 
@@ -50,8 +51,10 @@ class Reference:
         self.nulls: dict[Key, Null] = {}
         self.trainings: dict[Key, list[Arrays]] = {}
         self.courses: dict[Key, NullCourse] = {}
+        self.starts: dict[Key, list[str]] = {}
+        self.bare: dict[Key, Findings] = {}
         self.layers: dict[Key, alone.Answers] = {}
-        self.drills: dict[tuple[str, drills.Drill], Arrays] = {}
+        self.drills: dict[tuple[str, str, drills.Drill], Arrays] = {}
         # Held while a worker is at work; who holds a coarse one may ask for the exact one, not vice
         # versa.
         self.guards = {lane: threading.RLock() for lane in (self.lane, *self.coarse.values())}
@@ -76,6 +79,28 @@ class Reference:
             lambda: self._train(self.lane, material, material.initial),
         )
 
+    def states(self, material: Material) -> list[str]:
+        """The files of the parameters and buffers before each step of the task's training."""
+        return self._once(self.lane, self.starts, material, lambda: self._states(material))
+
+    def look(self, material: Material, start: str, batch: str) -> Findings:
+        """What it finds inside for another batch and other parameters than the probe's."""
+        with self.guards[self.lane], self._worker(self.lane):
+            return look_inside(self.crew, self.lane, material, self.files, start, batch)
+
+    def unmasked(self, material: Material) -> Findings | None:
+        """What it finds where every step is valid; None where they are."""
+        with np.load(material.data) as arrays:
+            if "probe.valid" not in arrays.files:
+                return None
+        return self._once(self.lane, self.bare, material, lambda: self._unmasked(material))
+
+    def predicting(self, task: Task, parameters: Arrays, samples: Batch) -> NDArray[np.float64]:
+        """What it predicts of these samples with another task."""
+        with self.guards[self.lane], self._worker(self.lane):
+            subject = Subject(self.crew, self.lane, self.files)
+            return subject.predicted(task, parameters, samples)
+
     def course(self, material: Material) -> NullCourse:
         """How far trainings in float32 stray from it."""
         lane = self.coarse["float32"]
@@ -85,6 +110,8 @@ class Reference:
         """Make room: what was found about tasks is found anew when it is asked for again."""
         for known in (self.known, self.nulls, self.trainings, self.courses, self.layers):
             known.clear()
+        self.starts.clear()
+        self.bare.clear()
 
     def alone(self, material: Material) -> alone.Answers:
         """What it makes of the layers alone."""
@@ -95,14 +122,19 @@ class Reference:
             lambda: alone.answers(self.crew, self.lane, material, self.files),
         )
 
-    def drilled(self, asked: Mapping[str, drills.Drill], coarsely: bool = False) -> drills.Answers:
+    def drilled(
+        self,
+        asked: Mapping[str, drills.Drill],
+        coarsely: bool = False,
+        model: ModelSpec | None = None,
+    ) -> drills.Answers:
         """What it makes of these drills, in float64 or ``coarsely`` in float32."""
-        lane = self.coarse["float32"] if coarsely else self.lane
-        keys = {name: (lane.precision, drill) for name, drill in asked.items()}
+        lane, of = self.coarse["float32"] if coarsely else self.lane, model.name if model else ""
+        keys = {name: (lane.precision, of, drill) for name, drill in asked.items()}
         with self.guards[lane]:
             new = {name: asked[name] for name, key in keys.items() if key not in self.drills}
             with self._worker(lane):
-                made = drills.answers(self.crew, lane, self.files, new)
+                made = drills.answers(self.crew, lane, self.files, new, model)
             self.drills |= {keys[name]: arrays for name, arrays in made.items()}
             return {name: self.drills[key] for name, key in keys.items()}
 
@@ -122,12 +154,13 @@ class Reference:
             program = Program(subject, task.name, parameters)
             return program.layer("layer", given.inputs, upstream, given.valid)
 
-    def confused(self, material: Material, path: str, given: Given) -> Findings:
-        """What it makes of the task with another layer, or other parameters, at this path."""
-        changed = read(material.probe)
-        changed |= {f"{path}.{name}": array for name, array in given.parameters.items()}
-        task = material.task
-        model = task.model.with_layer(path, given.layer)
+    def confused(self, material: Material, changes: Mapping[str, Given]) -> Findings:
+        """What it makes of the task with other layers, or other parameters, at these paths."""
+        changed, task = read(material.probe), material.task
+        model = task.model
+        for path, given in changes.items():
+            changed |= {f"{path}.{name}": array for name, array in given.parameters.items()}
+            model = model.with_layer(path, given.layer)
         task = replace(task, name=f"{task.name}-confused", model=model)
         subject = Subject(self.crew, self.lane, self.files)
         with self.guards[self.lane], self._worker(self.lane):
@@ -147,6 +180,21 @@ class Reference:
         last = [steps(material.task)]
         (trained,) = train(*(self.crew, self.lane, material, material.initial, self.files), last)
         return replace(found, trained=trained)
+
+    def _states(self, material: Material) -> list[str]:
+        wanted, paths = list(range(1, steps(material.task))), [material.initial]
+        after = train(self.crew, self.lane, material, material.initial, self.files, wanted)
+        for step, arrays in zip(wanted, after, strict=True):
+            paths.append(f"{beginning(self.lane, material, self.files)}-state-{step}.npz")
+            np.savez(paths[-1], **arrays)  # type: ignore[arg-type]
+        return paths
+
+    def _unmasked(self, material: Material) -> Findings:
+        data = read(material.data)
+        data["probe.valid"] = np.ones_like(data["probe.valid"])
+        batch = f"{beginning(self.lane, material, self.files)}-unmasked.npz"
+        np.savez(batch, **data)  # type: ignore[arg-type]
+        return look_inside(self.crew, self.lane, material, self.files, material.probe, batch)
 
     def _null(self, lane: Lane, material: Material) -> Null:
         wanted, model = self.findings(material), material.task.model

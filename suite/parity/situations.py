@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import singledispatch
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,8 @@ LARGE = 10.0  # saturates gates and heats logits; masks of -1e4 stay far below t
 HUGE = 1000.0  # for layers without parameters, which people cap at 6 and at 20
 STEEPNESS = 30.0  # of an upstream gradient; recurrent layers' are clipped from 1 on
 OFFSET, SPREAD = 10.0, 1e-2  # a variance of 3e-5, near the epsilons that people use
+STEADY = "large and the same at every step"
+CELLS = 128  # that are given such values, at least; one of many adds up
 STEPS = 12  # of a recurrent layer, at least: more than what adapters unroll
 HOT, EMPTY = "padding and large values", "no valid step"
 PADDINGS = ("full", "right", "left", "holes", "single", "none")
@@ -79,12 +82,31 @@ def situations(place: Place, vocabulary: int | None) -> Iterator[Situation]:
     steep = upstream.copy()
     np.moveaxis(steep, axis, 0)[[kind == STEEP for kind in kinds]] *= STEEPNESS
     yield Situation(name="values", inputs=inputs, upstream=steep, kinds=kinds, axis=axis)
+    if isinstance(place.layer, spec.LSTM):
+        yield from _steady(place, shape, upstream)
     if isinstance(place.layer, MASKED):
         yield _padded("padding", place, shape, upstream, 1.0, _paddings(place.layer))
     if isinstance(place.layer, spec.Attention):
         # Scores far apart show a mask that only lowers them; -1e4 still stays below them.
         yield _padded(HOT, place, shape, upstream, LARGE, _paddings(place.layer))
         yield _padded(EMPTY, place, shape, upstream, 1.0, ("none",) * len(PADDINGS))
+
+
+def _steady(place: Place, shape: Shape, upstream: NDArray[np.float64]) -> Iterator[Situation]:
+    """The same large values at every step, so that cells add up. With 15 seeds of rnn-tiny the
+    greatest cell reached 10.0 at least; with the other situations 1.6, so that a cell that is
+    clipped at 3 was the same.
+    """
+    assert isinstance(place.layer, spec.LSTM)
+    cells = len(KINDS) * place.layer.hidden_size
+    for number in range(1, 1 + ceil(CELLS / cells)):
+        once = _random(f"{place.path} steady {number}", shape)[:, :1]
+        yield Situation(
+            name=f"{STEADY} {number}",
+            inputs=LARGE * np.broadcast_to(once, (len(KINDS), *shape)).copy(),
+            upstream=upstream,
+            kinds=(STEADY,) * len(KINDS),
+        )
 
 
 def _padded(

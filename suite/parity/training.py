@@ -29,6 +29,7 @@ def ask(inquiry: Inquiry) -> ParityResult:
     worst = max(judged.values(), default=0.0)
     same = inquiry.result(
         "training",
+        batch_size=task.batch_size,
         error=finite(worst),
         threshold=TRAINING,
         trajectory=Trajectory(

@@ -34,13 +34,14 @@ class Given:
 
 @dataclass(frozen=True)
 class Confusion:
-    """A name for people, the layer's field that it is about if there is one, and what the
-    reference is given in place of the right thing.
+    """One of GUESSES and a name for people, the layer's field that it is about if there is one, and
+    what the reference is given in place of the right thing.
     """
 
-    field: str | None
+    word: str
     words: str
     given: Given
+    field: str | None = None
 
 
 def confusions(given: Given) -> Iterator[Confusion]:
@@ -48,11 +49,11 @@ def confusions(given: Given) -> Iterator[Confusion]:
     yield from _of(given.layer, given)
     for name, array in given.parameters.items():
         if name.rpartition(".")[2].startswith("bias"):
-            yield _parameters(given, None, f"{name} left out", **{name: np.zeros_like(array)})
+            yield _parameters(given, "bias", f"{name} left out", **{name: np.zeros_like(array)})
     if given.valid is not None:
         whole = np.ones_like(given.valid)
-        yield Confusion(None, "padding taken for steps", replace(given, valid=whole))
-        yield Confusion(None, "the mask's meaning inverted", replace(given, valid=~given.valid))
+        yield Confusion("mask", "padding taken for steps", replace(given, valid=whole))
+        yield Confusion("mask", "the mask's meaning inverted", replace(given, valid=~given.valid))
 
 
 @singledispatch
@@ -64,11 +65,11 @@ def _field(given: Given, **changes: Any) -> Confusion:
     """The layer with one other field."""
     ((field, value),) = changes.items()
     words = f"{field} {value} in place of {getattr(given.layer, field)}"
-    return Confusion(field, words, replace(given, layer=replace(given.layer, **changes)))
+    return Confusion(field, words, replace(given, layer=replace(given.layer, **changes)), field)
 
 
-def _parameters(given: Given, field: str | None, words: str, **changes: Any) -> Confusion:
-    return Confusion(field, words, replace(given, parameters=given.parameters | changes))
+def _parameters(given: Given, word: str, words: str, **changes: Any) -> Confusion:
+    return Confusion(word, words, replace(given, parameters=given.parameters | changes))
 
 
 def _epsilons(given: Given, own: float) -> Iterator[Confusion]:
@@ -87,15 +88,15 @@ def _of_layer_norm(layer: spec.LayerNorm, given: Given) -> Iterator[Confusion]:
         layer=replace(layer, epsilon=layer.epsilon * shrink),
         parameters=given.parameters | {"weight": weight * sqrt(shrink)},
     )
-    yield Confusion(None, "the unbiased variance", unbiased)
-    yield _parameters(given, None, "weight left out", weight=np.ones_like(weight))
+    yield Confusion("variance", "the unbiased variance", unbiased)
+    yield _parameters(given, "weight", "weight left out", weight=np.ones_like(weight))
 
 
 @_of.register
 def _of_batch_norm(layer: spec.BatchNorm, given: Given) -> Iterator[Confusion]:
     yield from _epsilons(given, layer.epsilon)
     weight = given.parameters["weight"]
-    yield _parameters(given, None, "weight left out", weight=np.ones_like(weight))
+    yield _parameters(given, "weight", "weight left out", weight=np.ones_like(weight))
 
 
 @_of.register
@@ -108,12 +109,12 @@ def _of_convolution(layer: spec.Conv2d, given: Given) -> Iterator[Confusion]:
     weight = given.parameters["weight"]
     yield _parameters(
         given,
-        None,
+        "kernel",
         "the kernel flipped, as a mathematical convolution",
         weight=weight[..., ::-1, ::-1],
     )
     yield _parameters(
-        given, None, "height and width of the kernel swapped", weight=weight.swapaxes(2, 3)
+        given, "kernel", "height and width of the kernel swapped", weight=weight.swapaxes(2, 3)
     )
     if not layer.padding:
         return
@@ -128,18 +129,18 @@ def _of_convolution(layer: spec.Conv2d, given: Given) -> Iterator[Confusion]:
         pad: Any = np.pad  # its overloads know no mode that is a variable
         padded = pad(given.inputs, ((0, 0), (0, 0), sides, sides), mode=mode)
         bare = replace(layer, padding=0)
-        yield Confusion("padding", words, replace(given, layer=bare, inputs=padded))
+        yield Confusion("padding", words, replace(given, layer=bare, inputs=padded), "padding")
 
 
 @_of.register
 def _of_embedding(layer: spec.Embedding, given: Given) -> Iterator[Confusion]:
     weight, width = given.parameters["weight"], layer.width
     yield _parameters(
-        given, None, "rows multiplied by the root of the width", weight=weight * sqrt(width)
+        given, "scale", "rows multiplied by the root of the width", weight=weight * sqrt(width)
     )
     row = np.zeros_like(weight)
     row[1:] = weight[1:]
-    yield _parameters(given, None, "row 0 taken for padding", weight=row)
+    yield _parameters(given, "padding", "row 0 taken for padding", weight=row)
 
 
 @_of.register
@@ -156,10 +157,10 @@ def _of_position(layer: spec.PositionalEncoding, given: Given) -> Iterator[Confu
         ("cosines before sines", crossed),
         ("no position added", np.zeros_like(table)),
     ):
-        yield Confusion(None, words, replace(given, inputs=x + (other - table)))
+        yield Confusion("position", words, replace(given, inputs=x + (other - table)))
     root = sqrt(layer.width)
     yield Confusion(
-        None, "the input multiplied by the root of the width", replace(given, inputs=x * root)
+        "scale", "the input multiplied by the root of the width", replace(given, inputs=x * root)
     )
 
 
@@ -173,7 +174,7 @@ def _of_attention(layer: spec.Attention, given: Given) -> Iterator[Confusion]:
         ("scores divided by a head's width", 1 / sqrt(each)),
     ):
         query = {name: p[f"query.{name}"] * factor for name in ("weight", "bias")}
-        yield _parameters(given, None, words, **{f"query.{n}": a for n, a in query.items()})
+        yield _parameters(given, "scale", words, **{f"query.{n}": a for n, a in query.items()})
     for heads in range(1, layer.width + 1):
         if layer.width % heads == 0 and heads != layer.heads:
             yield _field(given, heads=heads)
@@ -182,7 +183,7 @@ def _of_attention(layer: spec.Attention, given: Given) -> Iterator[Confusion]:
         "key.weight": p["query.weight"],
         "query.bias": np.zeros_like(p["query.bias"]),
     }
-    yield _parameters(given, None, "queries and keys swapped", **swapped)
+    yield _parameters(given, "queries", "queries and keys swapped", **swapped)
 
 
 @_of.register
@@ -191,10 +192,10 @@ def _of_mean(layer: spec.MeanSteps, given: Given) -> Iterator[Confusion]:
     valid = np.ones(given.inputs.shape[:2]) if given.valid is None else given.valid
     count = valid.sum(1)[:, None, None]
     divided = given.inputs * (count / steps)
-    yield Confusion(None, "the sum divided by the padded length", replace(given, inputs=divided))
+    yield Confusion("mean", "the sum divided by the padded length", replace(given, inputs=divided))
     for epsilon in (1e-6, 1e-5, 1e-3, 1.0):
         slack = replace(given, inputs=given.inputs * (count / (count + epsilon)))
-        yield Confusion(None, f"{epsilon:g} added to the number of valid steps", slack)
+        yield Confusion("mean", f"{epsilon:g} added to the number of valid steps", slack)
 
 
 GATES: dict[type[Layer], dict[str, tuple[int, ...]]] = {
@@ -220,7 +221,7 @@ def _of_recurrent(layer: spec.Recurrent, given: Given) -> Iterator[Confusion]:
             return np.concatenate([np.split(array, len(blocks))[k] for k in np.argsort(blocks)])
 
         yield Confusion(
-            None,
+            "gates",
             f"gates in the order {order}",
             replace(given, parameters={name: sorted_by(a) for name, a in p.items()}),
         )
@@ -230,12 +231,14 @@ def _of_recurrent(layer: spec.Recurrent, given: Given) -> Iterator[Confusion]:
             bias = p[f"bias_ih_l{level}"].copy()
             bias[layer.hidden_size : 2 * layer.hidden_size] += 1
             forgetting[f"bias_ih_l{level}"] = bias
-        yield _parameters(given, None, "1 added to the forget gate's bias", **forgetting)
+        yield _parameters(given, "bias", "1 added to the forget gate's bias", **forgetting)
     for which in ("bias_ih", "bias_hh"):
         without = {name: np.zeros_like(a) for name, a in p.items() if name.startswith(which)}
-        yield _parameters(given, None, f"{which} left out", **without)
+        yield _parameters(given, "bias", f"{which} left out", **without)
     for level in range(1, layer.num_layers):
         fewer = replace(layer, num_layers=level)
         kept = {name: p[name] for name in fewer.parameters()}
         words = f"num_layers {level} in place of {layer.num_layers}"
-        yield Confusion("num_layers", words, replace(given, layer=fewer, parameters=kept))
+        yield Confusion(
+            "num_layers", words, replace(given, layer=fewer, parameters=kept), "num_layers"
+        )

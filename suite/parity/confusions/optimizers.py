@@ -99,6 +99,11 @@ def narrow_weight(beta: float, step: int) -> float:
     return float(1 - np.float32(beta) ** np.float32(step))
 
 
+def unlike_matrices(path: str, parameter: Floats) -> bool:
+    """What many leave out by its name: biases and all that belongs to a norm."""
+    return parameter.ndim < 2 or "norm" in path or path.endswith("bias")
+
+
 def adamw(
     o: AdamW,
     parameters: Tree,
@@ -109,9 +114,11 @@ def adamw(
     weights: tuple[Weight, Weight] = (weight, weight),
     epsilon: str = "outside",
     decay: str = "decoupled",
+    greatest: str | None = None,
 ) -> list[Tree]:
     """AdamW's updates with these changes."""
     theta = dict(parameters)
+    top = {path: np.zeros_like(p) for path, p in theta.items()}
     m = {path: np.zeros_like(p) for path, p in theta.items()}
     v = {path: np.zeros_like(p) for path, p in theta.items()}
     updates: list[Tree] = []
@@ -122,19 +129,26 @@ def adamw(
             m[path] = o.beta1 * m[path] + (1 - o.beta1) * g
             v[path] = o.beta2 * v[path] + (1 - o.beta2) * g**2
             first, debias = m[path] / weights[0](o.beta1, t), weights[1](o.beta2, t)
+            second = v[path]
+            if greatest is not None:
+                corrected = second / debias if greatest == "corrected" else second
+                top[path] = np.maximum(top[path], corrected)
+                second = top[path] * debias if greatest == "corrected" else top[path]
             match epsilon:
                 case "inside":
-                    root = np.sqrt(v[path] / debias + o.epsilon)
+                    root = np.sqrt(second / debias + o.epsilon)
                 case "before":
-                    root = (np.sqrt(v[path]) + o.epsilon) / np.sqrt(debias)
+                    root = (np.sqrt(second) + o.epsilon) / np.sqrt(debias)
                 case _:
-                    root = np.sqrt(v[path] / debias) + o.epsilon
+                    root = np.sqrt(second / debias) + o.epsilon
             shrink = o.weight_decay * p
             match decay:
                 case "coupled":
                     shrink = np.zeros_like(p)
                 case "matrices":
                     shrink = shrink if p.ndim > 1 else np.zeros_like(p)
+                case "not norms":
+                    shrink = np.zeros_like(p) if unlike_matrices(path, p) else shrink
                 case "unscaled":
                     shrink = shrink / eta if eta else shrink
             update[path] = -eta * (first / root + shrink)
@@ -164,6 +178,7 @@ def sgd(
         clipped = clip(o, given)
         for path, p in theta.items():
             decays = decay == "coupled" or (decay == "matrices" and p.ndim > 1)
+            decays = decays or (decay == "not norms" and not unlike_matrices(path, p))
             g = clipped[path] + (o.weight_decay * p if decays else 0)
             match momentum:
                 case "dampened":
@@ -215,9 +230,11 @@ def _shared(o: Optimizer, rule: Callable[..., list[Tree]]) -> Iterator[Confusion
     if o.milestones:
         early = replace(o, milestones=tuple(step - 1 for step in o.milestones if step > 1))
         yield Confusion("milestones", "milestones a step early", partial(rule, early))
-    yield Confusion(
-        "weight_decay", "weight decay of matrices only", partial(rule, o, decay="matrices")
-    )
+    for words, which in (
+        ("weight decay of matrices only", "matrices"),
+        ("weight decay but of biases and norms", "not norms"),
+    ):
+        yield Confusion("weight_decay", words, partial(rule, o, decay=which))
     for factor in (0.1, 0.5, 2.0, 10.0):
         yield Confusion(
             "learning_rate",
@@ -253,6 +270,16 @@ def _adamw(o: AdamW) -> Iterator[Confusion]:
             "epsilon added before the bias correction, as Keras does",
             partial(adamw, o, epsilon="before"),
         ),
+        (
+            "beta2",
+            "the greatest second moment so far, as AMSGrad",
+            partial(adamw, o, greatest="raw"),
+        ),
+        (
+            "beta2",
+            "the greatest corrected second moment so far, as AMSGrad in optax",
+            partial(adamw, o, greatest="corrected"),
+        ),
         ("beta1", "no bias correction", partial(adamw, o, weights=(uncorrected, uncorrected))),
         ("beta2", "no bias correction of beta2", partial(adamw, o, weights=(weight, uncorrected))),
         ("beta1", "no bias correction of beta1", partial(adamw, o, weights=(uncorrected, weight))),
@@ -278,11 +305,28 @@ def _adamw(o: AdamW) -> Iterator[Confusion]:
     yield from _shared(o, adamw)
 
 
-def narrowed(o: Optimizer) -> Iterator[Confusion]:
-    """How less than the declared precision may be kept of this optimizer's updates."""
+@dataclass(frozen=True)
+class Narrowed:
+    """How less than the declared precision is kept of updates, and the relative error that it can
+    make of a step's, at most.
+    """
+
+    words: str
+    rule: Rule
+    most: Callable[[int], float]
+
+
+def narrowed(o: Optimizer) -> Iterator[Narrowed]:
+    """What correct programs do, too."""
     if isinstance(o, AdamW):
+        beta = o.beta2
+
+        def most(step: int) -> float:
+            """Of a power that is off by four units in the last place; of its root half of it."""
+            return 4 * 2.0**-24 / (1 - beta**step)
+
         rule = partial(adamw, o, weights=(narrow_weight, narrow_weight))
-        yield Confusion("beta2", "the bias correction computed in float32", rule)
+        yield Narrowed("the bias correction computed in float32", rule, most)
 
 
 @confusions.register
