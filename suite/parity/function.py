@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import isfinite
 
 from suite.parity import alone, drills, whole
 from suite.parity.compare import Errors, judged, labelled, unseen, worst
@@ -82,7 +83,8 @@ def _judged(inquiry: Inquiry, looks: Sequence[Look], sight: Sight | None) -> Par
     if sight is None:
         return same
     where = ", ".join((named(sight.location), *sight.words))
-    reason = f"{where}; the worst error, of {key}, is {told(error)}"
+    what = told(error) if isfinite(error) else "not finite"
+    reason = f"{where}; the worst error, of {key}, is {what}"
     return same.model_copy(
         update={"verdict": "different", "location": sight.location, "reason": reason}
     )
