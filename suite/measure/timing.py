@@ -79,7 +79,7 @@ class Block:
     watch: Stopwatch
 
 
-Look = Callable[[Crew, Lane, Cell, Material], ParityResult | None]
+Look = Callable[[Crew, Lane, Cell, Material, bool], ParityResult | None]
 
 
 @dataclass
@@ -217,7 +217,7 @@ class Turn:
         lane, material = entry.lane, self.material
         if self.state.look is None or lane.twin or entry.cell in self.state.wrong:
             return  # what a twin doubles was asked
-        result = self.state.look(self.crew, lane, entry.cell, material)
+        result = self.state.look(self.crew, lane, entry.cell, material, bool(when))
         self.crew.build(lane, material, material.initial)
         if result is None:
             return
@@ -228,11 +228,8 @@ class Turn:
             self.sink.emit(ParityRecord, result=result.model_copy(update={"reason": reason}))
 
     def _ask_again(self, entry: Entry) -> None:
-        """Twice, after all that was timed: what a program does at its first step it need not do at
-        every one.
-        """
-        for _ in range(2):
-            self._ask(entry, "after its blocks:")
+        """After all that was timed: what a program does at its first steps it need not do later."""
+        self._ask(entry, "after its blocks:")
 
     def _repeat(self, entry: Entry) -> None:
         """Predictions of new batches beside repeated ones, in the first launch."""

@@ -1,4 +1,4 @@
-"""What a program makes of a batch of a size that is timed: a prediction, or a step of training."""
+"""What a program makes of a batch of a size that is timed: a prediction, or steps of training."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from suite.plan import Lane
 from suite.store.schema import Phase
 from tasks.base import Task
 
-# That the reference does in one step. It reaches some 1e10 a second on two cores: a minute. The
-# step of the largest task, transformer-small with a batch of 128, has 1.6e11.
+# That the reference does in its steps. It reaches some 1e10 a second on two cores: a minute. Those
+# of the largest task, transformer-small with a batch of 128, have 3.2e11.
 MOST_OPERATIONS = 6e11
+STEPS = 2  # see suite.worker.operations.attempt
+LATE = 10_000  # steps that a program may have made when it is asked again
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,16 +27,17 @@ class Attempt:
 
     phase: Phase
     size: int
+    step: int = 0  # how many are counted before
 
     def distinct(self, task: Task) -> int | None:
         """How many different samples a training batch has; None if all are."""
-        affordable = int(MOST_OPERATIONS / max(1, 3 * task.model.flops()))
+        affordable = int(MOST_OPERATIONS / max(1, 3 * STEPS * task.model.flops()))
         return None if affordable >= self.size else max(1, affordable)
 
     def made(self, crew: Crew, lane: Lane, material: Material, files: Path) -> Arrays:
-        """``logits`` (samples, classes); or ``loss`` before the step, and after it ``parameters/``,
-        ``buffers/`` and ``moments/``. The program is left at another state. Raises what Worker.call
-        raises.
+        """``logits`` (samples, classes); or ``losses`` before each step, and after them
+        ``parameters/``, ``buffers/`` and ``moments/``. The program is left at another state. Raises
+        what Worker.call raises.
         """
         files.mkdir(parents=True, exist_ok=True)
         if material.task.name not in crew.member(lane).built:
@@ -47,6 +50,7 @@ class Attempt:
             size=self.size,
             parameters=material.other,
             path=path,
+            step=self.step,
             distinct=self.distinct(material.task),
         )
         found = read(path)

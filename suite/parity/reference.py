@@ -61,7 +61,7 @@ class Reference:
         self.bare: dict[Key, Findings] = {}
         self.layers: dict[Key, alone.Answers] = {}
         self.drills: dict[tuple[str, str, drills.Drill], Arrays] = {}
-        self.attempts: dict[tuple[str, int, str, int], Arrays] = {}
+        self.attempts: dict[tuple[str, int, Attempt], Arrays] = {}
         # Held while a worker is at work; who holds a coarse one may ask for the exact one, not vice
         # versa.
         self.guards = {lane: threading.RLock() for lane in (self.lane, *self.coarse.values())}
@@ -125,7 +125,7 @@ class Reference:
         """What it makes of a batch of a size that is timed; kept for the task that was asked about
         last, since the moments of a large one take much room.
         """
-        key = (material.task.name, material.seed, asked.phase, asked.size)
+        key = (material.task.name, material.seed, asked)
         with self.guards[self.lane]:
             if key not in self.attempts:
                 kept = {k: v for k, v in self.attempts.items() if k[:2] == key[:2]}

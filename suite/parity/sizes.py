@@ -1,5 +1,5 @@
 """Is it the same with the batches that are timed? Asked of the very graph that is timed, in its own
-precision: one prediction or one step of training, on the task's own samples, against the reference.
+precision: a prediction or two steps of training, on the task's own samples, against the reference.
 
 The thorough questions are asked of a batch of the recipe's size. This one finds what depends on
 the size: a kernel that goes wrong from so many samples on, a step that leaves out its update or a
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from suite.crew import Crew
 from suite.material import Material
-from suite.parity.attempt import Attempt
+from suite.parity.attempt import LATE, Attempt
 from suite.parity.compare import Errors, relative, worst
 from suite.parity.findings import Arrays, read
 from suite.parity.inquiry import Inquiry, all_finite, finite, named
@@ -38,15 +38,22 @@ UPDATE = (
 
 
 def look(
-    reference: Reference, files: Path, crew: Crew, lane: Lane, cell: Cell, material: Material
+    reference: Reference,
+    files: Path,
+    crew: Crew,
+    lane: Lane,
+    cell: Cell,
+    material: Material,
+    later: bool,
 ) -> ParityResult | None:
-    """The answer for what a run times, in the worker that times it; None where the gate has said
-    that the reference lacks a layer. Raises what Worker.call raises.
+    """The answer for what a run times, in the worker that times it and, if it is asked ``later``,
+    after many steps; None where the gate has said that the reference lacks a layer. Raises what
+    Worker.call raises.
     """
     inquiry = Inquiry(
         crew=crew, lane=lane, material=material, reference=reference, files=files / "sizes"
     )
-    asked = Attempt(phase=cell.phase, size=cell.batch_size)
+    asked = Attempt(phase=cell.phase, size=cell.batch_size, step=LATE if later else 0)
     try:
         return ask(inquiry, asked)
     except ReferenceLacks:
@@ -91,7 +98,7 @@ def ask(inquiry: Inquiry, asked: Attempt) -> ParityResult:
         return answer
     location = _location(_first(shares, material.task.model), material.task.model)
     off = f"{every[key]:.2g}" if isfinite(every[key]) else "not finite"
-    what = {"infer": "predictions", "train": "a step of training"}[asked.phase]
+    what = {"infer": "predictions", "train": "steps of training"}[asked.phase]
     words = f"{what} with a batch of {asked.size}: {named(location)}"
     reason = f"{words}; the worst error, of {key}, is {off}"
     return answer.model_copy(
@@ -110,10 +117,10 @@ def _limits(precision: str) -> dict[str, float]:
 
 
 def _step(found: Arrays, wanted: Arrays, start: Arrays, own_rules: set[str]) -> Errors:
-    """The errors of a step: its loss, the buffers, the moments, which tell the gradients, and what
-    became of the parameters.
+    """The errors of the steps: their losses, the buffers, the moments, which tell the gradients,
+    and what became of the parameters.
     """
-    every = {"loss/loss": relative(found["loss"], wanted["loss"])}
+    every = {"loss/loss": relative(found["losses"], wanted["losses"])}
     for key, right in wanted.items():
         part, _, path = key.partition("/")
         if part == "buffers" and "buffers" not in own_rules:

@@ -6,7 +6,7 @@ import gc
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil
 from pathlib import Path
 from time import sleep
@@ -258,16 +258,18 @@ def attempt(
     size: int,
     parameters: str,
     path: str,
+    step: int = 0,
     distinct: int | None = None,
 ) -> None:
-    """Write what the program makes, at the parameters of this file, of training samples in batches
-    of this size, ``distinct`` ones if not all: for ``infer`` the logits of the pool, else the loss
-    before one step and everything that the step changed. The batches are on the device before the
-    parameters, so that nothing can have been computed with them.
+    """Write what the program makes of training samples in batches of this size, at the parameters
+    of this file: for ``infer`` the logits of the pool; else the losses before two steps with one
+    batch, of ``distinct`` samples if not all, and everything that they changed. ``step`` steps are
+    counted before. The batches are on the device before the parameters, so that nothing can have
+    been computed with them; the second step cannot do with what the first has computed.
     """
     bench = workshop.benches[task]
     program, samples = bench.program, bench.data["train"]
-    state = read_state(bench.task, parameters)
+    state = replace(read_state(bench.task, parameters), step=step)
     bench.changed()
     if phase == "infer":
         batches = [program.put(batch) for batch in bench.batches(size).whole()]
@@ -277,8 +279,8 @@ def attempt(
         return
     batch = program.put(samples.take(fresh.rows(len(samples), size, distinct)))
     program.load_state(state)
-    loss = program.numpy(program.train_step(batch))
-    save(path, {"loss": loss} | _everything(program.state()))
+    losses = [program.numpy(program.train_step(batch)) for _ in range(2)]
+    save(path, {"losses": np.array(losses)} | _everything(program.state()))
 
 
 @operation

@@ -12,7 +12,7 @@ from suite.parity.sizes import _first, _location, _step
 
 START = {"a": np.array([1.0, -2.0])}
 RIGHT = {
-    "loss": np.array(0.5),
+    "losses": np.array([0.5, 0.4]),
     "parameters/a": np.array([0.9, -1.9]),
     "moments/a/velocity": np.array([1.0, -1.0]),
     "buffers/mean": np.array([0.3]),
