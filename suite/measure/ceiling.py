@@ -170,7 +170,7 @@ def _steps(subject: Subject, layers: Sequence[Layer], width: int, rows: int) -> 
     why = None
     if found and width == MATRICES[0]:  # looked at once, where it is cheap
         why = waiting.check(subject.call, model.name, "infer")
-        why = why or repeats.look(subject.call, model.name, min(found))
+        why = why or repeats.remembered(repeats.look(subject.call, model.name, min(found)))
     subject.call("drop", task=model.name)
     if why is not None:
         raise Unusable(why)

@@ -20,12 +20,14 @@ BYTES_PER_SECOND = 2e9  # a new batch may have to be read from memory; a slow co
 @dataclass(frozen=True, kw_only=True)
 class Pair:
     """Seconds of a prediction over new batches and over one again and again, side by side; the
-    bytes of a batch.
+    bytes of a batch; and how far a new one's result was from what it must give, where that is known
+    (suite.worker.fresh.distance).
     """
 
     fresh: float
     repeated: float
     bytes: int
+    apart: float | None = None
 
     @property
     def quicker(self) -> bool:
@@ -34,9 +36,9 @@ class Pair:
         return saved > QUICKER * self.fresh
 
 
-def look(call: Callable[..., Any], task: str, step_seconds: float) -> str | None:
-    """Have the worker that ``call`` reaches predict new batches beside repeated ones: what makes
-    its times implausible, if they are. Raises what Worker.call raises.
+def look(call: Callable[..., Any], task: str, step_seconds: float) -> list[Pair]:
+    """Have the worker that ``call`` reaches predict new batches beside repeated ones, until a pair
+    shows that these are not quicker. Raises what Worker.call raises.
     """
     steps, pairs = ceil(SECONDS / step_seconds) if step_seconds > 0 else MOST, list[Pair]()
     while len(pairs) < PAIRS:
@@ -47,11 +49,11 @@ def look(call: Callable[..., Any], task: str, step_seconds: float) -> str | None
             within_seconds=PUT_SECONDS,
         )
         if found is None:
-            return None
+            break
         pairs.append(Pair(**found))
         if not pairs[-1].quicker:
-            return None
-    return remembered(pairs)
+            break
+    return pairs
 
 
 def remembered(pairs: Sequence[Pair]) -> str | None:

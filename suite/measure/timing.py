@@ -236,7 +236,10 @@ class Turn:
         if self.launch or entry.cell.phase != "infer":
             return
         worker, cell = self.crew.member(entry.lane).worker, entry.cell
-        why = repeats.look(worker.call, cell.task, entry.step_seconds)
+        pairs = repeats.look(worker.call, cell.task, entry.step_seconds)
+        for pair in pairs:
+            _same(pair.apart, cell)
+        why = repeats.remembered(pairs)
         if why is not None:
             self.state.wrong.add(entry.cell)
             self._fail(entry, "implausible", why)
@@ -405,15 +408,21 @@ class Turn:
         watch = Stopwatch(**answer)
         if not watch.finite:
             raise Unusable("the result of the last step is not finite")
-        if watch.apart is not None and watch.apart > APART[cell.precision]:
-            off = f"off by {watch.apart:.2g}, where {APART[cell.precision]:g} is allowed"
-            raise Unusable(
-                f"a prediction is not what the program gave for the same samples before: {off}"
-            )
+        _same(watch.apart, cell)
         return noise, watch
 
     def _phase(self, phase: str, seconds: float, **more: object) -> None:
         self.sink.emit(PhaseRecord, phase=phase, seconds=seconds, launch=self.launch, **more)
+
+
+def _same(apart: float | None, cell: Cell) -> None:
+    """Unusable if a prediction is further from that of the same samples before than rounding in
+    another order explains.
+    """
+    if apart is not None and apart > APART[cell.precision]:
+        off = f"off by {apart:.2g}, where {APART[cell.precision]:g} is allowed"
+        why = f"a prediction is not what the program gave for the same samples before: {off}"
+        raise Unusable(why)
 
 
 def _judge(entry: Entry) -> None:

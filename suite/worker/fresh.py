@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,29 +110,43 @@ def settled(program: Program, result: Any) -> tuple[NDArray[np.float64], float]:
     return found, max(0.0, first - (time.perf_counter() - began))
 
 
-def compare(
-    program: Program, pool: Pool, steps: int, within_seconds: float
-) -> tuple[float, float] | None:
-    """Seconds of a prediction over batches that the program has not met, and over the last of them
-    again and again, up to ``steps`` each. None where two batches cannot be put on the device in
-    this time.
+class Compared(NamedTuple):
+    """Seconds of a prediction over batches that the program has not met, ``fresh``, and over the
+    last of them again and again, ``repeated``; how far the result of that one was ``apart`` from
+    what it must give when it was new (None where the pool's logits are not known).
     """
-    began, batches = time.perf_counter(), list[Any]()
+
+    fresh: float
+    repeated: float
+    apart: float | None
+
+
+def compare(program: Program, pool: Pool, steps: int, within_seconds: float) -> Compared | None:
+    """Up to ``steps`` predictions each. None where two batches cannot be put on the device in this
+    time.
+    """
+    began, batches = time.perf_counter(), list[tuple[Any, NDArray[np.int64]]]()
     while len(batches) <= steps and (time.perf_counter() - began < within_seconds):
-        batches.append(program.put(pool.samples.take(pool.draw())))
+        rows = pool.draw()
+        batches.append((program.put(pool.samples.take(rows)), rows))
         program.wait()
     if len(batches) < 3:
         return None
-    first, *batches = batches
+    (first, _), *fresh = batches
     program.predict(first)  # not timed, as the lead-in of a block
     program.wait()
     began = time.perf_counter()
-    for batch in batches:
-        program.predict(batch)
+    for batch, _ in fresh:
+        result = program.predict(batch)
     program.wait()
-    fresh = time.perf_counter() - began
+    fresh_seconds = time.perf_counter() - began
+    last, rows = fresh[-1]
+    apart = None
+    if pool.logits is not None:
+        apart = told(distance(program.numpy(result), pool.logits[rows]))
     began = time.perf_counter()
-    for _ in batches:
-        program.predict(batches[-1])
+    for _ in fresh:
+        program.predict(last)
     program.wait()
-    return fresh / len(batches), (time.perf_counter() - began) / len(batches)
+    repeated_seconds = time.perf_counter() - began
+    return Compared(fresh_seconds / len(fresh), repeated_seconds / len(fresh), apart)

@@ -238,16 +238,15 @@ def block(
 def freshness(
     workshop: Workshop, task: str, steps: int, within_seconds: float
 ) -> dict[str, Any] | None:
-    """Seconds of a prediction over ``fresh`` batches and over a ``repeated`` one, and the bytes of
-    a batch's inputs; None where batches cannot be had in time.
+    """What suite.worker.fresh.compare finds, and the ``bytes`` of a batch's inputs; None where
+    batches cannot be had in time.
     """
     bench = workshop.benches[task]
     pool = bench.batches(bench.size)
     found = fresh.compare(bench.program, pool, steps, within_seconds)
     if found is None:
         return None
-    size_bytes = pool.samples.inputs[:1].nbytes * pool.size
-    return {"fresh": found[0], "repeated": found[1], "bytes": size_bytes}
+    return found._asdict() | {"bytes": pool.samples.inputs[:1].nbytes * pool.size}
 
 
 @operation

@@ -55,6 +55,16 @@ def test_unmet_batches_differ_and_come_with_their_logits():
         np.testing.assert_array_equal(logits, 2 * one.inputs)
 
 
+def test_a_new_batch_must_give_its_own_result():
+    program, pool = Doubling(), fresh.Pool(batch(64), 64)
+    assert fresh.compare(program, pool, 5, 1.0).apart is None
+    pool.logits = fresh.logits(program, pool)
+    found = fresh.compare(program, pool, 5, 1.0)
+    assert (found.apart, found.fresh > 0, found.repeated > 0) == (0, True, True)
+    pool.logits = pool.logits[::-1]
+    assert fresh.compare(program, pool, 5, 1.0).apart > 0.1
+
+
 def test_a_long_way_to_the_device_ends_the_supply(monkeypatch):
     program, pool = Doubling(), fresh.Pool(batch(64), 64)
     pool.spent_seconds = fresh.MOST_SECONDS - 1e-9
@@ -94,10 +104,10 @@ def test_looking_ends_with_the_first_pair_that_is_alike():
         calls.append(asked["steps"])
         return {"fresh": 1e-3, "repeated": 1e-3, "bytes": 10}
 
-    assert repeats.look(call, "a", 1e-3) is None
+    assert repeats.look(call, "a", 1e-3) == [Pair(fresh=1e-3, repeated=1e-3, bytes=10)]
     assert calls == [10]
-    assert repeats.look(lambda do, **asked: None, "a", 1.0) is None
-    assert calls == [10]
+    assert repeats.look(lambda do, **asked: None, "a", 1.0) == []
+    assert remembered([]) is None
 
 
 @pytest.mark.parametrize(
