@@ -279,7 +279,8 @@ class _View:
         ratio, twin, p_value = evidence.ratio, evidence.twin, evidence.p_value
         judged = verdict(ratio, delta, twin, p_value)
         if judged == verdict(ratio, delta):
-            return judged, None
+            wide = reach(*ratio) > DETERMINED
+            return judged, "launches differ: the ratio is not determined" if wide else None
         if twin is not None and judged != verdict(ratio, delta, None, p_value):
             if reach(*twin) > DETERMINED:
                 return judged, "of identical code the A/A arm shows nothing: it is not determined"
