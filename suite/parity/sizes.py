@@ -10,12 +10,15 @@ rounding is done; the thorough question does that.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 from math import isfinite
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from backends.base import NotSupported
 from suite.crew import Crew
 from suite.material import Material
 from suite.parity.attempt import LATE, Attempt
@@ -53,8 +56,11 @@ def look(
     inquiry = Inquiry(
         crew=crew, lane=lane, material=material, reference=reference, files=files / "sizes"
     )
-    asked = Attempt(phase=cell.phase, size=cell.batch_size, step=LATE if later else 0)
+    asked = Attempt(phase=cell.phase, size=cell.batch_size)
     try:
+        if later:
+            with suppress(NotSupported):  # an optimizer of its own may only start anew
+                return ask(inquiry, replace(asked, step=LATE))
         return ask(inquiry, asked)
     except ReferenceLacks:
         return None
@@ -117,20 +123,21 @@ def _limits(precision: str) -> dict[str, float]:
 
 
 def _step(found: Arrays, wanted: Arrays, start: Arrays, own_rules: set[str]) -> Errors:
-    """The errors of the steps: their losses, the buffers, the moments, which tell the gradients,
-    and what became of the parameters.
+    """The errors of the steps: their losses, the buffers, the moments, which tell the gradients
+    (where the backend shows any), and what became of the parameters.
     """
-    every = {"loss/loss": relative(found["losses"], wanted["losses"])}
+    own_update = "update" in own_rules
+    judged = 1 if own_update else None  # the second loss is of what the first step made
+    every = {"loss/loss": relative(found["losses"][:judged], wanted["losses"][:judged])}
+    shown = any(key.startswith("moments/") for key in found)
     for key, right in wanted.items():
         part, _, path = key.partition("/")
         if part == "buffers" and "buffers" not in own_rules:
             every[key] = relative(found.get(key), right)
-        if part == "moments" and "update" not in own_rules:
+        if part == "moments" and shown and not own_update:
             every[key] = relative(found.get(key), right)
         if part == "parameters":
-            every[f"update/{path}"] = _moved(
-                found.get(key), right, start[path], "update" in own_rules
-            )
+            every[f"update/{path}"] = _moved(found.get(key), right, start[path], own_update)
     return every
 
 

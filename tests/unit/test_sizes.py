@@ -52,6 +52,21 @@ def test_a_rule_of_its_own_must_only_move():
     assert _step(stands, RIGHT, START, own)["update/a"] == float("inf")
 
 
+def test_the_second_loss_is_judged_where_the_update_is():
+    later = RIGHT | {"losses": np.array([0.5, 0.1])}
+    assert _step(later, RIGHT, START, set())["loss/loss"] > 0.4
+    assert _step(later, RIGHT, START, {"update"})["loss/loss"] == 0
+
+
+def test_a_backend_need_not_show_its_moments():
+    bare = {key: value for key, value in RIGHT.items() if not key.startswith("moments/")}
+    assert _step(bare, RIGHT, START, set()) == {
+        "loss/loss": 0.0,
+        "buffers/mean": 0.0,
+        "update/a": 0.0,
+    }
+
+
 def test_what_is_missing_or_not_finite_is_infinitely_wrong():
     assert shares(moments__a__velocity=np.array([np.nan, 1.0]))["moments/a/velocity"] == float(
         "inf"
