@@ -69,6 +69,14 @@ LIBRARIES = (
         },
     ),
     Library(
+        name="NumPy",
+        begins=("NPY_", "NUMPY_"),
+        reads={
+            "speed": "NPY_DISABLE_CPU_FEATURES NPY_ENABLE_CPU_FEATURES NUMPY_MADVISE_HUGEPAGE",
+            NUMBERS: "NPY_PROMOTION_STATE",
+        },
+    ),
+    Library(
         name="oneMKL",
         begins=("MKL_",),
         reads={
