@@ -8,7 +8,7 @@ import importlib
 import sys
 from contextlib import redirect_stdout
 
-from suite.worker.adapters import announced
+from suite.worker.adapters import NAME, announced
 from tasks.base import Task
 
 GROUP = "tribench.tasks"
@@ -32,6 +32,9 @@ def tasks() -> dict[str, Task]:
         for task in loaded:
             if not isinstance(task, Task):
                 raise CatalogueError(f"{source}: {type(task).__name__} is no Task")
+            if not NAME.fullmatch(task.name):
+                why = "must begin with a letter, digit or _, and may go on with these, . and -"
+                raise CatalogueError(f"{source}: the name of a task (={task.name!r}) {why}")
             if task.name in found:
                 raise CatalogueError(f"{source}: there is another task {task.name}")
             found[task.name] = task

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,7 +10,8 @@ from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from math import prod
 from pathlib import Path
-from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from suite.compare.comparable import differences
 from suite.material import Material
@@ -29,6 +31,8 @@ from suite.summary import summarise
 from suite.worker.discovery import Arm
 from suite.worker.environment import CONTROLLED
 from tasks.codec import spec_hash
+
+CHOICE = TypeAdapter(Choice)
 
 
 def begin(
@@ -66,10 +70,12 @@ def choice_of(path: Path) -> Choice:
     known = {field.name for field in fields(Choice)}
     if typed.keys() != known:
         raise StoreError(f"{path} was begun by another version and cannot be resumed")
-    values: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in typed.items()
-    }
-    return Choice(**values)
+    try:
+        return CHOICE.validate_json(json.dumps(typed), strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise StoreError(f"{path} is damaged: choice.{where}: {first['msg']}") from None
 
 
 def go_on(path: Path, plan: Plan, arms: Sequence[Arm]) -> RunDirectory:

@@ -22,6 +22,7 @@ from plotly.offline import get_plotlyjs, get_plotlyjs_version
 from suite.compare.digest import Digest, digest
 from suite.report.page import HERE, render
 from suite.report.site_pages import Row, pages
+from suite.store.reading import contents
 from suite.store.run import Run
 from suite.store.salvage import NAME
 from suite.store.writing import write_whole, writing
@@ -75,7 +76,7 @@ def _page(
 def _id(path: Path) -> str:
     """What a run calls itself; where its manifest does not tell, its folder's name."""
     try:
-        told = json.loads((path / "manifest.json").read_bytes())["id"]
+        told = json.loads(contents(path / "manifest.json"))["id"]
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return path.name
     return told if isinstance(told, str) and NAME.fullmatch(told) else path.name

@@ -23,6 +23,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from suite.store.lines import line_of, parse, record_of
+from suite.store.reading import contents
 from suite.store.schema import (
     RUN_SCHEMA,
     AnyRecord,
@@ -155,7 +156,7 @@ def read_model(path: Path, kind: type[M]) -> M:
     not have written it.
     """
     try:
-        data = parse(path.read_bytes())
+        data = parse(contents(path))
     except OSError as error:
         raise StoreError(f"{path.parent} is no run: {path.name}: {error.strerror}") from None
     except ValueError as error:
@@ -174,7 +175,7 @@ def read_records(path: Path) -> tuple[list[AnyRecord], list[str]]:
     """The records of finished units, and a sentence about the damaged lines, if there are any."""
     found: list[AnyRecord] = []
     damaged: dict[int, str] = {}
-    lines = (path / "records.jsonl").read_bytes().splitlines()
+    lines = contents(path / "records.jsonl").splitlines()
     for number, line in enumerate(lines, start=1):
         try:
             found.append(record_of(line))

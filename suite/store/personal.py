@@ -51,7 +51,10 @@ START = re.compile(
     rf"(?!(?:{UNITS})s?\s)",
     re.VERBOSE,
 )
-ACCOUNT = re.compile(r"(?<=://)[^\s/@\"'<>]+@")  # of an address, where tokens stand
+SECRET = re.compile(  # accounts and queries of addresses, where tokens stand
+    r"""(?<=://)[^\s/@"'<>]+@ | (?<=://)(?P<address>[^\s?"'<>]+)\?[^\s"'<>]+""", re.VERBOSE
+)
+COLOURS = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])")  # a terminal's, ECMA-48
 ESCAPED = re.compile(r'\\[nrt"]')  # within JSON
 
 
@@ -65,7 +68,7 @@ class Place(NamedTuple):
 
 def without_paths(text: str) -> str:
     """The text with every path reduced to the last of its names, home folders to ``~``, and without
-    the accounts in addresses.
+    the accounts and queries of addresses.
     """
     while places := list(_places(text)):  # what is left of one may be another
         for place in reversed(places):
@@ -89,9 +92,12 @@ def _places(text: str) -> Iterator[Place]:
     """One after the other."""
     if "/" not in text and "\\" not in text:
         return
-    for account in ACCOUNT.finditer(text):
-        yield Place(account.start(), account.end(), "")
+    for colour in COLOURS.finditer(text):
+        yield Place(colour.start(), colour.end(), "")
         return  # the others once this is away
+    for secret in SECRET.finditer(text):
+        yield Place(secret.start(), secret.end(), secret["address"] or "")
+        return
     if (home := _home()) and (own := home.search(text)):
         yield Place(own.start(), own.end(), HOME)
         return

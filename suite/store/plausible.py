@@ -12,8 +12,10 @@ from suite.store.schema import (
     CeilingRecord,
     Cell,
     CellSummary,
+    ComparisonSummary,
     LineRecord,
     MemoryRecord,
+    ParityRecord,
     PhaseRecord,
     Summary,
     Training,
@@ -112,6 +114,18 @@ def accuracies(run: Run) -> Iterator[str]:
                 yield from _shares(f"{line.task} {line.model}", shares)
 
 
+@check
+def parity(run: Run) -> Iterator[str]:
+    """What is called the same is within its threshold."""
+    for record in run.records:
+        if not isinstance(record, ParityRecord) or record.result.verdict != "same":
+            continue
+        told = record.result
+        if told.error is not None and told.threshold is not None and told.error > told.threshold:
+            what = f"{told.question} of {told.task} {told.backend} {told.execution}"
+            yield f"{what} is called the same with an error of {told.error:g}, above its threshold"
+
+
 def contradictions(run: Run, stored: Summary) -> Iterator[str]:
     """Where a stored summary says something else than the records."""
     if stored.id != run.manifest.id:
@@ -123,6 +137,13 @@ def contradictions(run: Run, stored: Summary) -> Iterator[str]:
         a, b = ours[name].step_seconds, theirs[name].step_seconds
         if (a is None) != (b is None) or (a and b and abs(a.value - b.value) > APART * a.value):
             told = ["nothing" if each is None else f"{each.value:g} s" for each in (b, a)]
+            yield f"{name}: summary.json says {told[0]} where the records say {told[1]}"
+    found, kept = _by_pair(run.summary.comparisons), _by_pair(stored.comparisons)
+    for name in found.keys() & kept.keys():
+        right, said = found[name], kept[name]
+        opposed = {right.verdict, said.verdict} == {"FASTER", "SLOWER"}
+        if opposed or abs(said.ratio - right.ratio) > APART * right.ratio:
+            told = [f"{each.ratio:.2f} ({each.verdict or 'no verdict'})" for each in (said, right)]
             yield f"{name}: summary.json says {told[0]} where the records say {told[1]}"
 
 
@@ -140,6 +161,12 @@ def _shares(what: str, shares: Iterable[float]) -> Iterator[str]:
 
 def _by_name(cells: Iterable[CellSummary]) -> dict[str, CellSummary]:
     return {_name(cell): cell for cell in cells}
+
+
+def _by_pair(pairs: Iterable[ComparisonSummary]) -> dict[str, ComparisonSummary]:
+    return {
+        f"{p.task} {p.phase} ×{p.batch_size} {p.precision}, {p.new} to {p.base}": p for p in pairs
+    }
 
 
 def _name(cell: Cell) -> str:

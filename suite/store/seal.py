@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from suite.store.reading import contents
 from suite.store.writing import write_whole
 
 SEAL = "SHA256SUMS"
@@ -60,7 +61,7 @@ def is_sealed(path: Path) -> bool:
 def read_seal(path: Path, verify: bool = True) -> Seal:
     """The seal of a run directory, each file held against it; an empty one where there is none."""
     try:
-        head, _, body = (path / SEAL).read_text("ascii").partition("\n")
+        head, _, body = contents(path / SEAL).decode("ascii").partition("\n")
     except FileNotFoundError:
         return Seal()
     except (OSError, ValueError):
@@ -100,5 +101,4 @@ def _write(path: Path, sums: dict[str, str]) -> None:
 
 
 def _sum(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
+    return hashlib.sha256(contents(file)).hexdigest()

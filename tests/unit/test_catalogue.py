@@ -16,6 +16,11 @@ from suite.catalogue import CatalogueError
         ("raise SystemExit(3)", "the tasks of tribench_odd:tasks cannot be loaded: 3"),
         ("tasks = lambda: None", "cannot be loaded: 'NoneType' object is not iterable"),
         ("tasks = lambda: ['rnn']", "tribench_odd:tasks: str is no Task"),
+        (
+            "from dataclasses import replace\nfrom tasks import rnn\n"
+            "tasks = lambda: [replace(rnn.tasks()[0], name='../lab')]",
+            "the name of a task (='../lab') must begin with a letter",
+        ),
     ],
 )
 def test_what_is_no_task_is_told(module, words, tmp_path, monkeypatch, capsys):

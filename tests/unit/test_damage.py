@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from suite import results_cli, session
+from suite.plan import Choice
 from suite.store import directory
 from suite.store.directory import StoreError
 from suite.store.seal import DATA, SEAL, is_sealed, read_seal
@@ -180,3 +183,30 @@ def test_no_change_of_a_sealed_file_goes_unnamed(whole, tmp_path, name, data):
         assert not seal.sums
     else:
         assert list(seal.broken) == [name]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_pipe_in_a_runs_place_is_told_and_not_waited_for(run, name):
+    (run / name).unlink()
+    os.mkfifo(run / name)
+    assert damages(run)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"launches": "many"}, "choice.launches"),
+        ({"tasks": 7}, "choice.tasks"),
+        ({"backends": [["scripted"], None]}, "choice.backends.0"),
+        ({"device": 3}, "choice.device"),
+    ],
+)
+def test_options_of_other_types_cannot_be_resumed(run, changes, said):
+    manifest = json.loads((run / "manifest.json").read_text())
+    manifest["choice"] = asdict(Choice()) | changes
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(StoreError, match=f"is damaged: {said}"):
+        session.choice_of(run)
+    manifest["choice"] = asdict(Choice(tasks=("a",), time_budget=60))
+    (run / "manifest.json").write_text(json.dumps(manifest))
+    assert session.choice_of(run) == Choice(tasks=("a",), time_budget=60)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from suite.store.schema import (
     CeilingRecord,
     LineRecord,
     MemoryRecord,
+    ParityRecord,
     PhaseRecord,
 )
 from suite.store.seal import DATA, SEAL, read_seal, seal
@@ -116,6 +118,11 @@ def test_a_line_that_a_kill_cut_off_is_lost_to_nobody(run):
         (AccuracyRecord, {"training": {"test_correct": 1}}, "is not 1 of 360 test samples"),
         (LineRecord, {"line": {"test_accuracy": 7.0}}, "SVM (RBF): a share of 7 is not between"),
         (MemoryRecord, {"process": -1}, "a process peak of -1 bytes is below the parameters' 0"),
+        (
+            ParityRecord,
+            {"result": {"error": 1.0, "threshold": 1e-7}},
+            "is called the same with an error of 1, above its threshold",
+        ),
     ],
 )
 def test_a_number_that_cannot_be_is_refused(run, kind, changes, said):
@@ -190,6 +197,20 @@ def test_a_summary_that_says_something_else_is_refused(run):
     assert "torch eager float32: summary.json says 1 s where the records say 0.03" in said
 
 
+@pytest.mark.parametrize(
+    "said", [{"verdict": "FASTER"}, {"ratio": 9.0, "low": 8.9, "high": 9.1}], ids=str
+)
+def test_a_comparison_that_the_records_contradict_is_refused(run, said):
+    file = run.path / "summary.json"
+    stored = json.loads(file.read_text())
+    (slower, *_) = [c for c in stored["comparisons"] if c["verdict"] == "SLOWER"]
+    slower |= said
+    file.write_text(json.dumps(stored))
+    seal(run.path)
+    told = "summary.json says .* where the records say .* \\(SLOWER\\)"
+    assert re.search(told, found(session.read(run.path)))
+
+
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "9" * 17])
 def test_what_is_no_number_is_malformed(run, number):
     records = run.path / "records.jsonl"
@@ -228,6 +249,11 @@ def test_what_is_no_number_is_malformed(run, number):
         ("../anna/work/x", "x"),
         ("${HOME}/anna/x", "x"),
         ("https://anna:secret@example.org/a/b", "https://example.org/a/b"),
+        (
+            "GET https://example.org/a.npz?token=ABC&x=/y/z: 403",
+            "GET https://example.org/a.npz 403",
+        ),
+        ("\x1b[31m/home/anna/x.pt\x1b[0m: none", "x.pt: none"),
     ],
 )
 def test_paths_are_personal_and_reduced_to_names(text, kept):
