@@ -1,4 +1,4 @@
-"""What a program makes of a batch of a size that is timed: a prediction, or steps of training."""
+"""What a program makes of a batch of a size that is timed: a prediction, or a step of training."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from suite.plan import Lane
 from suite.store.schema import Phase
 from tasks.base import Task
 
-# That the reference does in its steps. It reaches some 1e10 a second on two cores: a minute. Those
-# of the largest task, transformer-small with a batch of 128, have 3.2e11.
+# That the reference does in a step. It reaches some 1e10 a second on two cores: a minute. That of
+# the largest task, transformer-small with a batch of 128, has 1.6e11.
 MOST_OPERATIONS = 6e11
-STEPS = 2  # see suite.worker.operations.attempt
 LATE = 10_000  # steps that a program may have made when it is asked again
 
 
@@ -31,13 +30,15 @@ class Attempt:
 
     def distinct(self, task: Task) -> int | None:
         """How many different samples a training batch has; None if all are."""
-        affordable = int(MOST_OPERATIONS / max(1, 3 * STEPS * task.model.flops()))
+        affordable = int(MOST_OPERATIONS / max(1, 3 * task.model.flops()))
         return None if affordable >= self.size else max(1, affordable)
 
-    def made(self, crew: Crew, lane: Lane, material: Material, files: Path) -> Arrays:
-        """``logits`` (samples, classes); or ``losses`` before each step, and after them
-        ``parameters/``, ``buffers/`` and ``moments/``. The program is left at another state. Raises
-        what Worker.call raises.
+    def made(
+        self, crew: Crew, lane: Lane, material: Material, files: Path, again: bool = False
+    ) -> Arrays:
+        """``logits`` (samples, classes); or ``loss`` before the step, and after it ``parameters/``,
+        ``buffers/`` and ``moments/``, with ``again/`` what another shows. The program is left at
+        another state. Raises what Worker.call raises.
         """
         files.mkdir(parents=True, exist_ok=True)
         if material.task.name not in crew.member(lane).built:
@@ -52,6 +53,7 @@ class Attempt:
             path=path,
             step=self.step,
             distinct=self.distinct(material.task),
+            again=again,
         )
         found = read(path)
         Path(path).unlink()

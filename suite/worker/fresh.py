@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.base import Program
+from backends.base import Program, State
 from tasks.base import Batch
 
 LEAST_SAMPLES = 64  # of a pool
@@ -108,6 +108,35 @@ def settled(program: Program, result: Any) -> tuple[NDArray[np.float64], float]:
     began = time.perf_counter()
     program.numpy(result)
     return found, max(0.0, first - (time.perf_counter() - began))
+
+
+def repeated(
+    program: Program, met: Any, samples: Batch, state: State, whole: bool
+) -> dict[str, float]:
+    """How far a step with a batch that was ``met`` is from one with another of the same samples,
+    both from this state, where the program is: of the ``loss`` before it and, if the state is the
+    ``whole`` one, of the ``update`` of the parameter where they differ most, relative. A second
+    step cannot do with what the first has computed.
+    """
+    second = program.numpy(program.train_step(met))
+    after = program.state().parameters
+    program.load_state(state)
+    right = program.numpy(program.train_step(program.put(samples)))
+    found = {"loss": told(_relative(second, right))}
+    if not whole:  # moments that it does not show are lost
+        return found
+    updates = program.state().parameters
+    apart = [
+        _relative(after[path] - before, updates[path] - before)
+        for path, before in state.parameters.items()
+    ]
+    return found | {"update": told(max(apart, default=0.0))}
+
+
+def _relative(found: NDArray[Any], wanted: NDArray[Any]) -> float:
+    size, error = float(np.linalg.norm(wanted)), float(np.linalg.norm(found - wanted))
+    apart = error / size if size > 0 else error
+    return apart if np.isfinite(apart) else float("inf")
 
 
 class Compared(NamedTuple):

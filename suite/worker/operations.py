@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -30,12 +31,13 @@ OPERATIONS: dict[str, Operation] = {}
 @dataclass
 class Bench:
     """One task in this worker: its program, its data on the host, its timed batch of ``size``
-    samples on the device, and what fresh batches are drawn from.
+    samples on the device, and what fresh batches are drawn from; ``source`` tells the data's file.
     """
 
     task: Task
     program: Program
     data: dict[str, Batch] = field(default_factory=dict)
+    source: tuple[str, int, int, int] | None = None
     order: NDArray[np.int64] | None = None
     timed: Any = None
     size: int = 0
@@ -157,8 +159,14 @@ def drop(workshop: Workshop, task: str) -> None:
 
 @operation
 def load(workshop: Workshop, task: str, path: str) -> None:
-    """Read the task's data; see suite.data for the file."""
-    bench = workshop.benches[task]
+    """Read the task's data; see suite.data for the file. What was read before is not read again:
+    CIFAR-10 takes 1.2 GB, and a program is set back several times.
+    """
+    bench, found = workshop.benches[task], os.stat(path)
+    source = (path, found.st_ino, found.st_size, found.st_mtime_ns)
+    if bench.source == source:
+        return
+    bench.pool, bench.source = None, source
     with np.load(path) as arrays:
         names = {name.partition(".")[0] for name in arrays.files if "." in name}
         for name in names:
@@ -166,7 +174,6 @@ def load(workshop: Workshop, task: str, path: str) -> None:
             valid = arrays[f"{name}.valid"] if f"{name}.valid" in arrays.files else None
             bench.data[name] = Batch(**parts, valid=valid)
         bench.order = arrays["order"]
-    bench.pool = None
 
 
 @operation
@@ -259,12 +266,15 @@ def attempt(
     path: str,
     step: int = 0,
     distinct: int | None = None,
+    again: bool = False,
 ) -> None:
     """Write what the program makes of training samples in batches of this size, at the parameters
-    of this file: for ``infer`` the logits of the pool; else the losses before two steps with one
-    batch, of ``distinct`` samples if not all, and everything that they changed. ``step`` steps are
-    counted before. The batches are on the device before the parameters, so that nothing can have
-    been computed with them; the second step cannot do with what the first has computed.
+    of this file: for ``infer`` the logits of the pool; else the loss before a step and everything
+    that it changed, with a batch of ``distinct`` samples if not all and ``step`` steps counted
+    before. The batches are on the device before the parameters, so that nothing can have been
+    computed with them.
+
+    With ``again``, what suite.worker.fresh.repeated finds of a second step, too.
     """
     bench = workshop.benches[task]
     program, samples = bench.program, bench.data["train"]
@@ -276,10 +286,16 @@ def attempt(
         found = [program.numpy(program.predict(batch)) for batch in batches]
         save(path, {"logits": np.concatenate(found)})
         return
-    batch = program.put(samples.take(fresh.rows(len(samples), size, distinct)))
+    rows = fresh.rows(len(samples), size, distinct)
+    batch = program.put(samples.take(rows))
     program.load_state(state)
-    losses = [program.numpy(program.train_step(batch)) for _ in range(2)]
-    save(path, {"losses": np.array(losses)} | _everything(program.state()))
+    loss, made = program.numpy(program.train_step(batch)), program.state()
+    arrays = {"loss": loss} | _everything(made)
+    if again:
+        whole = bool(made.moments) or not bench.task.optimizer.moments()
+        twice = fresh.repeated(program, batch, samples.take(rows), made, whole)
+        arrays |= {f"again/{name}": np.array(apart) for name, apart in twice.items()}
+    save(path, arrays)
 
 
 @operation

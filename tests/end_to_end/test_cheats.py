@@ -30,16 +30,16 @@ TRAINED = {
     "detached": (
         "ok|disturbed",
         "different",
-        rf"steps of training {SIZE}parameter lstm\.",
+        rf"a step of training {SIZE}parameter lstm\.",
     ),
-    "constantloss": ("ok|disturbed", "different", rf"steps of training {SIZE}loss"),
-    "idle": ("ok|disturbed", "different", rf"steps of training {SIZE}parameter fc\.bias"),
+    "constantloss": ("ok|disturbed", "different", rf"a step of training {SIZE}loss"),
+    "idle": ("ok|disturbed", "different", rf"a step of training {SIZE}parameter fc\.bias"),
     "everyother": (
         "ok|disturbed",
         "different",
-        rf"steps of training {SIZE}parameter",
+        rf"a step of training {SIZE}parameter",
     ),
-    "onesample": ("ok|disturbed", "different", rf"steps of training {SIZE}parameter fc\.bias"),
+    "onesample": ("ok|disturbed", "different", rf"a step of training {SIZE}parameter fc\.bias"),
 }
 
 
