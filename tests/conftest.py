@@ -115,6 +115,11 @@ def torch_checkout(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     return copy
 
 
+def of_the_whole(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    """The answers of ``tribench parity --json``, without those about the batches that are timed."""
+    return [r for r in json.loads(done.stdout)["results"] if r["phase"] is None]
+
+
 def write_script(folder: Path, script: dict | None) -> Path | None:
     """What the scripted adapters are told."""
     if script is None:

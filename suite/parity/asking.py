@@ -74,5 +74,8 @@ def _answered(store: RunDirectory) -> list[ParityResult]:
 
 
 def _place(result: ParityResult) -> tuple[str, ...]:
-    """Where it stands in the table; function, precision, training follow by the alphabet."""
-    return (result.task, result.backend, result.execution, result.question, f"{result.seed:9}")
+    """Where it stands in the table; function, precision, training follow by the alphabet, and what
+    is timed stands before the question that it belongs to.
+    """
+    of = (result.task, result.backend, result.execution, result.question, f"{result.seed:9}")
+    return (*of, "" if result.phase else "whole")

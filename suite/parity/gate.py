@@ -163,11 +163,13 @@ class _Program:
             own = inquiry(lane)
             drilled = partial(self._drilled, own, drills.PRECISE) if self.thorough else None
             ask = partial(precision.ask, own, lambda: of_function().verdict, drilled)
-            yield _answer(own, "precision", ask)
-            if self.thorough:  # a run asks the workers that time
+            answer = _answer(own, "precision", ask)
+            yield answer
+            judged = answer.verdict in ("same", "different", "precision_loss")
+            if self.thorough and judged:  # a run asks the workers that time
                 for phase in PHASES:
                     timed = Attempt(phase=phase, size=own.material.task.timed_batch_size)
-                    answer = _answer(own, "precision", partial(sizes.ask, own, timed))
+                    answer = _answer(own, "function", partial(sizes.ask, own, timed))
                     yield answer.model_copy(update={"phase": phase, "batch_size": timed.size})
             # In bfloat16 rounding makes another training of it with the first step.
             if self.thorough and lane.precision == "float32":

@@ -66,7 +66,7 @@ def look(
         return None
     except ReferenceFailed as error:
         return inquiry.result(
-            "precision",
+            "function",
             phase=asked.phase,
             batch_size=asked.size,
             verdict="not_supported",
@@ -91,7 +91,7 @@ def ask(inquiry: Inquiry, asked: Attempt) -> ParityResult:
     key = max(shares, key=lambda name: shares[name])
     distinct = asked.distinct(material.task) if asked.phase == "train" else None
     answer = inquiry.result(
-        "precision",
+        "function",
         phase=asked.phase,
         batch_size=asked.size,
         error=finite(every[key]),

@@ -43,7 +43,7 @@ def _parity(number: int, results: list[ParityResult], looks: Styles) -> Figure:
     asked: dict[tuple[str, str], list[ParityResult]] = {}
     for result in results:
         if result.error is not None:
-            asked.setdefault((result.question, result.precision), []).append(result)
+            asked.setdefault((words.question(result), result.precision), []).append(result)
     names = [f"{question}<br>{label(precision)}" for question, precision in asked]
     plot = rows_frame(names, "worst error (logarithmic)", type="log", exponentformat="power")
     points: dict[tuple[str, str], list[Mark]] = {}
@@ -75,7 +75,7 @@ def _parity(number: int, results: list[ParityResult], looks: Styles) -> Figure:
         heads=["question", "precision", "arm", "error", "threshold", "verdict"],
         rows=[
             [
-                result.question,
+                words.question(result),
                 result.precision,
                 f"{result.backend} {result.execution}",
                 words.error(result.error),

@@ -107,7 +107,8 @@ COLUMNS: dict[str, dict[str, str]] = {
     },
     "parity": {
         **TRAINED,
-        **dict.fromkeys(("question", "verdict", "reason"), TEXT),
+        **dict.fromkeys(("question", "phase", "verdict", "reason"), TEXT),
+        "batch_size": WHOLE,
         **dict.fromkeys(("error", "threshold"), REAL),
         **{f"location_{part}": TEXT for part in ("kind", "path", "field", "guess")},
         "errors": TEXT,  # JSON

@@ -13,12 +13,13 @@ from suite.report.page import frame, templates
 from suite.report.parity_figures import by_program, figures
 from suite.report.snippets import mark
 from suite.report.styles import styles
-from suite.store.schema import ParityResult, Question
+from suite.store.schema import ParityResult
 
-QUESTIONS: Mapping[Question, str] = {
+QUESTIONS: Mapping[str, str] = {
     "function": "Is it the same function?",
     "precision": "Is it the same precision?",
     "training": "Is it the same training?",
+    "timed": "Is it so with the batches that are timed?",
 }
 RELATIVE = "relative"  # the unit of errors in float64
 NAMES = {
@@ -83,8 +84,13 @@ def render_parity(
     )
 
 
-def _of(question: Question, results: Sequence[ParityResult]) -> list[ParityResult]:
-    return [result for result in results if result.question == question]
+def _of(asked: str, results: Sequence[ParityResult]) -> list[ParityResult]:
+    """Those to one of QUESTIONS."""
+    return [result for result in results if _asked(result) == asked]
+
+
+def _asked(result: ParityResult) -> str:
+    return "timed" if result.phase else result.question
 
 
 def _judged(results: Sequence[ParityResult]) -> list[ParityResult]:
@@ -101,7 +107,7 @@ def _rank(result: ParityResult) -> int:
     return WORST_FIRST.index(result.verdict)
 
 
-def _finding(question: Question, results: Sequence[ParityResult]) -> tuple[str, str, str]:
+def _finding(question: str, results: Sequence[ParityResult]) -> tuple[str, str, str]:
     """(kind, title, sentence) about one question."""
     asked = _judged(_of(question, results))
     wrong = dict.fromkeys(

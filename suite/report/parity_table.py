@@ -29,7 +29,7 @@ def show_parity(results: Sequence[ParityResult], console: Console) -> None:
         table.add_row(
             escape(r.task),
             escape(f"{r.backend} {r.execution}"),
-            r.question if r.question == "function" else f"{r.question} {r.precision}",
+            words.question(r) if r.precision == "float64" else f"{words.question(r)} {r.precision}",
             f"[{colour}]{r.verdict}[/]",
             _error(r),
             *([str(r.seed)] if several else []),

@@ -13,6 +13,7 @@ from suite.store.schema import (
     Environment,
     Interval,
     LearningSummary,
+    ParityResult,
     Summary,
     Training,
 )
@@ -208,6 +209,13 @@ def error_and_threshold(error_: float | None, threshold: float | None) -> tuple[
     if not error_ or threshold is None:
         return error(error_), error(threshold)
     return apart(error_, threshold)
+
+
+def question(result: ParityResult) -> str:
+    """What was asked: of a small batch, or of one that is timed."""
+    if result.phase is None:
+        return result.question
+    return f"{result.question}, {result.phase} ×{result.batch_size}"
 
 
 def spaced(word: str | None) -> str:

@@ -4,7 +4,7 @@ says so.
 
 from __future__ import annotations
 
-import json
+from tests.conftest import of_the_whole
 
 PEERS = ("../peers",)
 
@@ -17,7 +17,7 @@ def test_torch_nn_is_the_same_function_and_the_others_tell_what_they_lack(triben
         root=torch_checkout,
     )
     assert done.returncode == 0, done.stderr
-    answers = json.loads(done.stdout)["results"]
+    answers = of_the_whole(done)
     for question in ("function", "precision", "training"):
         told = {each["backend"]: each for each in answers if each["question"] == question}
         assert told["torch-nn"]["verdict"] == "same", told["torch-nn"]

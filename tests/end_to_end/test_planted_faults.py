@@ -9,6 +9,8 @@ from functools import partial
 
 import pytest
 
+from tests.conftest import of_the_whole
+
 PLUGINS = ("planted",)
 IMAGES, WORDS, ROWS = "planted-images", "planted-words", "planted-rows"
 MEAN, VARIANCE = "norm.running_mean", "norm.running_var"
@@ -125,7 +127,7 @@ def in_float32(tribench, checkout):
         names = ",".join(name for name, own in asked.items() if own == task)
         done = ask("--task", task, "--backend", names, plugins=PLUGINS)
         assert done.returncode == 1, done.stdout + done.stderr
-        found |= {(r["backend"], r["question"]): r for r in json.loads(done.stdout)["results"]}
+        found |= {(r["backend"], r["question"]): r for r in of_the_whole(done)}
     return found
 
 
@@ -136,7 +138,7 @@ def in_bfloat16(tribench, checkout):
     ask = ("parity", "--precision", "bfloat16", "--json", "--quiet", "--task", "transformer-tiny")
     done = tribench(*ask, "--backend", names, root=checkout, plugins=PLUGINS)
     assert done.returncode == 1, done.stdout + done.stderr
-    found = json.loads(done.stdout)["results"]
+    found = of_the_whole(done)
     assert {result["question"] for result in found} == {"precision"}
     return {result["backend"]: result for result in found}
 
@@ -148,7 +150,7 @@ def in_tf32(tribench, checkout):
     ask = ("parity", "--precision", "tf32", "--json", "--quiet", "--task", "transformer-tiny")
     done = tribench(*ask, "--backend", names, root=checkout, plugins=PLUGINS)
     assert done.returncode == 0, done.stdout + done.stderr
-    return {result["backend"]: result for result in json.loads(done.stdout)["results"]}
+    return {result["backend"]: result for result in of_the_whole(done)}
 
 
 @pytest.mark.parametrize("name", FAULTS)

@@ -7,6 +7,8 @@ from functools import partial
 
 import pytest
 
+from tests.conftest import of_the_whole
+
 PLUGINS = ("faulty",)
 
 
@@ -91,7 +93,7 @@ def test_a_fault_is_found_and_located(asked, execution, tribench):
         *("parity", *asked, "--execution", execution, "--json", "--quiet"), plugins=PLUGINS
     )
     assert done.returncode == 1, done.stderr
-    answers = json.loads(done.stdout)["results"]
+    answers = of_the_whole(done)
     assert {answer["question"] for answer in answers} == {"function", "precision", "training"}
     for answer in answers:
         if answer["backend"] == "faulty" and answer["task"] == "transformer-tiny":
@@ -154,7 +156,7 @@ def test_a_whole_module_of_ones_own_is_checked(tribench):
         plugins=("ported",),
     )
     assert done.returncode == 1, done.stderr
-    answers = {(r["backend"], r["question"]): r for r in json.loads(done.stdout)["results"]}
+    answers = {(r["backend"], r["question"]): r for r in of_the_whole(done)}
     for question in ("function", "precision", "training"):
         assert answers["ported", question]["verdict"] == "same", answers["ported", question]
         assert answers["misported", question]["verdict"] == "different"

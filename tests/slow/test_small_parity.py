@@ -19,7 +19,9 @@ def answers(tribench):
     done = tribench(*asked, plugins=("swapped",), timeout=3600)
     document = json.loads(done.stdout)
     return {
-        (r["task"], r["backend"], r["execution"], r["question"]): r for r in document["results"]
+        (r["task"], r["backend"], r["execution"], r["question"]): r
+        for r in document["results"]
+        if r["phase"] is None
     }
 
 
