@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.base import Arrays, Backend, Memory, Program
+from backends.base import Arrays, Backend, Memory, Program, State
 from tasks.base import Batch, Task
 
 STEP_SECONDS = 0.01
@@ -42,6 +42,13 @@ class Idle:
     def train_step(self, batch: Batch) -> Any:
         """A loss of 0."""
         return np.float64(0.0)
+
+    def numpy(self, array: Any) -> NDArray[np.float64]:
+        """As it is."""
+        return np.asarray(array, np.float64)
+
+    def load_state(self, state: State) -> None:
+        """Nothing is ever changed."""
 
     def memory(self) -> Memory:
         """Not known."""

@@ -41,6 +41,7 @@ from backends.numpy.program import Program
 from suite.measure import noise
 from suite.worker import fresh, operations
 
+COMPUTED = 3  # steps of a training
 TIMED_FROM = 64  # samples; the recipes' batches are smaller
 GIBIBYTE = 2**30
 TICKS = 2**30  # a second
@@ -149,6 +150,7 @@ class ScriptedProgram(Program):
     def load_state(self, state):
         super().load_state(state)
         self.known = {}  # by phase: the batch that was computed last, and what came out
+        self.trained = 0  # steps since then
 
     def predict(self, batch):
         logits = self.act("infer", batch, super().predict)
@@ -187,7 +189,8 @@ class ScriptedProgram(Program):
         step = self.count[phase]
         if script.get("at") == step and script.get("in", phase) == phase:
             ACTIONS[script["do"]]()
-        of = None if phase == "train" else batch  # the first step of a training alone
+        self.trained += phase == "train"
+        of = min(self.trained, COMPUTED) if phase == "train" else batch
         if phase not in self.known or self.known[phase][0] is not of:
             self.known[phase] = (of, compute(batch))  # the rest is waiting
         self.compiled += bool(script.get("recompile")) or script.get("compile_at") == step
