@@ -162,7 +162,7 @@ def runs(tmp_path_factory):
     [
         (BARE, ("report", "before"), "(delta 5 %)"),
         (BARE, ("report", "before", "--site", "site"), "Index: site"),
-        (ASCII, ("compare", "before", "after", "--fail-on-regression"), " -> "),
+        (ASCII, ("compare", "before", "after"), " -> "),
         (BARE, ("compare", "before", "after", "--json"), '"schema": "tribench/compare/1"'),
         (BARE, ("export", "before", "--format", "bencher"), '"throughput"'),
         (ASCII, ("publish", "before", "--check"), "before: may be published"),
