@@ -57,7 +57,7 @@ def test_less_precision_comes_with_the_variable_that_may_be_why(done):
     (answer,) = [
         result
         for result in json.loads(done[0].stdout)["parity"]
-        if result["backend"] == "narrowed" and result["precision"] == "float32"
+        if (result["backend"], result["question"]) == ("narrowed", "precision")
     ]
     assert answer["verdict"] == "precision_loss"
     assert "may be why: ONEDNN_DEFAULT_FPMATH_MODE=BF16" in answer["reason"]
