@@ -49,6 +49,15 @@ def pytest_configure() -> None:
         os.sched_setaffinity(0, cores[number::count] or cores)
 
 
+def pytest_collection_finish() -> None:
+    """No test file leaves a plugin's folder on the path: the adapters in it would be installed for
+    every test of the process.
+    """
+    left = [path for path in sys.path if Path(path).is_relative_to(PLUGINS)]
+    if left:
+        raise pytest.UsageError(f"a test file left {', '.join(left)} on sys.path")
+
+
 def pytest_unconfigure() -> None:
     """Idle cores as they were."""
     AWAKE.close()

@@ -4,7 +4,6 @@ and prediction, in what parity looks at, and in a layer alone.
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 
 import pytest
@@ -20,8 +19,9 @@ from tasks import spec
 from tasks.parameters import uniform
 from tests.conftest import PLUGINS
 
-sys.path.insert(0, str(PLUGINS / "overridden"))
-from tribench_overridden import EPSILON, LEFT_OUT, LOSS, RATE, WHOLE
+with pytest.MonkeyPatch.context() as patch:
+    patch.syspath_prepend(PLUGINS / "overridden")
+    from tribench_overridden import EPSILON, LEFT_OUT, LOSS, RATE, WHOLE
 
 EXECUTIONS = [
     ("numpy", "eager"),
