@@ -17,15 +17,17 @@ nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["tests"]
 
 FRAMEWORKS = ("torch", "jax", "tensorflow")
-PEERS = {  # those of tests/peers and ours, which share an environment: their builds are the same
+PEERS = {  # of tests/studies/peers and ours; they share an environment: their builds are the same
     "peers-torch": ("torch", "torch-nn", "keras-torch"),
     "peers-jax": ("jax", "flax", "keras-jax"),
     "tensorflow": ("tensorflow", "keras-tensorflow"),  # it brings Keras
 }
 PROJECT = nox.project.load_toml("pyproject.toml")["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-EVERYTHING = (  # in two processes, the longest files first
-    *("-n2", "--dist=loadfile", "--no-loadscope-reorder"),
+TWO = ("-n2", "--dist=loadfile")  # processes, each with a core of its own
+UNIT = (*TWO, "tests/unit")
+EVERYTHING = (  # the longest files first
+    *(*TWO, "--no-loadscope-reorder"),
     *("tests/conformance", "tests/end_to_end", "tests/unit"),
 )
 STOP_SECONDS = 60  # how long an interrupted run may take to write what it has
@@ -115,9 +117,9 @@ def peer_pythons() -> list[str]:
 
 @nox.session(venv_backend="none", default=False, requires=["suite", *PEERS])
 def peers(session: nox.Session) -> None:
-    """Measure the adapters beside the same models as users otherwise write them (tests/peers)."""
+    """Measure the adapters beside the models as users write them, in tests/studies/peers."""
     pythons = peer_pythons()
-    found = str(Path("tests", "peers").absolute())
+    found = str(Path("tests", "studies", "peers").absolute())
     run(session, "suite", "suite", "run", *pythons, *session.posargs, PYTHONPATH=found)
 
 
@@ -158,6 +160,19 @@ def site(session: nox.Session) -> None:
     run(session, "suite", "suite", "report", *runs, "--site", "build/site")
 
 
+@nox.session(default=False)
+def docs(session: nox.Session) -> None:
+    """Make the documents' site in build/site/docs; a warning is an error (mkdocs.yml)."""
+    install(session, *PROJECT["dependencies"], *EXTRAS["docs"])  # its hook imports the program
+    session.run("python", "-m", "mkdocs", "build", "--strict", *session.posargs)
+
+
+@nox.session(venv_backend="none", default=False, requires=["develop"])
+def unit(session: nox.Session) -> None:
+    """Unit tests, which need no framework; two minutes at most on two cores."""
+    run(session, "develop", "pytest", "--durations=10", *(session.posargs or UNIT))
+
+
 @nox.session(venv_backend="none", requires=["develop", *FRAMEWORKS])
 def tests(session: nox.Session) -> None:
     """Unit, conformance and end-to-end tests, with the real frameworks."""
@@ -171,7 +186,7 @@ def microbench(session: nox.Session) -> None:
     names = [name for name in FRAMEWORKS if name in session.posargs] or FRAMEWORKS
     more = [word for word in session.posargs if word not in words]
     reference = BENCHMARKS / "reference.npz"
-    run(session, "suite", "tests.benchmarks.reference", str(reference))
+    run(session, "suite", "tests.studies.operators.reference", str(reference))
     files = {name: BENCHMARKS / f"{name}.json" for name in names}
     for file in files.values():
         file.unlink(missing_ok=True)
@@ -201,8 +216,8 @@ def _microbench(session: nox.Session, name: str, *arguments: str) -> bool:
                 interpreter,
                 "-m",
                 "pytest",
-                "tests/benchmarks",
-                "--confcutdir=tests/benchmarks",
+                "tests/studies/operators",
+                "--confcutdir=tests/studies/operators",
                 "-rs",
             ),
             *(f"--framework={name}", f"--device={device}", "--benchmark-sort=name"),
@@ -222,19 +237,28 @@ def _microbench(session: nox.Session, name: str, *arguments: str) -> bool:
 def trials(session: nox.Session) -> None:
     """Does it measure right? ``-- verdicts``, ``-- widths`` or ``-- harness``."""
     name, *rest = session.posargs or ("verdicts",)
-    run(session, "suite", f"tests.trials.{name}", *rest)
+    run(session, "suite", f"tests.studies.trials.{name}", *rest)
 
 
 @nox.session(name="peers-trial", venv_backend="none", default=False, requires=["suite", *PEERS])
 def peers_trial(session: nox.Session) -> None:
     """Is every adapter as fast as its fastest peer? 75 minutes on two cores."""
-    run(session, "suite", "tests.trials.peers", *peer_pythons(), *session.posargs)
+    run(session, "suite", "tests.studies.trials.peers", *peer_pythons(), *session.posargs)
 
 
 @nox.session(venv_backend="none", default=False, requires=["develop"])
 def browser(session: nox.Session) -> None:
     """Open the pages in headless Chromium, installed before (apt install chromium)."""
     run(session, "develop", "pytest", "tests/browser", *session.posargs)
+
+
+@nox.session(venv_backend="none", default=False, requires=["develop"])
+def coverage(session: nox.Session) -> None:
+    """Which lines do the unit tests run? Told, and no reason to fail; build/coverage/html shows."""
+    Path("build", "coverage").mkdir(parents=True, exist_ok=True)
+    run(session, "develop", "coverage", "run", "-m", "pytest", *(session.posargs or ["tests/unit"]))
+    run(session, "develop", "coverage", "html", "--quiet")
+    run(session, "develop", "coverage", "report")
 
 
 @nox.session(venv_backend="none", default=False, requires=["develop"])

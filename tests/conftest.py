@@ -1,4 +1,4 @@
-"""What tests share: the real command line, the plugins, and the real arms."""
+"""What tests share: the real command line, the plugins, and the real installations."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from suite.measure import idle
-from suite.plan import Choice, lanes
-from suite.worker.discovery import Arm, arms
+from suite.machine import idle
+from suite.plan.configurations import configurations
+from suite.plan.options import Choice
+from suite.worker.installations import Installation, discover
 
 ROOT = Path(__file__).parents[1]
 PLUGINS = ROOT / "tests" / "plugins"
-QUIET = ROOT / "tests" / "quiet_cores.py"
+QUIET = ROOT / "tests" / "fixtures" / "quiet_cores.py"
 TEMPORARY = tempfile.TemporaryDirectory(prefix="tribench-tests-")  # the lock of these tests' runs
 
 os.environ["TMPDIR"] = TEMPORARY.name  # where all workers keep what they compiled
@@ -139,15 +140,17 @@ def write_script(folder: Path, script: dict | None) -> Path | None:
 
 
 @pytest.fixture(scope="session")
-def real_arms() -> dict[str, Arm]:
-    """The arms of this checkout's environments; all three frameworks must be there."""
-    found = {arm.name: arm for arm in arms({})}
+def real_installations() -> dict[str, Installation]:
+    """The installations of this checkout's environments; all three frameworks must be there."""
+    found = {installation.name: installation for installation in discover({})}
     for name in ("numpy", "torch", "jax", "tensorflow"):
         assert found[name].why is None, f"{name} is not available: {found[name].why}"
     return found
 
 
-def lane(real_arms: dict[str, Arm], backend: str, execution: str, precision: str):
-    """One lane of a real arm."""
+def configuration(
+    real_installations: dict[str, Installation], backend: str, execution: str, precision: str
+):
+    """One configuration of a real installation."""
     choice = Choice(backends=(backend,), executions=(execution,))
-    return lanes(choice, list(real_arms.values()), precision)[0]
+    return configurations(choice, list(real_installations.values()), precision)[0]

@@ -85,7 +85,7 @@ class Backend(Layers):
         """How many executables the living programs have."""
         return sum(run._cache_size() for run in self.compiled)
 
-    def facts(self) -> dict[str, str]:
+    def facts(self, task: Task) -> dict[str, str]:
         """What this adapter does, for the reports."""
         return {
             "jax": jax.__version__,

@@ -11,10 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from backends.base import Arrays, Capture, Context, LayerVjp, Memory, State
+from backends.base import Arrays, Capture, Context, LayerVjp, Memory
 from backends.jax import arrays
+from backends.program import BaseProgram
 from tasks.base import Batch, Task
-from tasks.parameters import initial_buffers
 from tasks.spec import local
 
 if TYPE_CHECKING:
@@ -31,20 +31,15 @@ class Resident:
     valid: Array | None
 
 
-class Program:
+class Program(BaseProgram):
     """See backends.base.Program."""
 
+    layout = arrays
+
     def __init__(self, backend: Backend, task: Task, parameters: Arrays) -> None:
-        self.backend, self.task = backend, task
-        self.layers = {place.path: place.layer for place in task.model.places()}
-        self.owners = {
-            f"{path}.{name}": (layer, name)
-            for path, layer in self.layers.items()
-            for name in layer.parameters()
-        }
         self.latest: Array | None = None
         self.ran: tuple[Callable, Resident] | None = None
-        self.load_state(State(parameters=parameters))
+        super().__init__(backend, task, parameters)
         self.run_predict = backend.compile(self.logits)
         self.run_step = backend.compile(self._training_step, donate_argnums=(0, 1, 2, 3))
         self.run_gradients = backend.compile(self.gradients)
@@ -56,9 +51,9 @@ class Program:
         if isinstance(batch, Resident):
             return batch
         return Resident(
-            inputs=self._place(arrays.activation_to_native(np.asarray(batch.inputs))),
-            targets=self._place(np.asarray(batch.targets, np.int32)),
-            valid=None if batch.valid is None else self._place(np.asarray(batch.valid)),
+            inputs=self.placed(arrays.activation_to_native(np.asarray(batch.inputs))),
+            targets=self.placed(np.asarray(batch.targets, np.int32)),
+            valid=None if batch.valid is None else self.placed(np.asarray(batch.valid)),
         )
 
     def predict(self, batch: Batch | Resident) -> Array:
@@ -78,9 +73,6 @@ class Program:
     def wait(self) -> None:
         # XLA runs what was started in order, so that the last ones stand for all.
         jax.block_until_ready((self.latest, self.parameters, self.buffers, self.moments, self.step))
-
-    def compilations(self) -> int | None:
-        return self.backend.compilations()
 
     def numpy(self, array: Array) -> np.ndarray:
         inner = jnp.bfloat16 if self.backend.precision == "bfloat16" else self.backend.dtype
@@ -104,70 +96,40 @@ class Program:
         }
         inner, seen = self.run_inner(taps, self.parameters, self.buffers, batch)
         loss, gradients, buffers = self.run_gradients(self.parameters, self.buffers, batch)
-        return Capture(
-            activations={path: self.activation(seen[path]) for path in self.layers if path in seen},
-            loss=float(self.numpy(loss)),
-            gradients={path: self.canonical(path, gradients[path]) for path in self.owners},
-            input_gradients={path: self.activation(inner[path]) for path in taps},
-            buffers={path: self.numpy(value) for path, value in buffers.items()},
-        )
+        seen = {path: seen[path] for path in self.layers if path in seen}
+        inner = {path: inner[path] for path in taps}
+        return self.captured(loss, seen, gradients, inner, buffers)
 
     def layer_vjp(
         self, path: str, inputs: np.ndarray, upstream: np.ndarray, valid: np.ndarray | None = None
     ) -> LayerVjp:
         batch = self.put(Batch(inputs=inputs, targets=np.zeros(len(inputs)), valid=valid))
-        up = self._place(arrays.activation_to_native(np.asarray(upstream, np.float64)))
+        up = self.placed(arrays.activation_to_native(np.asarray(upstream, np.float64)))
         own = local(self.parameters, path)
         y, gradients, inner = self.run_vjp(path, own, self.buffers, batch, up)
-        layer = self.layers[path]
-        return LayerVjp(
-            output=self.activation(y),
-            input_gradients=None if inner is None else self.activation(inner),
-            gradients={
-                name: arrays.to_canonical(layer, name, self.numpy(gradients[name])).copy()
-                for name in layer.parameters()
-            },
-        )
+        gradients = {name: gradients[name] for name in self.layers[path].parameters()}
+        return self.of_layer(path, y, inner, gradients)
 
-    def apply_update(self, gradients: Arrays) -> dict[str, np.ndarray]:
-        before = self.state()
-        given = {path: self.native(path, gradients[path]) for path in self.parameters}
+    def placed(self, array: np.ndarray) -> Array:
+        """A copy on the device, reals in this program's precision. NumPy makes it, since
+        jax.device_put keeps the caller's memory on the CPU where it is aligned, even with
+        may_alias=False, and jnp.array compiles a program for every shape: cnn-tiny's building took
+        0.84 s by it, 0.01 s so. In C's order, since jax.device_put copies any other again (256
+        images of 3 x 32 x 32: 2.8 instead of 3.1 ms).
+        """
+        real = np.issubdtype(array.dtype, np.floating)
+        dtype = self.backend.dtype if real else array.dtype
+        return jax.device_put(np.array(array, dtype, order="C"), self.backend.target)
+
+    def hold(self, parameters, buffers, moments, step) -> None:
+        self.latest = None  # a step that failed would raise again at every wait
+        super().hold(parameters, buffers, moments, self.placed(np.int32(step)))
+
+    def make_update(self, gradients: dict[str, Array]) -> None:
         self.step = self.step + 1
         self.parameters, self.moments = self.run_update(
-            self.step, self.parameters, given, self.moments
+            self.step, self.parameters, gradients, self.moments
         )
-        after = self.state().parameters
-        return {path: after[path] - before.parameters[path] for path in after}
-
-    def state(self) -> State:
-        return State(
-            parameters={path: self.canonical(path, self.parameters[path]) for path in self.owners},
-            buffers={path: self.numpy(value) for path, value in self.buffers.items()},
-            moments={
-                path: {n: self.canonical(path, value) for n, value in self.moments[path].items()}
-                for path in self.owners
-            },
-            step=int(self.step),
-        )
-
-    def load_state(self, state: State) -> None:
-        self.latest = None  # a step that failed would raise again at every wait
-        names = self.task.optimizer.moments()
-        self.parameters = {path: self.native(path, state.parameters[path]) for path in self.owners}
-        self.buffers = {
-            path: self._place(np.asarray(value, np.float64))
-            for path, value in (initial_buffers(self.task.model) | dict(state.buffers)).items()
-        }
-        self.moments = {
-            path: {
-                name: self.native(path, state.moments[path][name])
-                if path in state.moments
-                else self._place(np.zeros(parameter.shape))
-                for name in names
-            }
-            for path, parameter in self.parameters.items()
-        }
-        self.step = self._place(np.int32(state.step))
 
     def memory(self) -> Memory:
         figures = self.backend.target.memory_stats() or {}  # None on the CPU
@@ -176,9 +138,6 @@ class Program:
             reserved_bytes=figures.get("peak_pool_bytes"),
             planned_bytes=self._planned_bytes(),
         )
-
-    def facts(self) -> dict[str, str]:
-        return self.backend.facts()
 
     def logits(self, parameters, buffers, inputs: Array, valid: Array | None) -> Array:
         """Evaluation's forward pass; what ``predict`` compiles."""
@@ -201,20 +160,6 @@ class Program:
     def update(self, step: Array, parameters, gradients, moments):
         """New parameters and moments."""
         return self.backend.update(self.task.optimizer, step, parameters, gradients, moments)
-
-    def native(self, path: str, array: np.ndarray) -> Array:
-        """A parameter, gradient or moment on the device; a copy."""
-        layer, name = self.owners[path]
-        return self._place(arrays.to_native(layer, name, np.asarray(array, np.float64)))
-
-    def canonical(self, path: str, value: Array) -> np.ndarray:
-        """The inverse of ``native``; a copy."""
-        layer, name = self.owners[path]
-        return arrays.to_canonical(layer, name, self.numpy(value)).copy()
-
-    def activation(self, value: Array) -> np.ndarray:
-        """A layer's output or the gradient of its input."""
-        return arrays.activation_to_canonical(self.numpy(value)).copy()
 
     def _training_step(self, parameters, buffers, moments, step: Array, batch: Resident):
         """All of ``train_step``: one program, which gives back the memory of its first four."""
@@ -262,17 +207,6 @@ class Program:
         gradients, inner = pull(upstream.astype(y.dtype))
         real = jnp.issubdtype(batch.inputs.dtype, jnp.floating)
         return y, gradients, inner if real else None
-
-    def _place(self, array: np.ndarray) -> Array:
-        """A copy on the device, reals in this program's precision. NumPy makes it, since
-        jax.device_put keeps the caller's memory on the CPU where it is aligned, even with
-        may_alias=False, and jnp.array compiles a program for every shape: cnn-tiny's building took
-        0.84 s by it, 0.01 s so. In C's order, since jax.device_put copies any other again (256
-        images of 3 x 32 x 32: 2.8 instead of 3.1 ms).
-        """
-        real = np.issubdtype(array.dtype, np.floating)
-        dtype = self.backend.dtype if real else array.dtype
-        return jax.device_put(np.array(array, dtype, order="C"), self.backend.target)
 
 
 def _unseen(path: str, value: Array) -> None:

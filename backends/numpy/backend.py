@@ -49,11 +49,6 @@ class Backend(Layers):
         self.check(task)
         return Program(self, task, parameters)
 
-    def cast(self, array: NDArray[Any], precision: str) -> NDArray[Any]:
-        """Values of bfloat16 stay float32 arrays: NumPy has no such type."""
-        real = precision == "bfloat16" and np.issubdtype(array.dtype, np.floating)
-        return to_bfloat16(array) if real else array
-
     def compute(
         self, layer: Layer, parameters: Mapping[str, Floats], x: Floats, context: Context
     ) -> Lowered:
@@ -122,6 +117,11 @@ class Backend(Layers):
     ) -> tuple[dict[str, Floats], dict[str, dict[str, Floats]]]:
         """New parameters and moments, by path (see ``backends.base.Backend.update``)."""
         return optimizers.update(optimizer, step, parameters, gradients, state)
+
+    def cast(self, array: NDArray[Any], precision: str) -> NDArray[Any]:
+        """Values of bfloat16 stay float32 arrays: NumPy has no such type."""
+        real = precision == "bfloat16" and np.issubdtype(array.dtype, np.floating)
+        return to_bfloat16(array) if real else array
 
 
 def _in_tf32(

@@ -3,44 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.base import Arrays, Backend, Capture, Context, LayerVjp, Memory, State
-from backends.numpy.arrays import (
-    activation_to_canonical,
-    activation_to_native,
-    to_canonical,
-    to_native,
-)
+from backends.base import Arrays, Backend, Capture, Context, LayerVjp
+from backends.numpy import arrays
 from backends.numpy.layers import Gradient, Gradients, Vjp
+from backends.program import BaseProgram
 from tasks.base import Batch, Task
-from tasks.parameters import initial_buffers
 from tasks.spec import local
 
 Floats = NDArray[Any]
 
 
-class Program:
+class Program(BaseProgram):
     """A task built by the reference (see ``backends.base.Program``)."""
 
+    layout = arrays
+
     def __init__(self, backend: Backend, task: Task, parameters: Arrays) -> None:
-        self._backend, self._task = backend, task
-        self._dtype = np.dtype("float64" if backend.precision == "float64" else "float32")
-        self._layers = {place.path: place.layer for place in task.model.places()}
-        self._owners = {
-            f"{path}.{name}": (layer, name)
-            for path, layer in self._layers.items()
-            for name in layer.parameters()
-        }
-        self.load_state(State(parameters=parameters))
+        self.dtype = np.dtype("float64" if backend.precision == "float64" else "float32")
+        super().__init__(backend, task, parameters)
 
     def put(self, batch: Batch) -> Batch:
         """The batch with its reals in the program's precision."""
-        inputs = self._real(activation_to_native(batch.inputs))
+        inputs = self._real(arrays.activation_to_native(batch.inputs))
         return Batch(inputs=inputs, targets=batch.targets, valid=batch.valid)
 
     def predict(self, batch: Batch) -> Floats:
@@ -49,8 +39,8 @@ class Program:
 
     def train_step(self, batch: Batch) -> Floats:
         """One optimizer step; returns the loss before it."""
-        loss, gradients, _, self._buffers = self._differentiate(batch)
-        self._update({path: gradient.value for path, gradient in gradients.items()})
+        loss, gradients, _, self.buffers = self._differentiate(batch)
+        self.make_update({path: gradient.value for path, gradient in gradients.items()})
         return loss
 
     def wait(self) -> None:
@@ -67,23 +57,16 @@ class Program:
 
     def capture(self, batch: Batch) -> Capture:
         """Inner values of a training step; ``scales`` are the reference's alone."""
-        activations: dict[str, Floats] = {}
+        seen: dict[str, Node] = {}
 
         def enter(path: str, node: Node) -> Node:
             return node
 
-        def observe(path: str, node: Node) -> None:
-            activations[path] = self._activation(node.value)
-
-        loss, gradients, input_gradients, buffers = self._differentiate(batch, enter, observe)
-        return Capture(
-            activations=activations,
-            loss=float(loss),
-            gradients=self._canonical({path: g.value for path, g in gradients.items()}),
-            input_gradients={path: self._activation(g) for path, g in input_gradients.items()},
-            buffers={path: self.numpy(buffer) for path, buffer in buffers.items()},
-            scales={path: g.scale for path, g in gradients.items()},
-        )
+        loss, gradients, inner, buffers = self._differentiate(batch, enter, seen.__setitem__)
+        activations = {path: node.value for path, node in seen.items()}
+        values = {path: gradient.value for path, gradient in gradients.items()}
+        found = self.captured(loss, activations, values, inner, buffers)
+        return replace(found, scales={path: g.scale for path, g in gradients.items()})
 
     def layer_vjp(
         self,
@@ -93,62 +76,26 @@ class Program:
         valid: NDArray[np.bool_] | None = None,
     ) -> LayerVjp:
         """Run the layer at ``path`` alone; its gradients have local names."""
-        layer = self._layers[path]
-        context = Context(path=path, training=True, valid=valid, buffers=self._buffers)
-        given, up = (self._real(activation_to_native(array)) for array in (inputs, upstream))
-        own = local(self._parameters, path)
-        output, vjp = self._backend.compute(layer, own, given, context)
+        layer = self.layers[path]
+        context = Context(path=path, training=True, valid=valid, buffers=self.buffers)
+        given, up = (self._real(arrays.activation_to_native(array)) for array in (inputs, upstream))
+        own = local(self.parameters, path)
+        output, vjp = self.backend.compute(layer, own, given, context)
         dx, gradients = vjp(up)
-        return LayerVjp(
-            output=self._activation(output),
-            input_gradients=None if dx is None else self._activation(dx),
-            gradients={
-                name: to_canonical(
-                    layer, name, self.numpy(gradients[name].value if name in gradients else 0 * own)
-                )
-                for name, own in local(self._parameters, path).items()
-            },
-        )
-
-    def apply_update(self, gradients: Arrays) -> dict[str, Floats]:
-        """One optimizer step with the given gradients: {path: new minus old parameter}."""
-        old = self._parameters
-        self._update(self._native(gradients))
-        return self._canonical({path: new - old[path] for path, new in self._parameters.items()})
-
-    def state(self) -> State:
-        """A copy of everything that training changes."""
-        moments = {
-            path: {
-                name: to_canonical(*self._owners[path], self.numpy(array))
-                for name, array in named.items()
-            }
-            for path, named in self._moments.items()
+        values = {
+            name: gradients[name].value if name in gradients else 0 * value
+            for name, value in own.items()
         }
-        return State(
-            parameters=self._canonical(self._parameters),
-            buffers={path: self.numpy(buffer) for path, buffer in self._buffers.items()},
-            moments=moments,
-            step=self._step,
+        return self.of_layer(path, output, dx, values)
+
+    def placed(self, array: NDArray[Any]) -> Floats:
+        return np.array(array, self.dtype)
+
+    def make_update(self, gradients: dict[str, Floats]) -> None:
+        self.step += 1
+        self.parameters, self.moments = self.backend.update(
+            self.task.optimizer, self.step, self.parameters, gradients, self.moments
         )
-
-    def load_state(self, state: State) -> None:
-        """Continue from a copy of this state; moments that it lacks are 0."""
-        self._parameters = self._native(state.parameters)
-        buffers = initial_buffers(self._task.model) | dict(state.buffers)
-        self._buffers = {path: np.array(value, self._dtype) for path, value in buffers.items()}
-        self._moments = {
-            path: {name: np.zeros_like(array) for name in self._task.optimizer.moments()}
-            for path, array in self._parameters.items()
-        }
-        for path, moments in state.moments.items():
-            for name, array in moments.items():
-                self._moments[path][name] = self._parameter(path, array)
-        self._step = state.step
-
-    def memory(self) -> Memory:
-        """NumPy counts nothing."""
-        return Memory(live_bytes=None, reserved_bytes=None)
 
     def facts(self) -> dict[str, str]:
         """Which NumPy, on which BLAS."""
@@ -162,14 +109,14 @@ class Program:
         self, batch: Batch, training: bool, *hooks: Callable[[str, Node], Any]
     ) -> tuple[Node, dict[str, Floats]]:
         """The logits and the new buffers. ``hooks`` are those of the backend's ``forward``."""
-        context = Context(path="", training=training, valid=batch.valid, buffers=self._buffers)
+        context = Context(path="", training=training, valid=batch.valid, buffers=self.buffers)
 
         def cast(total: Floats) -> Floats:
-            return self._backend.cast(total, self._backend.precision)
+            return self.backend.cast(total, self.backend.precision)
 
         start = Node(value=batch.inputs, tape=[], cast=cast)
-        end = self._backend.forward(self._task, self._parameters, start, context, *hooks)
-        return end, self._buffers | context.new_buffers
+        end = self.backend.forward(self.task, self.parameters, start, context, *hooks)
+        return end, self.buffers | context.new_buffers
 
     def _differentiate(
         self, batch: Batch, *hooks: Callable[[str, Node], Any]
@@ -178,40 +125,16 @@ class Program:
         new buffers.
         """
         logits, buffers = self._forward(batch, True, *hooks)
-        loss, dlogits = self._backend.loss(
-            self._task.loss, logits.value, batch.targets, batch.valid
-        )
+        loss, dlogits = self.backend.loss(self.task.loss, logits.value, batch.targets, batch.valid)
         found, inner = _backward(logits, dlogits)
-        for path, parameter in self._parameters.items():
+        for path, parameter in self.parameters.items():
             if path not in found:  # an override has cut it off
                 found[path] = Gradient(np.zeros_like(parameter), lambda: np.zeros(1))
         return loss, found, inner, buffers
 
-    def _update(self, gradients: dict[str, Floats]) -> None:
-        self._step += 1
-        self._parameters, self._moments = self._backend.update(
-            self._task.optimizer, self._step, self._parameters, gradients, self._moments
-        )
-
-    def _native(self, arrays: Arrays) -> dict[str, Floats]:
-        return {path: self._parameter(path, array) for path, array in arrays.items()}
-
-    def _canonical(self, arrays: Arrays) -> dict[str, Floats]:
-        return {
-            path: to_canonical(*self._owners[path], self.numpy(array))
-            for path, array in arrays.items()
-        }
-
-    def _parameter(self, path: str, array: NDArray[Any]) -> Floats:
-        """A copy, as the lowerings take it."""
-        return np.array(to_native(*self._owners[path], array), self._dtype)
-
     def _real(self, array: NDArray[Any]) -> NDArray[Any]:
         """Reals in the program's precision; token ids as they are."""
-        return array if np.issubdtype(array.dtype, np.integer) else array.astype(self._dtype)
-
-    def _activation(self, value: Floats) -> Floats:
-        return activation_to_canonical(self.numpy(value))
+        return array if np.issubdtype(array.dtype, np.integer) else array.astype(self.dtype)
 
 
 def _unchanged(dy: Floats) -> tuple[Floats, Gradients]:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from backends.base import Arrays, Capture, Context, LayerVjp, Memory, State
+from backends.base import Arrays, Capture, Context, LayerVjp, Memory
+from backends.program import BaseProgram
 from backends.tensorflow import arrays
 from tasks.base import Batch, Task
-from tasks.parameters import initial_buffers
 from tasks.spec import local
 
 if TYPE_CHECKING:
@@ -25,26 +25,14 @@ class Resident(NamedTuple):
     valid: tf.Tensor | None
 
 
-class Program:
-    """See backends.base.Program."""
+class Program(BaseProgram):
+    """See backends.base.Program. The arrays are variables, which compiled functions hold."""
+
+    layout = arrays
 
     def __init__(self, backend: Backend, task: Task, parameters: Arrays) -> None:
-        self.backend, self.task = backend, task
-        self.owners = {
-            f"{place.path}.{name}": (place.layer, name)
-            for place in task.model.places()
-            for name in place.layer.parameters()
-        }
-        with tf.device(backend.target):
-            self.parameters = {
-                path: tf.Variable(self.native(path, parameters[path])) for path in self.owners
-            }
-            self.moments = {
-                path: {name: tf.Variable(tf.zeros_like(p)) for name in task.optimizer.moments()}
-                for path, p in self.parameters.items()
-            }
-            self.step = tf.Variable(0, dtype=tf.int64)
-        self.load_state(State(parameters=parameters))
+        self.step: tf.Variable | None = None
+        super().__init__(backend, task, parameters)
         self.run_predict = backend.compile(self.logits, task)
         self.run_gradients = backend.compile(self.gradients, task)
         self.run_update = backend.compile(self.update, task)
@@ -74,9 +62,6 @@ class Program:
     def wait(self) -> None:
         tf.test.experimental.sync_devices()
 
-    def compilations(self) -> int | None:
-        return self.backend.compilations()
-
     def numpy(self, array: tf.Tensor) -> np.ndarray:
         assert array.device.endswith(self.backend.target), array.device
         return array.numpy().astype(np.float64)
@@ -86,70 +71,41 @@ class Program:
         # Without a graph: compiling the instrumented step took 8 s of a Transformer's parity.
         seen, inner = self._inside(self.buffers, batch)
         loss, gradients, buffers = self.run_gradients(self.buffers, batch)
-        return Capture(
-            activations={path: self.activation(value) for path, value in seen.items()},
-            loss=float(loss),
-            gradients={path: self.canonical(path, g) for path, g in gradients.items()},
-            input_gradients={path: self.activation(g) for path, g in inner.items()},
-            buffers={path: self.numpy(value) for path, value in buffers.items()},
-        )
+        return self.captured(loss, seen, gradients, inner, buffers)
 
     def layer_vjp(
         self, path: str, inputs: np.ndarray, upstream: np.ndarray, valid: np.ndarray | None = None
     ) -> LayerVjp:
-        layer = next(place.layer for place in self.task.model.places() if place.path == path)
         batch = self.put(Batch(inputs=inputs, targets=np.zeros(len(inputs)), valid=valid))
         up = self._tensor(arrays.activation_to_native(upstream), self.backend.dtype)
         y, dx, found = self.run_layer(path, self.buffers, batch, up)
-        return LayerVjp(
-            output=self.activation(y),
-            input_gradients=None if dx is None else self.activation(dx),
-            gradients={
-                name: arrays.to_canonical(layer, name, self.numpy(g)).copy()
-                for name, g in found.items()
-            },
-        )
+        return self.of_layer(path, y, dx, found)
 
-    def apply_update(self, gradients: Arrays) -> dict[str, np.ndarray]:
-        before = self.state()
-        self.run_update({path: self.native(path, gradients[path]) for path in self.parameters})
-        after = self.state().parameters
-        return {path: after[path] - before.parameters[path] for path in after}
+    def placed(self, array: np.ndarray) -> tf.Tensor:
+        return self._tensor(array, self.backend.dtype)
 
-    def state(self) -> State:
-        return State(
-            parameters={path: self.canonical(path, p) for path, p in self.parameters.items()},
-            buffers={path: self.numpy(value) for path, value in self.buffers.items()},
-            moments={
-                path: {name: self.canonical(path, value) for name, value in named.items()}
-                for path, named in self.moments.items()
-            },
-            step=int(self.step),
-        )
+    def hold(self, parameters, buffers, moments, step) -> None:
+        self.buffers = buffers
+        if self.step is None:
+            with tf.device(self.backend.target):
+                self.parameters = {p: tf.Variable(value) for p, value in parameters.items()}
+                self.moments = {
+                    path: {name: tf.Variable(value) for name, value in named.items()}
+                    for path, named in moments.items()
+                }
+                self.step = tf.Variable(step, dtype=tf.int64)
+            return
+        self.step.assign(step)
+        self._assign(parameters, moments)
 
-    def load_state(self, state: State) -> None:
-        # Into the same variables, which compiled functions hold.
-        for path, parameter in self.parameters.items():
-            parameter.assign(self.native(path, state.parameters[path]))
-            for name, moment in self.moments[path].items():
-                if path in state.moments:
-                    moment.assign(self.native(path, state.moments[path][name]))
-                else:
-                    moment.assign(tf.zeros_like(moment))
-        self.buffers = {
-            path: self._tensor(value, self.backend.dtype)
-            for path, value in (initial_buffers(self.task.model) | dict(state.buffers)).items()
-        }
-        self.step.assign(state.step)
+    def make_update(self, gradients: dict[str, tf.Tensor]) -> None:
+        self.run_update(gradients)
 
     def memory(self) -> Memory:
         if self.backend.device != "cuda":
-            return Memory(live_bytes=None, reserved_bytes=None)
+            return super().memory()
         peak = tf.config.experimental.get_memory_info(self.backend.target)["peak"]
         return Memory(live_bytes=peak, reserved_bytes=None)
-
-    def facts(self) -> dict[str, str]:
-        return self.backend.facts(self.task)
 
     def logits(self, buffers, inputs: tf.Tensor, valid: tf.Tensor | None) -> tf.Tensor:
         """Evaluation's forward pass; what ``predict`` compiles."""
@@ -184,24 +140,13 @@ class Program:
             gradients,
             moments,
         )
+        self._assign(parameters, moments)
+
+    def _assign(self, parameters, moments) -> None:
         for path, parameter in self.parameters.items():
             parameter.assign(parameters[path])
             for name, moment in self.moments[path].items():
                 moment.assign(moments[path][name])
-
-    def native(self, path: str, array: np.ndarray) -> tf.Tensor:
-        """A parameter, gradient or moment on the device; a copy."""
-        layer, name = self.owners[path]
-        return self._tensor(arrays.to_native(layer, name, array), self.backend.dtype)
-
-    def canonical(self, path: str, value: tf.Tensor | tf.Variable) -> np.ndarray:
-        """The inverse of ``native``; a copy."""
-        layer, name = self.owners[path]
-        return arrays.to_canonical(layer, name, self.numpy(value)).copy()
-
-    def activation(self, value: tf.Tensor) -> np.ndarray:
-        """A layer's output or the gradient of its input."""
-        return arrays.activation_to_canonical(self.numpy(value)).copy()
 
     def _tensor(self, array: np.ndarray, dtype: tf.DType) -> tf.Tensor:
         """On the device; a copy, since TensorFlow may share memory with NumPy."""
@@ -233,7 +178,7 @@ class Program:
 
     def _layer(self, path: str, buffers, batch: Resident, upstream: tf.Tensor):
         """One layer's output, its input's gradient (None of token ids) and its parameters'."""
-        layer = next(place.layer for place in self.task.model.places() if place.path == path)
+        layer = self.layers[path]
         own, x = local(_values(self.parameters), path), batch.inputs
         wanted = own | {"": x} if x.dtype.is_floating else own
         context = Context(path=path, training=True, valid=batch.valid, buffers=buffers)

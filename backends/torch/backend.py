@@ -91,7 +91,7 @@ class Backend(Layers):
 
         return int(counters["stats"]["unique_graphs"])
 
-    def facts(self) -> dict[str, str]:
+    def facts(self, task: Task) -> dict[str, str]:
         """What this adapter does, for the reports."""
         return {
             "torch": torch.__version__,

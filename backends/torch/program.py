@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from backends.base import Arrays, Capture, Context, LayerVjp, Memory, State
+from backends.base import Arrays, Capture, Context, LayerVjp, Memory
+from backends.program import BaseProgram
 from backends.torch import arrays
 from tasks.base import Batch, Task
-from tasks.parameters import initial_buffers
 
 if TYPE_CHECKING:
     from backends.torch.backend import Backend
@@ -28,17 +28,13 @@ class Resident:
     valid: Tensor | None
 
 
-class Program:
+class Program(BaseProgram):
     """See backends.base.Program."""
 
+    layout = arrays
+
     def __init__(self, backend: Backend, task: Task, parameters: Arrays) -> None:
-        self.backend, self.task = backend, task
-        self.owners = {
-            f"{place.path}.{name}": (place.layer, name)
-            for place in task.model.places()
-            for name in place.layer.parameters()
-        }
-        self.load_state(State(parameters=parameters))
+        super().__init__(backend, task, parameters)
         self.run_loss = backend.compile(self.training_loss)
         self.run_predict = backend.compile(self.logits)
 
@@ -62,16 +58,12 @@ class Program:
 
     def train_step(self, batch: Batch | Resident) -> Tensor:
         loss, gradients, self.buffers = self.gradients(self.put(batch))
-        self.step += 1
-        self.parameters, self.moments = self.update(self.step, gradients)
+        self.make_update(gradients)
         return loss
 
     def wait(self) -> None:
         if self.backend.target.type == "cuda":
             torch.cuda.synchronize(self.backend.target)
-
-    def compilations(self) -> int | None:
-        return self.backend.compilations()
 
     def numpy(self, array: Tensor) -> np.ndarray:
         assert array.device == self.backend.target, array.device
@@ -95,20 +87,12 @@ class Program:
         total = self.backend.loss(self.task.loss, logits, batch.targets, batch.valid)
         inner = _gradients(total, list(entered.values()))
         loss, gradients, buffers = self.gradients(batch)
-        return Capture(
-            activations={path: self.activation(value) for path, value in seen.items()},
-            loss=float(loss),
-            gradients={path: self.canonical(path, g) for path, g in gradients.items()},
-            input_gradients={
-                path: self.activation(g) for path, g in zip(entered, inner, strict=True)
-            },
-            buffers={path: self.numpy(value) for path, value in buffers.items()},
-        )
+        return self.captured(loss, seen, gradients, dict(zip(entered, inner, strict=True)), buffers)
 
     def layer_vjp(
         self, path: str, inputs: np.ndarray, upstream: np.ndarray, valid: np.ndarray | None = None
     ) -> LayerVjp:
-        layer = next(place.layer for place in self.task.model.places() if place.path == path)
+        layer = self.layers[path]
         given = arrays.activation_to_native(inputs)
         batch = self.put(Batch(inputs=given, targets=np.zeros(len(inputs)), valid=valid))
         x = batch.inputs
@@ -122,65 +106,36 @@ class Program:
         wanted = list(own.values()) + ([x] if real else [])
         up = torch.as_tensor(arrays.activation_to_native(upstream)).to(y)
         found = _gradients(y, wanted, up)
-        return LayerVjp(
-            output=self.activation(y),
-            input_gradients=self.activation(found[-1]) if real else None,
-            gradients={
-                name: arrays.to_canonical(layer, name, self.numpy(g))
-                for name, g in zip(names, found, strict=False)
-            },
+        inner = found[-1] if real else None
+        return self.of_layer(path, y, inner, dict(zip(names, found, strict=False)))
+
+    def placed(self, array: np.ndarray) -> Tensor:
+        backend, real = self.backend, np.issubdtype(array.dtype, np.floating)
+        dtype = backend.dtype if real else None
+        value = torch.tensor(array, dtype=dtype, device=backend.target)
+        # The fused optimizers take every array of a parameter to have the same strides.
+        four = value.dim() == 4
+        return value.contiguous(
+            memory_format=torch.channels_last if four else torch.contiguous_format
         )
 
-    def apply_update(self, gradients: Arrays) -> dict[str, np.ndarray]:
-        before = self.state()
-        given = {path: self.native(path, gradients[path]) for path in self.parameters}
+    def hold(self, parameters, buffers, moments, step) -> None:
+        for parameter in parameters.values():
+            parameter.requires_grad_()
+        super().hold(parameters, buffers, moments, step)
+
+    def make_update(self, gradients: dict[str, Tensor]) -> None:
         self.step += 1
-        self.parameters, self.moments = self.update(self.step, given)
-        after = self.state().parameters
-        return {path: after[path] - before.parameters[path] for path in after}
-
-    def state(self) -> State:
-        return State(
-            parameters={path: self.canonical(path, p) for path, p in self.parameters.items()},
-            buffers={path: self.numpy(value).copy() for path, value in self.buffers.items()},
-            moments={
-                path: {name: self.canonical(path, value) for name, value in named.items()}
-                for path, named in self.moments.items()
-            },
-            step=self.step,
-        )
-
-    def load_state(self, state: State) -> None:
-        names = self.task.optimizer.moments()
-        self.parameters = {
-            path: self.native(path, state.parameters[path]).requires_grad_() for path in self.owners
-        }
-        self.buffers = {
-            path: torch.tensor(value, dtype=self.backend.dtype, device=self.backend.target)
-            for path, value in (initial_buffers(self.task.model) | dict(state.buffers)).items()
-        }
-        self.moments = {
-            path: {
-                name: self.native(path, state.moments[path][name])
-                if path in state.moments
-                else torch.zeros_like(parameter, requires_grad=False)
-                for name in names
-            }
-            for path, parameter in self.parameters.items()
-        }
-        self.step = state.step
+        self.parameters, self.moments = self.update(self.step, gradients)
 
     def memory(self) -> Memory:
         if self.backend.target.type != "cuda":
-            return Memory(live_bytes=None, reserved_bytes=None)
+            return super().memory()
         target = self.backend.target
         return Memory(
             live_bytes=torch.cuda.max_memory_allocated(target),
             reserved_bytes=torch.cuda.max_memory_reserved(target),
         )
-
-    def facts(self) -> dict[str, str]:
-        return self.backend.facts()
 
     def logits(self, parameters, buffers, inputs: Tensor, valid: Tensor | None) -> Tensor:
         """Evaluation's forward pass; what ``predict`` compiles."""
@@ -210,29 +165,6 @@ class Program:
         for parameter in parameters.values():
             parameter.requires_grad_()
         return parameters, moments
-
-    def native(self, path: str, array: np.ndarray) -> Tensor:
-        """A parameter, gradient or moment on the device; a copy."""
-        layer, name = self.owners[path]
-        value = torch.tensor(
-            arrays.to_native(layer, name, array),
-            dtype=self.backend.dtype,
-            device=self.backend.target,
-        )
-        # The fused optimizers take every array of a parameter to have the same strides.
-        four = value.dim() == 4
-        return value.contiguous(
-            memory_format=torch.channels_last if four else torch.contiguous_format
-        )
-
-    def canonical(self, path: str, value: Tensor) -> np.ndarray:
-        """The inverse of ``native``; a copy."""
-        layer, name = self.owners[path]
-        return arrays.to_canonical(layer, name, self.numpy(value)).copy()
-
-    def activation(self, value: Tensor) -> np.ndarray:
-        """A layer's output or the gradient of its input."""
-        return arrays.activation_to_canonical(self.numpy(value)).copy()
 
 
 def _gradients(

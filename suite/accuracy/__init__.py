@@ -1,0 +1,1 @@
+"""Trainings to their end, their checkpoints in other frameworks, and baselines."""

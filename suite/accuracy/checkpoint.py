@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from suite.store.writing import write_whole, writing
+from suite.files import write_whole, writing
 
 FOLDER = "checkpoints"
 

@@ -5,108 +5,102 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from suite import cost
 from suite.accuracy.training import checkpoint
-from suite.crew import Crew
-from suite.material import Material
-from suite.plan import Lane
-from suite.store.schema import Disagreement, Exchange, ExchangeRecord, FailureRecord
-from suite.work import FAILURES, Sink, Track, Unit, status_of
+from suite.engine.inputs import TaskInputs
+from suite.engine.job import Job, JobGroup, Sink
+from suite.engine.pool import WorkerPool
+from suite.engine.remote import RemoteBackend, read
+from suite.plan import estimate
+from suite.plan.configurations import Configuration
+from suite.records.schema import Disagreement, Exchange, ExchangeRecord
 
 Logits = NDArray[np.float64]
 
 ALLOWANCE = 8.0  # times NumPy's own float32 error; other orders of summation differ by so much
 
 
-def tracks(
-    lanes: Sequence[Lane], reference: Lane, materials: Sequence[Material], folder: Path
-) -> tuple[Track, ...]:
-    """A track and unit per task, for the float32 checkpoints of its first seed; ``reference`` is
-    NumPy's lane in float64.
+def groups(
+    configurations: Sequence[Configuration],
+    reference: Configuration,
+    all_inputs: Sequence[TaskInputs],
+    folder: Path,
+) -> tuple[JobGroup, ...]:
+    """A job group per task, for the float32 checkpoints of its first seed; ``reference`` is
+    NumPy's configuration in float64.
     """
-    lanes = [lane for lane in lanes if lane.precision == "float32"]
+    exact = [each for each in configurations if each.precision == "float32"]
     return tuple(
-        Track(
-            suffix=f"exchange-{material.task.name}",
-            units=(Swap(lanes, reference, material, folder).unit(),),
+        JobGroup(
+            suffix=f"exchange-{task_inputs.task.name}",
+            jobs=(ExchangeJob(exact, reference, task_inputs, folder).job(),),
         )
-        for material in materials
-        if lanes
+        for task_inputs in all_inputs
+        if exact
     )
 
 
 @dataclass(frozen=True)
-class Swap:
-    """All checkpoints of one task in all lanes."""
+class ExchangeJob:
+    """All checkpoints of one task in all configurations."""
 
-    lanes: Sequence[Lane]
-    reference: Lane
-    material: Material
+    configurations: Sequence[Configuration]
+    reference: Configuration
+    task_inputs: TaskInputs
     folder: Path
 
-    def unit(self) -> Unit:
+    def job(self) -> Job:
         """The work of it."""
-        task = self.material.task
-        return Unit(
-            name=f"exchange/{task.name}",
-            what=f"checkpoints of {task.name}, evaluated everywhere",
-            cost_seconds=cost.exchange(task, len(self.lanes)),
-            do=self._do,
+        task = self.task_inputs.task
+        return Job(
+            id=f"exchange/{task.name}",
+            label=f"checkpoints of {task.name}, evaluated everywhere",
+            cost_seconds=estimate.exchange(task, len(self.configurations)),
+            run=self._run,
         )
 
-    def _do(self, crew: Crew, sink: Sink) -> None:
-        for trained in self.lanes:
-            path = checkpoint(self.folder, trained, self.material).final
+    def _run(self, pool: WorkerPool, sink: Sink) -> None:
+        for trained in self.configurations:
+            path = checkpoint(self.folder, trained, self.task_inputs).final
             if not path.exists():  # its training failed, which is told there
                 continue
-            right = self._logits(crew, sink, self.reference, path)
-            rough = self._logits(crew, sink, replace(self.reference, precision="float32"), path)
+            right = self._logits(pool, sink, self.reference, path)
+            rough = self._logits(pool, sink, replace(self.reference, precision="float32"), path)
             if right is None or rough is None:
                 return
             rounding = float(np.abs(rough - right).max())
-            for lane in self.lanes:
-                logits = self._logits(crew, sink, lane, path)
+            for configuration in self.configurations:
+                logits = self._logits(pool, sink, configuration, path)
                 if logits is not None:
-                    found = compared(right, logits, rounding)
-                    names = {
-                        "task": self.material.task.name,
-                        "seed": self.material.seed,
-                        "precision": lane.precision,
-                        "trained_in": trained.arm.name,
-                        "evaluated_in": lane.arm.name,
-                        "samples": len(right),
-                    }
-                    sink.emit(ExchangeRecord, exchange=Exchange(**names, **found))
+                    found = Exchange(
+                        task=self.task_inputs.task.name,
+                        seed=self.task_inputs.seed,
+                        precision=configuration.precision,
+                        trained_in=trained.backend,
+                        evaluated_in=configuration.backend,
+                        samples=len(right),
+                        **compared(right, logits, rounding),
+                    )
+                    sink.emit(ExchangeRecord, exchange=found)
 
-    def _logits(self, crew: Crew, sink: Sink, lane: Lane, path: Path) -> Logits | None:
-        name = self.material.task.name
-        into = self.material.folder / f"{path.stem}-in-{lane.arm.name}-{lane.precision}.npz"
-        try:
-            crew.build(lane, self.material, str(path))
-            crew.member(lane).worker.call("logits", task=name, split="test", path=str(into))
-        except FAILURES as error:
-            crew.lose(lane)
-            sink.emit(
-                FailureRecord,
-                stage="exchange",
-                status=status_of(error),
-                reason=str(error),
-                task=name,
-                backend=lane.arm.name,
-                execution=lane.execution,
-                precision=lane.precision,
-            )
-            return None
-        with np.load(into) as arrays:
-            found: Logits = arrays["logits"]
-        return found
+    def _logits(
+        self, pool: WorkerPool, sink: Sink, configuration: Configuration, path: Path
+    ) -> Logits | None:
+        task = self.task_inputs.task.name
+        with sink.failures("exchange", pool, configuration, task=task):
+            backend = RemoteBackend(pool, configuration, self.task_inputs.folder)
+            into = backend.path(f"{path.stem}-logits")
+            backend.start(self.task_inputs, str(path)).logits("test", into)
+            logits: Logits = read(into)["logits"]
+            return logits
+        return None
 
 
-def compared(right: Logits, logits: Logits, rounding: float) -> dict[str, object]:
+def compared(right: Logits, logits: Logits, rounding: float) -> dict[str, Any]:
     """The fields of an Exchange that tell what ``logits`` differ by from ``right``, both (samples,
     classes). Two logits that err by ``ALLOWANCE`` times ``rounding`` in opposite directions can
     swap where they are less than twice that apart; further apart it is no rounding.

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from math import exp, log, sqrt
 from statistics import median
 
+from suite.analysis import words
+from suite.analysis.statistics import DETERMINED, Estimate, estimate, quantile, reach
+from suite.analysis.verdict import DELTA
 from suite.doctor.answer import Answer
-from suite.measure.statistics import DETERMINED, Estimate, estimate, quantile, reach
-from suite.measure.verdict import DELTA
-from suite.report import words
-from suite.store.schema import FailureRecord
+from suite.records.schema import FailureRecord
 
 PROJECTED = (3, 5, 8, 12, 16)  # launches
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from suite.doctor.answer import Answer
 from suite.doctor.machine import CORES_SECONDS, Machine
-from suite.measure import idle
-from suite.measure.cores import SLOW
+from suite.machine import idle
+from suite.machine.cores import SLOW
 
 MOST_BUSY = 0.05  # of all cores
 MOST_STEAL = 0.01

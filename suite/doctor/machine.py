@@ -12,8 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from suite.measure import cores, idle, noise
-from suite.worker import control_group
+from suite.machine import control_group, cores, idle, noise
 from suite.worker.environment import NEVER, threads
 from suite.worker.variables import CHANGES, is_read
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from suite.analysis.statistics import estimate
 from suite.doctor.answer import Answer, Verdict
 from suite.doctor.known import ALLOCATED_BYTES, STEP_SECONDS
-from suite.measure.statistics import estimate
-from suite.store.schema import CellSummary, FailureRecord, MemoryRecord
+from suite.records.schema import CellSummary, FailureRecord, MemoryRecord
 from tasks.spec import LSTM, Attention, Conv2d, Input, Layer, Linear, ModelSpec
 
 TIME_WITHIN = 0.01

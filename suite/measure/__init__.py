@@ -1,0 +1,1 @@
+"""How time, memory and ceilings are measured, and what makes a block invalid."""

@@ -74,7 +74,7 @@ def used(device: str) -> int | None:
 
 
 def between(start: Reading | None, end: Reading | None, ours: int) -> dict[str, Any] | None:
-    """As suite.store.schema.GpuNoise: clocks, temperature and power at the end, the reasons of
+    """As suite.records.schema.GpuNoise: clocks, temperature and power at the end, the reasons of
     either moment, and how many processes there were beside ``ours``.
     """
     if start is None or end is None:

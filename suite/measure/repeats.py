@@ -4,10 +4,11 @@ remembered, not computed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from math import ceil
-from typing import Any
+
+from suite.worker.answers import Freshness
+from suite.worker.client import Program
 
 SECONDS = 0.01  # of predictions over new batches
 LEAST, MOST = 2, 32  # new batches
@@ -17,48 +18,31 @@ QUICKER = 0.25  # of the time over new batches
 BYTES_PER_SECOND = 2e9  # a new batch may have to be read from memory; a slow core reads twice that
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pair:
-    """Seconds of a prediction over new batches and over one again and again, side by side; the
-    bytes of a batch; and how far a new one's result was from what it must give, where that is known
-    (suite.worker.fresh.distance).
+def quicker(pair: Freshness) -> bool:
+    """Does repeating save more than noise and reading a batch from memory explain?"""
+    saved = pair.fresh - pair.repeated - pair.bytes / BYTES_PER_SECOND
+    return saved > QUICKER * pair.fresh
+
+
+def look(program: Program, size: int, step_seconds: float) -> list[Freshness]:
+    """Have new batches of this size predicted beside repeated ones, until a pair shows that these
+    are not quicker. Raises what Worker.call raises.
     """
-
-    fresh: float
-    repeated: float
-    bytes: int
-    apart: float | None = None
-
-    @property
-    def quicker(self) -> bool:
-        """Does repeating save more than noise and reading a batch from memory explain?"""
-        saved = self.fresh - self.repeated - self.bytes / BYTES_PER_SECOND
-        return saved > QUICKER * self.fresh
-
-
-def look(call: Callable[..., Any], task: str, step_seconds: float) -> list[Pair]:
-    """Have the worker that ``call`` reaches predict new batches beside repeated ones, until a pair
-    shows that these are not quicker. Raises what Worker.call raises.
-    """
-    steps, pairs = ceil(SECONDS / step_seconds) if step_seconds > 0 else MOST, list[Pair]()
+    steps = ceil(SECONDS / step_seconds) if step_seconds > 0 else MOST
+    pairs: list[Freshness] = []
     while len(pairs) < PAIRS:
-        found = call(
-            "freshness",
-            task=task,
-            steps=min(max(steps, LEAST), MOST),
-            within_seconds=PUT_SECONDS,
-        )
+        found = program.freshness(size, min(max(steps, LEAST), MOST), PUT_SECONDS)
         if found is None:
             break
-        pairs.append(Pair(**found))
-        if not pairs[-1].quicker:
+        pairs.append(found)
+        if not quicker(found):
             break
     return pairs
 
 
-def remembered(pairs: Sequence[Pair]) -> str | None:
+def remembered(pairs: Sequence[Freshness]) -> str | None:
     """What makes the cell implausible, if all pairs say it."""
-    if len(pairs) < PAIRS or not all(pair.quicker for pair in pairs):
+    if len(pairs) < PAIRS or not all(map(quicker, pairs)):
         return None
     times = sorted(pair.fresh / max(pair.repeated, 1e-9) for pair in pairs)
     return (

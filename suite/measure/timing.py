@@ -4,31 +4,27 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from math import ceil
-from typing import Any
 
-from suite import cost
-from suite.crew import Crew
-from suite.material import Material
-from suite.measure import cores, gpu, repeats, waiting
+from suite.analysis.disturbance import DISTURBED
+from suite.analysis.times import Times
+from suite.engine.inputs import TaskInputs
+from suite.engine.job import FAILURES, Job, JobGroup, Sink, Unusable
+from suite.engine.pool import WorkerPool
+from suite.machine import cores
+from suite.measure import gpu, repeats
 from suite.measure.schedule import orders
-from suite.measure.times import Times
-from suite.measure.void import APART, DISTURBED, Stopwatch, disturbed
-from suite.plan import Lane
-from suite.store.schema import (
-    BlockRecord,
-    Cell,
-    FailureRecord,
-    ParityRecord,
-    ParityResult,
-    PhaseRecord,
-    Status,
-)
-from suite.work import FAILURES, Sink, Track, Unit, Unusable, status_of
+from suite.measure.validity import APART, disturbed, jumped, void
+from suite.plan import estimate
+from suite.plan.configurations import Configuration
+from suite.records.schema import BlockRecord, Cell, ParityRecord, ParityResult, PhaseRecord
+from suite.worker import waiting
+from suite.worker.answers import BlockTimes
+from suite.worker.client import Program
 
 LEAST_ROUNDS = 6  # per launch; all permutations of three arms
 LEAST_SECONDS = 0.7  # per launch, in blocks of the fastest arm
@@ -54,7 +50,7 @@ WINDOW_TRIES = 3  # before the clock is given up
 class Entry:
     """A cell that takes part, and what it was seen to need."""
 
-    lane: Lane
+    configuration: Configuration
     cell: Cell
     step_seconds: float = 0.0
     alive: bool = True
@@ -75,11 +71,10 @@ class Block:
     position: int
     steps: int
     lead_in: int
-    noise: dict[str, Any]
-    watch: Stopwatch
+    times: BlockTimes
 
 
-Look = Callable[[Crew, Lane, Cell, Material, bool], ParityResult | None]
+Look = Callable[[WorkerPool, Configuration, Cell, TaskInputs, bool], ParityResult | None]
 
 
 @dataclass
@@ -100,75 +95,77 @@ class State:
         return all(cell.backend != backend for cell in self.wrong)
 
 
-def track(
-    launch: int,
-    comparisons: Sequence[Sequence[tuple[Lane, Cell]]],
-    materials: dict[str, Material],
+def launch(
+    number: int,
+    comparisons: Sequence[Sequence[tuple[Configuration, Cell]]],
+    inputs_of: Mapping[str, TaskInputs],
     state: State,
     half_width: float | None = None,
     share: float = 1.0,
-) -> Track:
-    """Launch number ``launch`` of every comparison, in workers of its own; with ``half_width`` only
-    of those whose intervals are still wider. Its rounds get this ``share`` of the usual seconds.
+) -> JobGroup:
+    """Launch ``number`` of every comparison, in workers of its own; with ``half_width`` only of
+    those whose intervals are still wider. Its rounds get this ``share`` of the usual seconds.
     """
-    return Track(
-        suffix=str(launch),
-        units=tuple(
-            _unit(launch, c, materials[c[0][1].task], state, half_width, share) for c in comparisons
-        ),
-    )
 
+    def job(comparison: Sequence[tuple[Configuration, Cell]]) -> Job:
+        first = comparison[0][1]
+        task_inputs = inputs_of[first.task]
+        timing = TimingJob(number, comparison, task_inputs, state, share)
+        what = (task_inputs.task, first.phase, first.batch_size, len(comparison))
+        return Job(
+            id="/".join(map(str, ("timing", number, *first.comparison))),
+            label=f"timing, launch {number + 1}: {first.task} {first.phase}, "
+            f"batch {first.batch_size}",
+            cost_seconds=estimate.timing(*what, share, number == 0),
+            run=timing.run,
+            wanted=None if half_width is None else partial(timing.wider, half_width),
+        )
 
-def _unit(
-    launch: int,
-    comparison: Sequence[tuple[Lane, Cell]],
-    material: Material,
-    state: State,
-    half_width: float | None,
-    share: float,
-) -> Unit:
-    first = comparison[0][1]
-    name = "/".join(map(str, ("timing", launch, *first.comparison)))
-    what = f"timing, launch {launch + 1}: {first.task} {first.phase}, batch {first.batch_size}"
-
-    def able() -> list[tuple[Lane, Cell]]:
-        return [(lane, cell) for lane, cell in comparison if cell not in state.failed]
-
-    def wanted() -> bool:
-        return state.times.half_width([cell for _, cell in able()]) > (half_width or 0)
-
-    def do(crew: Crew, sink: Sink) -> None:
-        Turn(launch, material, state, crew, sink, share).run(able(), material.seed + launch)
-
-    what_for = (material.task, first.phase, first.batch_size, len(comparison))
-    guess = cost.timing(*what_for, share, launch == 0)
-    return Unit(
-        name=name,
-        what=what,
-        cost_seconds=guess,
-        do=do,
-        wanted=None if half_width is None else wanted,
-    )
+    return JobGroup(suffix=str(number), jobs=tuple(map(job, comparisons)))
 
 
 @dataclass(frozen=True)
-class Turn:
-    """One unit of timing while it runs."""
+class TimingJob:
+    """One launch of one comparison."""
 
     launch: int
-    material: Material
+    comparison: Sequence[tuple[Configuration, Cell]]
+    task_inputs: TaskInputs
     state: State
-    crew: Crew
+    share: float = 1.0
+
+    def able(self) -> list[tuple[Configuration, Cell]]:
+        """What no earlier launch failed to measure."""
+        return [each for each in self.comparison if each[1] not in self.state.failed]
+
+    def wider(self, half_width: float) -> bool:
+        """Is an interval still wider than this?"""
+        return self.state.times.half_width([cell for _, cell in self.able()]) > half_width
+
+    def run(self, pool: WorkerPool, sink: Sink) -> None:
+        """Measure what can be; each cell that cannot leaves a failure record."""
+        turn = Launch(self.launch, self.task_inputs, self.state, pool, sink, self.share)
+        turn.run(self.able(), self.task_inputs.seed + self.launch)
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A launch of a comparison while it runs."""
+
+    launch: int
+    task_inputs: TaskInputs
+    state: State
+    pool: WorkerPool
     sink: Sink
     share: float = 1.0
 
-    def run(self, comparison: Sequence[tuple[Lane, Cell]], seed: int) -> None:
-        """Measure what can be; each cell that cannot leaves a failure record."""
-        entries = [Entry(lane, cell) for lane, cell in comparison]
+    def run(self, comparison: Sequence[tuple[Configuration, Cell]], seed: int) -> None:
+        """Prepare all cells, time them in rounds, then look at each by itself."""
+        entries = [Entry(configuration, cell) for configuration, cell in comparison]
         self._prepare(entries)
         for entry in entries:
             if entry.alive:
-                self._attempt(entry, partial(self._warm_up, entry))
+                self._attempt(entry, self._warm_up)
         ready = [entry for entry in entries if entry.alive]
         if not ready:
             return
@@ -179,33 +176,37 @@ class Turn:
                 *(self._repeat, self._ask_again, _judge),
             ):
                 if entry.alive:
-                    self._attempt(entry, partial(do, entry))
+                    self._attempt(entry, do)
+
+    def _program(self, entry: Entry) -> Program:
+        return self.pool.client(entry.configuration).programs[entry.cell.task]
 
     def _prepare(self, entries: Sequence[Entry]) -> None:
         """Have every worker ready for its second step: one after the other in the first launch,
         which times imports and first steps, later side by side.
         """
-        with ThreadPoolExecutor(cost.AT_ONCE if self.launch else 1) as pool:
-            begun = [pool.submit(self._attempt, e, partial(self._begin, e)) for e in entries]
+        with ThreadPoolExecutor(estimate.AT_ONCE if self.launch else 1) as threads:
+            begun = [threads.submit(self._attempt, entry, self._begin) for entry in entries]
         for each in begun:
             each.result()
 
     def _begin(self, entry: Entry) -> None:
-        lane, cell, material = entry.lane, entry.cell, self.material
-        first_launch, fresh = self.launch == 0, lane not in self.crew.members
-        member = self.crew.member(lane, timed=first_launch)
+        configuration, cell, task_inputs = entry.configuration, entry.cell, self.task_inputs
+        first_launch, fresh = self.launch == 0, configuration not in self.pool.clients
+        client = self.pool.client(configuration, timed=first_launch)
         if first_launch and fresh:
-            self._phase("import", member.import_seconds, backend=cell.backend)
-        known = cell.task in member.built  # by another comparison of this launch
-        built = self.crew.build(lane, material, material.initial)
+            self._phase("import", client.import_seconds, backend=cell.backend)
+        known = cell.task in client.programs  # by another comparison of this launch
+        program = self.pool.program(configuration, task_inputs, task_inputs.initial)
         if not known:
-            self._phase("build", built["seconds"], cell=cell, facts=built["facts"])
-        member.worker.call("place", task=cell.task, size=cell.batch_size)
-        _, first = self._steps(entry, 1)
-        if first_launch and not first.jumped:  # later ones find what it compiled
+            built = program.built
+            self._phase("build", built.seconds, cell=cell, facts=built.facts)
+        first = self._steps(entry, 1)
+        if first_launch and not jumped(first):  # later ones find what it compiled
             self._phase("compile", first.seconds, cell=cell)
         if first_launch:
-            if (why := waiting.check(member.worker.call, cell.task, cell.phase)) is not None:
+            why = waiting.check(partial(program.waits, cell.phase, cell.batch_size))
+            if why is not None:
                 raise Unusable(why)
             self._ask(entry)
 
@@ -214,11 +215,11 @@ class Turn:
         size. A wrong answer is recorded and leaves the cell its samples; of a later asking, which
         ``when`` names, no other is.
         """
-        lane, material = entry.lane, self.material
-        if self.state.look is None or lane.twin or entry.cell in self.state.wrong:
+        configuration, task_inputs = entry.configuration, self.task_inputs
+        if self.state.look is None or configuration.twin or entry.cell in self.state.wrong:
             return  # what a twin doubles was asked
-        result = self.state.look(self.crew, lane, entry.cell, material, bool(when))
-        self.crew.build(lane, material, material.initial)
+        result = self.state.look(self.pool, configuration, entry.cell, task_inputs, bool(when))
+        self.pool.program(configuration, task_inputs, task_inputs.initial)
         if result is None:
             return
         if result.wrong:
@@ -233,31 +234,28 @@ class Turn:
 
     def _repeat(self, entry: Entry) -> None:
         """Predictions of new batches beside repeated ones, in the first launch."""
-        if self.launch or entry.cell.phase != "infer":
+        cell = entry.cell
+        if self.launch or cell.phase != "infer":
             return
-        worker, cell = self.crew.member(entry.lane).worker, entry.cell
-        pairs = repeats.look(worker.call, cell.task, entry.step_seconds)
+        pairs = repeats.look(self._program(entry), cell.batch_size, entry.step_seconds)
         for pair in pairs:
             _same(pair.apart, cell)
         why = repeats.remembered(pairs)
         if why is not None:
-            self.state.wrong.add(entry.cell)
-            self._fail(entry, "implausible", why)
+            self.state.wrong.add(cell)
+            self.sink.fail("timing", cell, "implausible", why)
 
-    def _attempt(self, entry: Entry, do: Callable[[], None]) -> None:
+    def _attempt(self, entry: Entry, do: Callable[[Entry], None]) -> None:
         """Do one thing with one cell; a failure costs this cell and nothing else."""
-        try:
-            do()
-        except FAILURES as error:
-            entry.alive = False
-            self.state.failed.add(entry.cell)
-            if isinstance(error, Unusable):
-                self.state.wrong.add(entry.cell)
-            self.crew.lose(entry.lane)
-            self._fail(entry, status_of(error), str(error))
-
-    def _fail(self, entry: Entry, status: Status, reason: str) -> None:
-        self.sink.emit(FailureRecord, stage="timing", cell=entry.cell, status=status, reason=reason)
+        with self.sink.failures("timing", self.pool, entry.configuration, entry.cell):
+            try:
+                do(entry)
+            except FAILURES as error:
+                entry.alive = False
+                self.state.failed.add(entry.cell)
+                if isinstance(error, Unusable):
+                    self.state.wrong.add(entry.cell)
+                raise
 
     def _warm_up(self, entry: Entry) -> None:
         """Windows of steps until two in a row take the same time, within limits."""
@@ -270,8 +268,8 @@ class Turn:
             steady = abs(samples[-1] / samples[-2] - 1) < STEADY_WITHIN
         entry.step_seconds = samples[-1]
         # Read back after the first step and the warm-up, which it would have made faster or slower.
-        told = self.crew.member(entry.lane).worker.call("arithmetic") if self.launch == 0 else {}
-        more = {"samples": samples, "steady": steady, "facts": told}
+        facts = {} if self.launch else self.pool.client(entry.configuration).arithmetic()
+        more = {"samples": samples, "steady": steady, "facts": facts}
         self._phase("warmup", sum(samples), cell=entry.cell, **more)
 
     def _rounds(self, entries: Sequence[Entry], seed: int) -> None:
@@ -293,13 +291,13 @@ class Turn:
                 work = self._look()
                 for position, entry in enumerate(entries[index] for index in row):
                     if entry.alive:
-                        where = (entry, number + turn, position, steps, work)
-                        self._attempt(entry, partial(self._block, seen, *where))
-            beside = [(block.watch.seconds, block.noise) for block in seen]
+                        where = (seen, number + turn, position, steps, work)
+                        self._attempt(entry, partial(self._block, *where))
+            beside = [(block.times.seconds, block.times.noise) for block in seen]
             busy = disturbed(beside, self.state.known_work)
             repeat = again > 0 and busy
-            for block in seen:
-                self._keep(block, DISTURBED if repeat else None, busy and not repeat)
+            for each in seen:
+                self._keep(each, DISTURBED if repeat else None, busy and not repeat)
             number += len(order)
             again, left = (again - 1, left) if repeat else (again, left - len(order))
 
@@ -314,19 +312,20 @@ class Turn:
     def _block(
         self,
         seen: list[Block],
-        entry: Entry,
         number: int,
         position: int,
         steps: int,
         work: list[float],
+        entry: Entry,
     ) -> None:
         lead_in = max(1, ceil(LEAD_IN_SECONDS / entry.step_seconds))
-        noise, watch = self._steps(entry, steps, lead_in)
-        noise |= {"known_work_ms": work[0]} if work else {}
-        seen.append(Block(entry, number, position, steps, lead_in, noise, watch))
+        times = self._steps(entry, steps, lead_in)
+        if work:
+            times = times._replace(noise=times.noise | {"known_work_ms": work[0]})
+        seen.append(Block(entry, number, position, steps, lead_in, times))
 
-    def _keep(self, block: Block, void: str | None, busy: bool) -> None:
-        void = block.watch.void or void
+    def _keep(self, block: Block, void_because: str | None, busy: bool) -> None:
+        why = void(block.times) or void_because
         record = self.sink.emit(
             BlockRecord,
             cell=block.entry.cell,
@@ -335,39 +334,27 @@ class Turn:
             position=block.position,
             steps=block.steps,
             lead_in=block.lead_in,
-            seconds=block.watch.seconds,
-            noise=block.noise,
-            void=void,
-            disturbed=busy and void is None,
+            seconds=block.times.seconds,
+            noise=block.times.noise,
+            void=why,
+            disturbed=busy and why is None,
         )
         self.state.times.add(record)
-        block.entry.void.append(void)
+        block.entry.void.append(why)
 
     def _wait_for_each(self, entry: Entry) -> None:
         """Latencies of inference, in a pass of their own: a wait per step would cost the blocks."""
-        if entry.cell.phase != "infer":
-            return
-        found = self.crew.member(entry.lane).worker.call(
-            "latencies",
-            task=entry.cell.task,
-            most=MOST_LATENCIES,
-            within_seconds=LATENCIES_SECONDS,
-        )
-        self._phase("latency", sum(found), cell=entry.cell, samples=found)
+        cell = entry.cell
+        if cell.phase == "infer":
+            limits = (MOST_LATENCIES, LATENCIES_SECONDS)
+            found = self._program(entry).latencies(cell.batch_size, *limits)
+            self._phase("latency", sum(found), cell=cell, samples=found)
 
     def _feed(self, entry: Entry) -> None:
         """A block's steps with the way to the device, which the blocks leave out."""
-        cell = entry.cell
-        found = self.crew.member(entry.lane).worker.call(
-            "fed",
-            task=cell.task,
-            phase=cell.phase,
-            size=cell.batch_size,
-            steps=block_steps([entry.step_seconds]),
-            within_seconds=FED_SECONDS,
-        )
-        seconds = found["seconds"]
-        self._phase("fed", seconds, cell=cell, samples=[seconds / found["steps"]])
+        cell, steps = entry.cell, block_steps([entry.step_seconds])
+        fed = self._program(entry).fed(cell.phase, cell.batch_size, steps, FED_SECONDS)
+        self._phase("fed", fed.seconds, cell=cell, samples=[fed.seconds / fed.steps])
 
     def _count_joules(self, entry: Entry) -> None:
         """What the GPU takes for a step, over so many that its counter can tell."""
@@ -375,41 +362,32 @@ class Turn:
             return
         steps = ceil(ENERGY_SECONDS / entry.step_seconds)
         before = gpu.read(entry.cell.device)
-        _, watch = self._steps(entry, steps)
+        times = self._steps(entry, steps)
         taken = gpu.joules(before, gpu.read(entry.cell.device))
-        if taken is not None and not watch.jumped:
-            self._phase("energy", watch.seconds, cell=entry.cell, samples=[taken / steps])
+        if taken is not None and not jumped(times):
+            self._phase("energy", times.seconds, cell=entry.cell, samples=[taken / steps])
 
     def _window(self, entry: Entry, steps: int) -> float:
         """Seconds that a step takes now; seen again where the clock jumped."""
         for _ in range(WINDOW_TRIES):
-            _, seen = self._steps(entry, steps)
-            if not seen.jumped:
-                return seen.seconds / steps
+            times = self._steps(entry, steps)
+            if not jumped(times):
+                return times.seconds / steps
         raise Unusable(f"the clock jumped in the warm-up, {WINDOW_TRIES} times in a row")
 
-    def _steps(
-        self, entry: Entry, steps: int, lead_in: int = 0
-    ) -> tuple[dict[str, Any], Stopwatch]:
-        """What else the machine did, and what the stopwatch says."""
-        worker, cell = self.crew.member(entry.lane).worker, entry.cell
-        members = list(self.crew.members)  # a copy: another worker may be starting beside this one
-        ours = sum(lane.device == cell.device for lane in members)
+    def _steps(self, entry: Entry, steps: int, lead_in: int = 0) -> BlockTimes:
+        """Time some steps; with a lead-in they are a block that is kept."""
+        cell = entry.cell
+        of_pool = list(self.pool.clients)  # a copy: another worker may be starting beside this one
+        ours = sum(configuration.device == cell.device for configuration in of_pool)
         before = gpu.read(cell.device)
-        answer = worker.call(
-            "block",
-            task=cell.task,
-            phase=cell.phase,
-            steps=steps,
-            lead_in=lead_in,
-            new=lead_in > 0,  # a block that is kept
-        )
-        noise = answer.pop("noise") | {"gpu": gpu.between(before, gpu.read(cell.device), ours)}
-        watch = Stopwatch(**answer)
-        if not watch.finite:
+        program = self._program(entry)
+        times = program.block(cell.phase, cell.batch_size, steps, lead_in, new=lead_in > 0)
+        beside = gpu.between(before, gpu.read(cell.device), ours)
+        if not times.finite:
             raise Unusable("the result of the last step is not finite")
-        _same(watch.apart, cell)
-        return noise, watch
+        _same(times.apart, cell)
+        return times._replace(noise=times.noise | {"gpu": beside})
 
     def _phase(self, phase: str, seconds: float, **more: object) -> None:
         self.sink.emit(PhaseRecord, phase=phase, seconds=seconds, launch=self.launch, **more)

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from suite import cost, runner
-from suite.crew import Roster
-from suite.material import Material
+from suite.engine.inputs import TaskInputs
+from suite.engine.job import Stage
+from suite.engine.pool import LiveWorkers
+from suite.engine.progress import reporter
+from suite.engine.scheduler import perform
+from suite.files import keep_logs, scratch
 from suite.parity import gate
 from suite.parity.reference import Reference, opened
-from suite.plan import Lane
-from suite.progress import reporter
+from suite.plan import estimate
+from suite.plan.configurations import Configuration, reference_configuration
+from suite.records.schema import ParityRecord, ParityResult
 from suite.store import directory
 from suite.store.directory import RunDirectory
-from suite.store.schema import ParityRecord, ParityResult
-from suite.store.writing import keep_logs, scratch
-from suite.work import Stage
-from suite.worker.discovery import Arm
+from suite.worker.installations import Installation
+from suite.worker.process import WorkerSettings
 from tasks.base import Task
+
+CACHED = WorkerSettings(cached=True)
 
 
 class Interrupted(KeyboardInterrupt):
@@ -31,34 +36,40 @@ class Interrupted(KeyboardInterrupt):
 
 
 @contextmanager
-def references_of(found: Sequence[Arm]) -> Iterator[tuple[list[Reference], Roster, Path]]:
-    """The references, the roster of all workers, and where their files go."""
-    roster = Roster(cached=True)
+def references_of(
+    found: Sequence[Installation],
+) -> Iterator[tuple[list[Reference], LiveWorkers, Path]]:
+    """The references, the live workers of all workers, and where their files go."""
+    live = LiveWorkers()
     with scratch() as files:
         logs = files / "logs"
         logs.mkdir()
-        with opened(runner.reference_lane(found), roster, logs, files) as known:
-            yield known, roster, files
+        with opened(reference_configuration(found), live, logs, files, CACHED) as known:
+            yield known, live, files
 
 
 def ask(
     wanted: Sequence[tuple[Task, int]],
-    asked: Sequence[Lane],
+    asked: Sequence[Configuration],
     references: Sequence[Reference],
-    roster: Roster,
+    live: LiveWorkers,
     files: Path,
     quiet: bool,
 ) -> list[ParityResult]:
     """Parity's answers for these tasks and seeds; the logs are kept only if a worker failed. Raises
     Interrupted.
     """
-    materials = [Material(task, seed, files) for task, seed in wanted]
+    all_inputs = [TaskInputs(task, seed, files) for task, seed in wanted]
     with reporter(quiet) as progress, directory.create(files, directory.new_id()) as store:
-        tracks = gate.tracks(asked, materials, references, files, thorough=True)
-        share = cost.parity_share()
-        stage = Stage(name="parity", at_once=share + 1, share=share, tracks=tracks)
+        share = estimate.parity_share()
+        stage = Stage(
+            name="parity",
+            at_once=share + 1,
+            settings=replace(CACHED, share=share),
+            groups=gate.groups(asked, all_inputs, references, files, thorough=True),
+        )
         try:
-            runner.perform([stage], store, roster, progress)
+            perform([stage], store, live, progress)
         except KeyboardInterrupt:
             raise Interrupted(_answered(store)) from None
     results = _answered(store)

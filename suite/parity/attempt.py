@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from suite.crew import Crew
-from suite.material import Material
-from suite.parity.findings import Arrays, beginning, read
-from suite.plan import Lane
-from suite.store.schema import Phase
+from suite.engine.inputs import TaskInputs
+from suite.engine.remote import Arrays, RemoteBackend, read
+from suite.records.schema import Phase
 from tasks.base import Task
 
 # That the reference does in a step. It reaches some 1e10 a second on two cores: a minute. That of
@@ -33,26 +31,20 @@ class Attempt:
         affordable = int(MOST_OPERATIONS / max(1, 3 * task.model.flops()))
         return None if affordable >= self.size else max(1, affordable)
 
-    def made(
-        self, crew: Crew, lane: Lane, material: Material, files: Path, again: bool = False
-    ) -> Arrays:
+    def made(self, backend: RemoteBackend, task_inputs: TaskInputs, again: bool = False) -> Arrays:
         """``logits`` (samples, classes); or ``loss`` before the step, and after it ``parameters/``,
         ``buffers/`` and ``moments/``, with ``again/`` what another shows. The program is left at
         another state. Raises what Worker.call raises.
         """
-        files.mkdir(parents=True, exist_ok=True)
-        if material.task.name not in crew.member(lane).built:
-            crew.build(lane, material, material.initial)
-        path = f"{beginning(lane, material, files)}-attempt.npz"
-        crew.member(lane).worker.call(
-            "attempt",
-            task=material.task.name,
-            phase=self.phase,
-            size=self.size,
-            parameters=material.other,
-            path=path,
+        backend.files.mkdir(parents=True, exist_ok=True)
+        path = backend.path_of(task_inputs, "attempt")
+        backend.started(task_inputs).attempt(
+            self.phase,
+            self.size,
+            task_inputs.other,
+            path,
             step=self.step,
-            distinct=self.distinct(material.task),
+            distinct=self.distinct(task_inputs.task),
             again=again,
         )
         found = read(path)

@@ -11,17 +11,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from math import ceil, floor, inf, log10, sqrt
 
-from suite.material import Material
-from suite.parity import alone, drills
+from suite.engine.inputs import TaskInputs
+from suite.engine.remote import read
+from suite.errors import FAILED, CommandError
+from suite.parity import layer_checks, optimizer_checks
+from suite.parity.cases import distinct
 from suite.parity.compare import errors, worst
-from suite.parity.confusions import layers, optimizers
-from suite.parity.confusions.layers import Given
 from suite.parity.ensemble import is_large
-from suite.parity.findings import read
+from suite.parity.known_mistakes import layers, optimizers
+from suite.parity.known_mistakes.layers import Given
 from suite.parity.reference import PARTS, Reference, ReferenceFailed
-from suite.parity.situations import distinct
 from suite.parity.thresholds import Extreme, Limit, Limits
-from suite.store.schema import ParityResult, Question
+from suite.records.schema import ParityResult, Question
 from tasks.spec import local
 from tasks.spec.layer import SpecError
 
@@ -29,8 +30,10 @@ HEADROOM = 4.0  # two bits
 LOOKS = ("alone", "drills")  # beside the whole, among a function's errors
 
 
-class NotCorrect(ValueError):
+class NotCorrect(CommandError):
     """What should be correct programs is not, or a known mistake would pass."""
+
+    exit_code = FAILED
 
 
 def derive(
@@ -71,67 +74,69 @@ def rederived(limits: Limits, results: Sequence[ParityResult]) -> Limits:
     )
 
 
-def mistakes(reference: Reference, materials: Sequence[Material]) -> dict[str, Extreme]:
+def mistakes(reference: Reference, all_inputs: Sequence[TaskInputs]) -> dict[str, Extreme]:
     """The smallest effect of a known mistake on the whole of models that are not large, on a layer
-    alone, and in the drills. Raises ReferenceFailed.
+    alone, and in the optimizer checks. Raises ReferenceFailed.
     """
-    whole = [m for m in materials if not is_large(m.task)] or materials[:1]
+    whole = [m for m in all_inputs if not is_large(m.task)] or all_inputs[:1]
     return {
         "function": _smallest(pair for m in whole for pair in _of_whole(reference, m)),
-        "alone": _smallest(pair for m in materials for pair in _of_layers(reference, m)),
+        "alone": _smallest(pair for m in all_inputs for pair in _of_layers(reference, m)),
         "drills": _smallest(_of_updates(reference)),
     }
 
 
-def _of_whole(reference: Reference, material: Material) -> Iterator[tuple[float, str]]:
-    wanted, parameters = reference.findings(material), read(material.probe)
-    for place in distinct(material.task.model):
+def _of_whole(reference: Reference, task_inputs: TaskInputs) -> Iterator[tuple[float, str]]:
+    wanted, parameters = reference.findings(task_inputs), read(task_inputs.probe)
+    for place in distinct(task_inputs.task.model):
         own = Given(
             layer=place.layer,
             parameters=local(parameters, place.path),
             inputs=wanted.capture[f"activations/{place.path}"],  # not looked at here
         )
-        for confusion in layers.confusions(own):
+        for mistake in layers.mistakes(own):
             try:
-                found = reference.confused(material, {place.path: confusion.given})
+                found = reference.mistaken(task_inputs, {place.path: mistake.given})
             except (ReferenceFailed, SpecError):  # it cannot be computed, so that nobody did
                 continue
             error = max(worst(errors(found, wanted, PARTS)).values())
-            yield error, f"{material.task.name} {place.path}: {confusion.words}"
+            yield error, f"{task_inputs.task.name} {place.path}: {mistake.words}"
 
 
-def _of_layers(reference: Reference, material: Material) -> Iterator[tuple[float, str]]:
-    """Each confusion where it shows most: no situation shows all."""
+def _of_layers(reference: Reference, task_inputs: TaskInputs) -> Iterator[tuple[float, str]]:
+    """Each mistake where it shows most: no case shows all."""
     shown: dict[str, float] = {}
-    parameters, right = read(material.probe), reference.alone(material)
-    for place, situation in alone.asked(material.task.model):
+    parameters, right = read(task_inputs.probe), reference.alone(task_inputs)
+    for place, case in layer_checks.asked(task_inputs.task.model):
         own = Given(
             layer=place.layer,
             parameters=local(parameters, place.path),
-            inputs=situation.inputs,
-            valid=situation.valid,
+            inputs=case.inputs,
+            valid=case.valid,
         )
-        wanted = right[place.path, situation.name]["output"]
-        for confusion in layers.confusions(own):
+        wanted = right[place.path, case.name]["output"]
+        for mistake in layers.mistakes(own):
             try:
-                found = reference.supposing(confusion.given, situation.upstream)["output"]
+                found = reference.supposing(mistake.given, case.upstream)["output"]
             except ReferenceFailed:
                 continue
-            where = f"{material.task.name} {place.path}: {confusion.words}"
-            error = max(alone.errors(found, wanted, situation.axis))
+            where = f"{task_inputs.task.name} {place.path}: {mistake.words}"
+            error = max(layer_checks.errors(found, wanted, case.axis))
             shown[where] = max(error, shown.get(where, 0.0))
     yield from ((value, where) for where, value in shown.items())
 
 
 def _of_updates(reference: Reference) -> Iterator[tuple[float, str]]:
-    every = drills.DRILLS | drills.STEPPED
-    for name, right in reference.drilled(every).items():
+    every = optimizer_checks.CHECKS | optimizer_checks.STEPPED
+    for name, right in reference.updates(every).items():
         if every[name].of_loss:
             continue
-        for confusion in optimizers.confusions(every[name].optimizer):
-            made = drills.named(confusion.rule(drills.start(), drills.gradients()))
-            error = max(drills.off(made[key], right[key]) for key in right)
-            yield error, f"{name}: {confusion.words}"
+        for mistake in optimizers.mistakes(every[name].optimizer):
+            made = optimizer_checks.named(
+                mistake.rule(optimizer_checks.start(), optimizer_checks.gradients())
+            )
+            error = max(optimizer_checks.off(made[key], right[key]) for key in right)
+            yield error, f"{name}: {mistake.words}"
 
 
 def _asked_exactly(result: ParityResult) -> bool:
@@ -146,7 +151,7 @@ def _by_precision(question: Question, results: Sequence[ParityResult]) -> dict[s
         if result.question == question and result.error is not None:
             own = result.error
             if result.precision != "float32" and result.errors:
-                own = _whole(result)  # for drills float32's limit holds in all precisions
+                own = _whole(result)  # for optimizer checks float32's limit holds in all precisions
             found.setdefault(result.precision, []).append((own, result))
     if not found:
         raise NotCorrect(f"no program answered, so that nothing is known of {question}")

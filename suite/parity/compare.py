@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suite.parity.findings import Findings
-from suite.store.schema import Location
+from suite.records.schema import Location
 from tasks.spec import ModelSpec
 
 Errors = dict[str, float]  # by part/path

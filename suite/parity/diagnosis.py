@@ -10,26 +10,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from suite.material import Material
-from suite.parity import alone, drills, evaluation, hidden
-from suite.parity.alone import Fault
+from suite.engine.inputs import TaskInputs
+from suite.engine.remote import Arrays, read
+from suite.parity import evaluation, hidden, layer_checks, optimizer_checks
+from suite.parity.cases import ORDINARY, Case
 from suite.parity.compare import only, relative, repeated
-from suite.parity.confusions import layers, losses, optimizers, statistics
-from suite.parity.confusions.words import guess
-from suite.parity.drills import Drill, Mistake
 from suite.parity.ensemble import is_large
 from suite.parity.evaluation import Evaluated
-from suite.parity.findings import Arrays, Findings, read
+from suite.parity.findings import Findings
+from suite.parity.known_mistakes import layers, losses, optimizers, statistics
+from suite.parity.known_mistakes.words import guess
+from suite.parity.layer_checks import Fault
+from suite.parity.optimizer_checks import OptimizerCheck, WrongUpdate
 from suite.parity.reference import Reference, ReferenceFailed
-from suite.parity.situations import ORDINARY, Situation
-from suite.parity.thresholds import ALONE, DRILLS, FUNCTION
+from suite.parity.thresholds import ALONE, CHECKS, FUNCTION
 from suite.parity.whole import TWICE, Sight
-from suite.store.schema import Location
+from suite.records.schema import Location
 from tasks.spec import BatchNorm, Layer, ModelSpec, Place, local
 
-CLOSE = 1e-7  # a confusion that makes what the backend made
+CLOSE = 1e-7  # a mistake that makes what the backend made
 FLOAT32 = 1e-6  # what float32 arithmetic inside a float64 program leaves in a layer
-AMPLIFIED = 1e-4  # and where situations make errors grow
+AMPLIFIED = 1e-4  # and where cases make errors grow
 CUT = "no gradient reaching it"
 MOST_PATHS = 3  # that are named
 
@@ -37,22 +38,22 @@ MOST_PATHS = 3  # that are named
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
     """What one backend made of a task in float64: of the whole, where ``sight`` is the first
-    difference, of every layer alone, and of the drills. ``again`` has it do a layer alone once
-    more, ``drill`` other drills, of a model's parameters.
+    difference, of every layer alone, and of the optimizer checks. ``again`` has it do a layer alone
+    once more, ``check`` other optimizer checks, of a model's parameters.
     """
 
-    material: Material
+    task_inputs: TaskInputs
     found: Findings
     wanted: Findings
     sight: Sight | None
-    layers: alone.Answers
-    again: Callable[[Place, Situation], Arrays]
-    drilled: drills.Answers
-    drill: Callable[[dict[str, Drill], ModelSpec | None], drills.Answers]
+    layers: layer_checks.Answers
+    again: Callable[[Place, Case], Arrays]
+    updates: optimizer_checks.Answers
+    check: Callable[[dict[str, OptimizerCheck], ModelSpec | None], optimizer_checks.Answers]
 
     @property
     def model(self) -> ModelSpec:
-        return self.material.task.model
+        return self.task_inputs.task.model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,14 +87,14 @@ class Diagnosis:
 def diagnose(evidence: Evidence, reference: Reference) -> Diagnosis | None:
     """What is wrong; None if nothing is. Raises ReferenceFailed."""
     model = evidence.model
-    faults = alone.faults(model, evidence.layers, reference.alone(evidence.material))
-    asked = drills.of(evidence.material.task)
-    mistakes = drills.wrong(evidence.drilled, reference.drilled(asked), asked)
-    found = _diagnosis(evidence, faults, mistakes, reference)
+    faults = layer_checks.faults(model, evidence.layers, reference.alone(evidence.task_inputs))
+    asked = optimizer_checks.of(evidence.task_inputs.task)
+    wrong_updates = optimizer_checks.wrong(evidence.updates, reference.updates(asked), asked)
+    found = _diagnosis(evidence, faults, wrong_updates, reference)
     if found is None:
         return None
     seen = evidence.sight.error if evidence.sight else 0.0
-    mild = [seen <= FLOAT32, *(m.error <= AMPLIFIED for m in mistakes), *map(_mild, faults)]
+    mild = [seen <= FLOAT32, *(m.error <= AMPLIFIED for m in wrong_updates), *map(_mild, faults)]
     # What a known mistake makes is a mistake, however small: a biased variance was 4e-7 off.
     if all(mild) and found.cause is None:
         return replace(found.saying("float32 somewhere in a float64 program"), rounding=True)
@@ -109,7 +110,7 @@ def _mild(fault: Fault) -> bool:
 
 
 def _diagnosis(
-    evidence: Evidence, faults: list[Fault], mistakes: list[Mistake], reference: Reference
+    evidence: Evidence, faults: list[Fault], wrong_updates: list[WrongUpdate], reference: Reference
 ) -> Diagnosis | None:
     """The first that tells where it is. The whole tells it for forward values. Where gradients are
     wrong it only shows how far behind the fault they are: there layers alone tell, and if all are
@@ -117,10 +118,10 @@ def _diagnosis(
     updates are right is a layer's first, too.
     """
     sight = evidence.sight
-    of_loss = [mistake for mistake in mistakes if mistake.drill.of_loss]
-    of_update = [mistake for mistake in mistakes if not mistake.drill.of_loss]
-    own = type(evidence.material.task.optimizer)
-    of_update.sort(key=lambda mistake: not isinstance(mistake.drill.optimizer, own))
+    of_loss = [wrong_update for wrong_update in wrong_updates if wrong_update.check.of_loss]
+    of_update = [wrong_update for wrong_update in wrong_updates if not wrong_update.check.of_loss]
+    own = type(evidence.task_inputs.task.optimizer)
+    of_update.sort(key=lambda wrong_update: not isinstance(wrong_update.check.optimizer, own))
     silent = sight is None or sight.part in ("gradients", "input_gradients")
     silent = silent or (sight is not None and sight.part == "trained" and not of_update)
     if silent and faults:
@@ -138,7 +139,7 @@ def _diagnosis(
         return whole.unrepeatable()
     if sight.part == "loss":
         logits, targets = _logits(sight, evidence.model), sight.batch["targets"]
-        return _of_value(whole, sight.found.loss, logits, targets, evidence.material)
+        return _of_value(whole, sight.found.loss, logits, targets, evidence.task_inputs)
     if sight.part in ("update", "trained") and sight.location.kind == "optimizer":
         return _of_own_update(evidence, whole, of_update, reference)
     if sight.part == "buffers":
@@ -156,7 +157,7 @@ def _diagnosis(
 
 
 def _close(error: float) -> float:
-    """How close to what a confusion makes is what was made, if it is that confusion."""
+    """How close to what a mistake makes is what was made, if it is that mistake."""
     return min(CLOSE, error / 10)
 
 
@@ -167,20 +168,20 @@ def _layer(evidence: Evidence, path: str) -> Layer | None:
 def _of_layer(
     evidence: Evidence, location: Location, fault: Fault, reference: Reference
 ) -> Diagnosis:
-    """A layer that is wrong alone: the confusion that makes its output, if there is one."""
-    place, situation, key = fault.place, fault.situation, fault.key
-    at = (place.path, situation.name)
+    """A layer that is wrong alone: the mistake that makes its output, if there is one."""
+    place, case, key = fault.place, fault.case, fault.key
+    at = (place.path, case.name)
     made = evidence.layers[at]
     found = Diagnosis(location=location, error=fault.error, threshold=ALONE)
-    again = evidence.again(place, situation).get(key)
+    again = evidence.again(place, case).get(key)
     if not repeated(again, made.get(key), ALONE):
         return found.unrepeatable()
     only_where = ""
     if fault.kinds and not set(fault.kinds) & set(ORDINARY):
-        where = "with" if situation.valid is not None else "where the input is"
+        where = "with" if case.valid is not None else "where the input is"
         only_where = f"only {where} {' or '.join(fault.kinds)}"
     if key != "output":
-        right = reference.alone(evidence.material)[at][key]
+        right = reference.alone(evidence.task_inputs)[at][key]
         rows = only(made.get(key), right) if key.startswith("gradients/") else None
         if key.startswith("gradients/") and key in made and not made[key].any():
             found = found.by("gradient", CUT)
@@ -188,18 +189,18 @@ def _of_layer(
     found = found.saying(only_where)
     given = layers.Given(
         layer=place.layer,
-        parameters=local(read(evidence.material.probe), place.path),
-        inputs=situation.inputs,
-        valid=situation.valid,
+        parameters=local(read(evidence.task_inputs.probe), place.path),
+        inputs=case.inputs,
+        valid=case.valid,
     )
-    for confusion in layers.confusions(given):
+    for mistake in layers.mistakes(given):
         try:
-            misled = reference.supposing(confusion.given, situation.upstream)
+            misled = reference.supposing(mistake.given, case.upstream)
         except ReferenceFailed:  # it cannot be computed, so that nobody did
             continue
-        errors = alone.errors(made.get("output"), misled["output"], situation.axis)
+        errors = layer_checks.errors(made.get("output"), misled["output"], case.axis)
         if max(errors) <= _close(fault.error):
-            return found.by(confusion.word, confusion.words, confusion.field)
+            return found.by(mistake.word, mistake.words, mistake.field)
     return found
 
 
@@ -207,14 +208,14 @@ def _of_evaluation(
     evidence: Evidence, whole: Diagnosis, seen: Evaluated, wanted: Findings, reference: Reference
 ) -> Diagnosis:
     """A layer that is wrong in evaluation alone; all but batch norm do there what they do in
-    training, and so do their confusions.
+    training, and so do their mistakes.
     """
     place, made, close = seen.place, seen.made, _close(whole.error)
     if isinstance(place.layer, BatchNorm):
         trained = wanted.capture[f"activations/{place.path}"].reshape(made.shape)
         same = relative(made, trained) <= close
         return whole.by("statistics", "the batch's statistics in evaluation too") if same else whole
-    parameters = local(read(evidence.material.probe), place.path)
+    parameters = local(read(evidence.task_inputs.probe), place.path)
     given = layers.Given(
         layer=place.layer,
         parameters=parameters,
@@ -222,26 +223,29 @@ def _of_evaluation(
         valid=seen.samples.valid,
     )
     upstream = np.zeros((len(made), *place.output_shape))
-    for confusion in layers.confusions(given):
+    for mistake in layers.mistakes(given):
         try:
-            misled = reference.supposing(confusion.given, upstream)["output"]
+            misled = reference.supposing(mistake.given, upstream)["output"]
         except ReferenceFailed:
             continue
         if misled.size == made.size and relative(made, misled.reshape(made.shape)) <= close:
-            return whole.by(confusion.word, confusion.words, confusion.field)
+            return whole.by(mistake.word, mistake.words, mistake.field)
     return whole
 
 
-def _of_loss(evidence: Evidence, mistake: Mistake) -> Diagnosis:
+def _of_loss(evidence: Evidence, wrong_update: WrongUpdate) -> Diagnosis:
     """The loss of hot logits, or its gradient."""
     location = Location(kind="loss", path="loss")
-    found = Diagnosis(location=location, error=mistake.error, threshold=DRILLS)
-    if mistake.key != "loss":
+    found = Diagnosis(location=location, error=wrong_update.error, threshold=CHECKS)
+    if wrong_update.key != "loss":
         return found.saying("its value is right, its gradient is not")
-    made, targets = evidence.drilled[mistake.name], np.asarray(drills.batch().targets)
+    made, targets = (
+        evidence.updates[wrong_update.name],
+        np.asarray(optimizer_checks.batch().targets),
+    )
     logits = made["predictions/logits"]
     large = found.saying("only where logits are large")
-    return _of_value(large, float(made["loss"]), logits, targets, evidence.material)
+    return _of_value(large, float(made["loss"]), logits, targets, evidence.task_inputs)
 
 
 def _of_value(
@@ -249,11 +253,15 @@ def _of_value(
     value: float,
     logits: NDArray[Any],
     targets: NDArray[Any],
-    material: Material,
+    task_inputs: TaskInputs,
 ) -> Diagnosis:
     """With the loss that has this value, if one is known."""
-    sizes = {material.task.batch_size, material.task.timed_batch_size, drills.RECIPE}
-    for word, words, loss in losses.confusions(sizes) if isfinite(value) else ():
+    sizes = {
+        task_inputs.task.batch_size,
+        task_inputs.task.timed_batch_size,
+        optimizer_checks.RECIPE,
+    }
+    for word, words, loss in losses.mistakes(sizes) if isfinite(value) else ():
         if abs(loss(logits, targets) - value) <= CLOSE * max(1.0, abs(value)):
             return found.by(word, words)
     return found
@@ -262,33 +270,33 @@ def _of_value(
 def _of_update(
     evidence: Evidence,
     location: Location,
-    mistake: Mistake,
+    wrong_update: WrongUpdate,
     reference: Reference,
     made: Arrays | None = None,
     model: ModelSpec | None = None,
 ) -> Diagnosis:
-    """The confusion that makes a drill's updates; else the first of the optimizer's fields that
-    goes wrong when it alone is switched on. The drill is of ``model``'s parameters.
+    """The mistake that makes a optimizer check's updates; else the first of the optimizer's fields
+    that goes wrong when it alone is switched on. The optimizer check is of ``model``'s parameters.
     """
-    made = evidence.drilled[mistake.name] if made is None else made
-    found = Diagnosis(location=location, error=mistake.error, threshold=DRILLS)
-    found = found.saying(f"in {mistake.name}, {mistake.key}")
-    if model is None or not is_large(evidence.material.task):  # 40 rules of 3 million numbers
-        given = (drills.start(model), drills.gradients(model))
-        for confusion in optimizers.confusions(mistake.drill.optimizer):
-            updates = drills.named(confusion.rule(*given))
-            if max(drills.off(made.get(key), a) for key, a in updates.items()) <= _close(
-                mistake.error
+    made = evidence.updates[wrong_update.name] if made is None else made
+    found = Diagnosis(location=location, error=wrong_update.error, threshold=CHECKS)
+    found = found.saying(f"in {wrong_update.name}, {wrong_update.key}")
+    if model is None or not is_large(evidence.task_inputs.task):  # 40 rules of 3 million numbers
+        given = (optimizer_checks.start(model), optimizer_checks.gradients(model))
+        for mistake in optimizers.mistakes(wrong_update.check.optimizer):
+            updates = optimizer_checks.named(mistake.rule(*given))
+            if max(optimizer_checks.off(made.get(key), a) for key, a in updates.items()) <= _close(
+                wrong_update.error
             ):
-                return found.by(confusion.field, confusion.words, confusion.field)
-    parts = drills.switched(mistake.drill.optimizer)
-    switched, right = evidence.drill(parts, model), reference.drilled(parts, model=model)
-    failing = drills.wrong(switched, right, parts)
+                return found.by(mistake.field, mistake.words, mistake.field)
+    parts = optimizer_checks.switched(wrong_update.check.optimizer)
+    switched, right = evidence.check(parts, model), reference.updates(parts, model=model)
+    failing = optimizer_checks.wrong(switched, right, parts)
     if not failing:
         return found
     name = failing[0].name
-    off, every = drills.paths(switched[name], right[name])
-    if name == "learning_rate" and not drills.proportional(switched[name], right[name]):
+    off, every = optimizer_checks.paths(switched[name], right[name])
+    if name == "learning_rate" and not optimizer_checks.proportional(switched[name], right[name]):
         return found  # with nothing but its rate it is another rule
     words = None
     if len(off) < len(every):
@@ -299,18 +307,18 @@ def _of_update(
 
 
 def _of_own_update(
-    evidence: Evidence, whole: Diagnosis, of_update: list[Mistake], reference: Reference
+    evidence: Evidence, whole: Diagnosis, of_update: list[WrongUpdate], reference: Reference
 ) -> Diagnosis:
     """The optimizer as the task has it, on the task's own parameters, which may be told apart by
-    their names; where that is right, the drills.
+    their names; where that is right, the optimizer checks.
     """
-    task, model = evidence.material.task, evidence.model
-    own = {"the task's own optimizer": Drill(optimizer=task.optimizer)}
-    made, right = evidence.drill(own, model), reference.drilled(own, model=model)
-    mistakes = drills.wrong(made, right, own)
-    if mistakes:
+    task, model = evidence.task_inputs.task, evidence.model
+    own = {"the task's own optimizer": OptimizerCheck(optimizer=task.optimizer)}
+    made, right = evidence.check(own, model), reference.updates(own, model=model)
+    wrong_updates = optimizer_checks.wrong(made, right, own)
+    if wrong_updates:
         (name,) = own
-        return _of_update(evidence, whole.location, mistakes[0], reference, made[name], model)
+        return _of_update(evidence, whole.location, wrong_updates[0], reference, made[name], model)
     if of_update:
         return _of_update(evidence, whole.location, of_update[0], reference)
     return whole
@@ -327,8 +335,8 @@ def _of_statistics(evidence: Evidence, whole: Diagnosis, sight: Sight) -> Diagno
     if old is None:  # a training's first step; see tasks.parameters.initial_buffers
         old = np.full_like(right, place.layer.buffers()[name].centre)
     momentum = place.layer.momentum
-    for word, field, words, array in statistics.confusions(name, momentum, old, right, count):
-        if drills.off(made, array) <= _close(whole.error):
+    for word, field, words, array in statistics.mistakes(name, momentum, old, right, count):
+        if optimizer_checks.off(made, array) <= _close(whole.error):
             return whole.by(word, words, field)
     return whole
 
@@ -349,7 +357,7 @@ def _of_hidden(
         told = f"not shown before it: {', '.join(dark)}"
     whole = whole.saying(told)
     mistake = hidden.mistake(
-        evidence.material, reference, sight, [*dark, path], _close(sight.error)
+        evidence.task_inputs, reference, sight, [*dark, path], _close(sight.error)
     )
     if mistake is None:
         return whole

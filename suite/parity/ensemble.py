@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from suite.engine.remote import read
 from suite.parity.compare import Errors
-from suite.parity.findings import read
 from tasks.base import Task
 from tasks.parameters import uniform
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from suite.engine.job import FAILURES
+from suite.engine.remote import Arrays, bare, read
+from suite.parity.branch_flips import sources
 from suite.parity.compare import relative
-from suite.parity.findings import Arrays, Findings, read
+from suite.parity.findings import Findings
 from suite.parity.inquiry import Inquiry
-from suite.parity.kinks import sources
 from suite.parity.thresholds import FUNCTION
-from suite.subject import Subject, bare
-from suite.work import FAILURES
 from tasks import spec
 from tasks.base import Batch, Task
 from tasks.spec import SGD, Input, ModelSpec, Place
@@ -40,8 +40,8 @@ def place(
     """The first such layer, which is off by more than ``limit``; None if none shows it alone.
     Raises ReferenceFailed.
     """
-    model = inquiry.material.task.model
-    given, start = sources(model), read(inquiry.material.probe)
+    model = inquiry.task_inputs.task.model
+    given, start = sources(model), read(inquiry.task_inputs.probe)
     for one in model.places():
         if isinstance(one.layer, spec.Residual):
             continue
@@ -54,11 +54,10 @@ def place(
         own = {path: a for path, a in start.items() if path.startswith(f"{one.path}.")}
         task = _task(model, one, len(inputs))
         right = inquiry.reference.predicting(task, own, samples)
-        subject = Subject(inquiry.crew, inquiry.lane, inquiry.files)
         try:
-            made = subject.predicted(task, own, samples)
+            made = inquiry.backend.predicted(task, own, samples)
         except FAILURES:  # a port of the whole has no layers, and refuses another model
-            inquiry.crew.lose(inquiry.lane)
+            inquiry.backend.lose()
             return None
         if relative(made, right, least=1e-3) > limit:
             return Evaluated(place=one, samples=samples, made=made)

@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from glob import escape
-from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from suite.crew import Crew
-from suite.material import Material
-from suite.plan import Lane
-
-Arrays = dict[str, NDArray[Any]]
+from suite.engine.inputs import TaskInputs
+from suite.engine.remote import Arrays, RemoteBackend, read
+from suite.worker.client import Program
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,75 +27,55 @@ class Findings:
 
 
 def examine(
-    crew: Crew, lane: Lane, material: Material, files: Path, gradients: str | None
+    backend: RemoteBackend, task_inputs: TaskInputs, gradients: str | None = None
 ) -> Findings:
     """Have one backend show its inner values and make one update, of the gradients in the file
     ``gradients`` or of its own. Raises what Worker.call raises.
     """
-    found = look_inside(crew, lane, material, files)
-    own = _capture(crew, lane, material, files, "own", "own")
-    name, worker = material.task.name, crew.member(lane).worker
-    path = beginning(lane, material, files) + "-update.npz"
-    worker.call("update", task=name, gradients=gradients or found.file, path=path)
+    found = look_inside(backend, task_inputs)
+    program, path = backend.started(task_inputs), backend.path_of(task_inputs, "update")
+    own = _capture(backend, task_inputs, "own", "own")
+    program.update(gradients or found.file, path)
     return replace(found, own=own, update=read(path))
 
 
 def look_inside(
-    crew: Crew,
-    lane: Lane,
-    material: Material,
-    files: Path,
+    backend: RemoteBackend,
+    task_inputs: TaskInputs,
     parameters: str | None = None,
     batch: str | None = None,
 ) -> Findings:
     """Inner values for the probe batch or the one in a file, at the probe's parameters or those of
     another file.
     """
-    files.mkdir(parents=True, exist_ok=True)
-    crew.build(lane, material, parameters or material.probe)
+    backend.files.mkdir(parents=True, exist_ok=True)
+    program = backend.start(task_inputs, parameters or task_inputs.probe)
     if batch is not None:
-        crew.member(lane).worker.call("load", task=material.task.name, path=batch)
+        program.load(batch)
     name = "probe" if batch is None else "look"  # others still read the probe's file
-    return _capture(crew, lane, material, files, "probe", name)
+    return _capture(backend, task_inputs, "probe", name)
 
 
-def _capture(
-    crew: Crew, lane: Lane, material: Material, files: Path, split: str, name: str
-) -> Findings:
-    file = f"{beginning(lane, material, files)}-{name}.npz"
-    worker = crew.member(lane).worker
-    answer = worker.call("capture", task=material.task.name, split=split, path=file)
-    return Findings(loss=answer["loss"], capture=read(file), scales=answer["scales"], file=file)
+def _capture(backend: RemoteBackend, task_inputs: TaskInputs, split: str, name: str) -> Findings:
+    file = backend.path_of(task_inputs, name)
+    return captured(backend.started(task_inputs), split, file)
+
+
+def captured(program: Program, split: str, file: str) -> Findings:
+    """What a program shows for a split, kept in this file."""
+    loss, scales = program.capture(split, file)
+    return Findings(loss=loss, capture=read(file), scales=scales, file=file)
 
 
 def train(
-    crew: Crew, lane: Lane, material: Material, start: str, files: Path, steps: Sequence[int]
+    backend: RemoteBackend, task_inputs: TaskInputs, start: str, steps: Sequence[int]
 ) -> list[Arrays]:
     """The parameters and buffers after each of so many steps from those of the file ``start``."""
-    files.mkdir(parents=True, exist_ok=True)
-    path = beginning(lane, material, files) + "-trained.npz"
-    crew.build(lane, material, start)
-    worker, found = crew.member(lane).worker, []
+    backend.files.mkdir(parents=True, exist_ok=True)
+    program, path = backend.start(task_inputs, start), backend.path_of(task_inputs, "trained")
+    found = []
     for first, last in zip([0, *steps], steps, strict=False):
-        worker.call("train", task=material.task.name, first=first, last=last)
-        worker.call("parameters", task=material.task.name, path=path)
+        program.train(first, last)
+        program.parameters(path)
         found.append(read(path))
     return found
-
-
-def beginning(lane: Lane, material: Material, files: Path) -> str:
-    """How the names of a lane's files for a task and seed begin."""
-    name = f"{material.task.name}-{material.seed}"
-    return f"{files}/{name}-{lane.arm.name}-{lane.execution}-{lane.precision}"
-
-
-def discard(lane: Lane, material: Material, files: Path) -> None:
-    """Remove the lane's files for a task and seed: 50 seeds of all of them filled a disk."""
-    start = Path(beginning(lane, material, files))
-    for file in start.parent.glob(f"{escape(start.name)}-*"):
-        file.unlink()
-
-
-def read(file: str) -> Arrays:
-    with np.load(file) as arrays:
-        return dict(arrays)

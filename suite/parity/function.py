@@ -6,42 +6,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from math import isfinite
 
-from suite.parity import alone, drills, whole
+from suite.parity import layer_checks, optimizer_checks, whole
 from suite.parity.compare import Errors, judged, labelled, unseen, worst
 from suite.parity.diagnosis import Diagnosis, Evidence, diagnose
-from suite.parity.findings import Arrays, Findings, examine, train
+from suite.parity.findings import Findings, examine, train
 from suite.parity.inquiry import Inquiry, all_finite, finite, named, told
-from suite.parity.situations import Situation
 from suite.parity.thresholds import FUNCTION
 from suite.parity.trajectory import steps
 from suite.parity.whole import Look, Sight
-from suite.store.schema import ParityResult
-from tasks.spec import Place
+from suite.records.schema import ParityResult
 
 
-def ask(inquiry: Inquiry, drilled: Callable[[], drills.Answers] | None) -> ParityResult:
-    """The whole; and if ``drilled`` gives what the backend makes of the drills, every layer alone
-    too, with a diagnosis. Raises what Worker.call raises, and ReferenceFailed.
+def ask(inquiry: Inquiry, updates: Callable[[], optimizer_checks.Answers] | None) -> ParityResult:
+    """The whole; and if ``updates`` gives what the backend makes of the optimizer checks, every
+    layer alone too, with a diagnosis. Raises what Worker.call raises, and ReferenceFailed.
     """
-    material = inquiry.material
-    wanted = inquiry.reference.findings(material)
-    worker = (inquiry.crew, inquiry.lane, material)
-    found = examine(*worker, inquiry.files, wanted.file)
-    (trained,) = train(*worker, material.initial, inquiry.files, [steps(material.task)])
+    task_inputs = inquiry.task_inputs
+    wanted, last = inquiry.reference.findings(task_inputs), steps(task_inputs.task)
+    found = examine(inquiry.backend, task_inputs, wanted.file)
+    (trained,) = train(inquiry.backend, task_inputs, task_inputs.initial, [last])
     found = replace(found, trained=trained)
     measured, differences = whole.looks(found, wanted), inquiry.differences()
     label = labelled(measured[0].errors, differences)
     looks = [replace(look, errors=judged(look.errors, differences)) for look in measured]
     sight = whole.sight(inquiry, looks)
     answer = _labelled(_judged(inquiry, looks, sight), label)
-    if drilled is None:
+    if updates is None:
         return answer
-    evidence = _evidence(inquiry, found, wanted, sight, drilled())
-    reference, model = inquiry.reference, material.task.model
-    layers = alone.worst(model, evidence.layers, reference.alone(material))
-    asked = drills.worst(evidence.drilled, reference.drilled(drills.of(material.task)))
+    evidence = _evidence(inquiry, found, wanted, sight, updates())
+    reference, model = inquiry.reference, task_inputs.task.model
+    layers = layer_checks.worst(model, evidence.layers, reference.alone(task_inputs))
+    asked = optimizer_checks.worst(
+        evidence.updates, reference.updates(optimizer_checks.of(task_inputs.task))
+    )
     beside = all_finite({"alone": layers, "drills": asked})
     answer = answer.model_copy(update={"errors": answer.errors | beside})
     return _diagnosed(_gaps(answer, evidence), diagnose(evidence, reference))
@@ -52,22 +52,18 @@ def _evidence(
     found: Findings,
     wanted: Findings,
     sight: Sight | None,
-    drilled: drills.Answers,
+    updates: optimizer_checks.Answers,
 ) -> Evidence:
-    crew, lane, files, material = inquiry.crew, inquiry.lane, inquiry.files, inquiry.material
-
-    def again(place: Place, situation: Situation) -> Arrays:
-        return alone.answer(crew, lane, material, files, place, situation)
-
+    backend, task_inputs = inquiry.backend, inquiry.task_inputs
     return Evidence(
-        material=material,
+        task_inputs=task_inputs,
         found=found,
         wanted=wanted,
         sight=sight,
-        layers=alone.answers(crew, lane, material, files),
-        again=again,
-        drilled=drilled,
-        drill=lambda asked, model: drills.answers(crew, lane, files, asked, model),
+        layers=layer_checks.answers(backend, task_inputs),
+        again=partial(layer_checks.answer, backend, task_inputs),
+        updates=updates,
+        check=partial(optimizer_checks.answers, backend),
     )
 
 
@@ -98,7 +94,7 @@ def _labelled(answer: ParityResult, label: str | None) -> ParityResult:
 
 def _gaps(answer: ParityResult, evidence: Evidence) -> ParityResult:
     """The same, with what could not be looked at: what the backend does not support among the
-    layers alone and the drills, and what it does not show of its inner values.
+    layers alone and the optimizer checks, and what it does not show of its inner values.
     """
     hidden = [
         key.removeprefix("activations/")
@@ -107,11 +103,15 @@ def _gaps(answer: ParityResult, evidence: Evidence) -> ParityResult:
     ]
     gaps = [f"the activations of {', '.join(hidden)}"] if hidden else []
     gaps += [
-        f"{place.path} with {situation.name}"
-        for place, situation in alone.asked(evidence.material.task.model)
-        if (place.path, situation.name) not in evidence.layers
+        f"{place.path} with {case.name}"
+        for place, case in layer_checks.asked(evidence.task_inputs.task.model)
+        if (place.path, case.name) not in evidence.layers
     ]
-    gaps += [name for name in drills.of(evidence.material.task) if name not in evidence.drilled]
+    gaps += [
+        name
+        for name in optimizer_checks.of(evidence.task_inputs.task)
+        if name not in evidence.updates
+    ]
     if not gaps or answer.verdict != "same":
         return answer
     told = f"not shown or not supported, so not looked at: {', '.join(gaps)}"

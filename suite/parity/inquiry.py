@@ -5,47 +5,43 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
-from pathlib import Path
 from typing import Any
 
-from suite import probing
-from suite.crew import Crew
-from suite.material import Material
-from suite.parity.findings import beginning
+from suite.engine import probe_batches
+from suite.engine.inputs import TaskInputs
+from suite.engine.remote import RemoteBackend
 from suite.parity.reference import Reference
-from suite.plan import Lane
-from suite.store.schema import Location, ParityResult, Question
+from suite.plan.configurations import Configuration
+from suite.records.schema import Location, ParityResult, Question
 
 OWN_RULES = ("buffers", "update", "trained")  # what may be declared; the rest is the function
 
 
 @dataclass(frozen=True, kw_only=True)
 class Inquiry:
-    """One backend in one precision, and one task. Arrays travel through ``files``."""
+    """One backend in one precision, and one task."""
 
-    crew: Crew
-    lane: Lane
-    material: Material
+    backend: RemoteBackend
+    task_inputs: TaskInputs
     reference: Reference
-    files: Path
 
     @property
-    def beginning(self) -> str:
-        """How the names of its files begin."""
-        return beginning(self.lane, self.material, self.files)
+    def configuration(self) -> Configuration:
+        """The backend's."""
+        return self.backend.configuration
 
     def result(self, question: Question, **found: Any) -> ParityResult:
         """An answer; ``same`` unless something else was found."""
         answer = ParityResult(
-            task=self.material.task.name,
-            backend=self.lane.arm.name,
-            execution=self.lane.execution,
-            device=self.lane.device,
-            precision=self.lane.precision,
+            task=self.task_inputs.task.name,
+            backend=self.configuration.backend,
+            execution=self.configuration.execution,
+            device=self.configuration.device,
+            precision=self.configuration.precision,
             question=question,
             verdict="same",
-            seed=self.material.seed,
-            batch_size=probing.size(self.material.task),
+            seed=self.task_inputs.seed,
+            batch_size=probe_batches.size(self.task_inputs.task),
         )
         return answer.model_copy(update=found)
 
@@ -53,8 +49,7 @@ class Inquiry:
         """What of the task the built program does by a rule of its own, and why, by part. Raises
         what Worker.call raises.
         """
-        worker = self.crew.member(self.lane).worker
-        found: dict[str, str] = worker.call("differences", task=self.material.task.name)
+        found = self.backend.started(self.task_inputs).differences()
         return {part: why for part, why in found.items() if part in OWN_RULES}
 
 

@@ -12,19 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.base import NotSupported
-from suite.parity import drills, evaluation
+from suite.engine.remote import Arrays, RemoteProgram, read, rounded
+from suite.parity import evaluation, optimizer_checks
+from suite.parity.branch_flips import sources, without_flips
 from suite.parity.compare import Errors, errors, first, judged, relative, worst
-from suite.parity.confusions import optimizers, precisions
-from suite.parity.confusions.layers import Given
-from suite.parity.confusions.words import guess
 from suite.parity.ensemble import UNITS
-from suite.parity.findings import Arrays, Findings, look_inside, read
+from suite.parity.findings import Findings, look_inside
 from suite.parity.inquiry import Inquiry, all_finite, finite, named
-from suite.parity.kinks import sources, without_flips
+from suite.parity.known_mistakes import optimizers, precisions
+from suite.parity.known_mistakes.layers import Given
+from suite.parity.known_mistakes.words import guess
 from suite.parity.thresholds import PRECISION
 from suite.parity.whole import samples
-from suite.store.schema import Location, ParityResult, ParityVerdict
-from suite.subject import Program, Subject, rounded
+from suite.records.schema import Location, ParityResult, ParityVerdict
 from tasks.parameters import uniform
 from tasks.spec import ModelSpec, Optimizer, Place, Residual, local
 
@@ -36,23 +36,24 @@ MORE = 0.1  # of the null ensemble's error; strict float32 has a thousandth of i
 def ask(
     inquiry: Inquiry,
     function: Callable[[], ParityVerdict],
-    drilled: Callable[[], drills.Answers] | None = None,
+    updates: Callable[[], optimizer_checks.Answers] | None = None,
 ) -> ParityResult:
     """The verdict; ``function`` is asked whether it is the same function where less is kept than
-    the precision allows, ``drilled`` for what the backend makes of drills.PRECISE. Raises what
-    Worker.call raises, and ReferenceFailed.
+    the precision allows, ``updates`` for what the backend makes of optimizer checks.PRECISE. Raises
+    what Worker.call raises, and ReferenceFailed.
     """
     whole = _of_whole(inquiry, function)
-    if drilled is None or whole.verdict != "same":
+    if updates is None or whole.verdict != "same":
         return whole
-    return _with_drills(inquiry, whole, drilled(), function)
+    return _with_optimizers(inquiry, whole, updates(), function)
 
 
 def _of_whole(inquiry: Inquiry, function: Callable[[], ParityVerdict]) -> ParityResult:
-    material, model = inquiry.material, inquiry.material.task.model
-    precision = inquiry.lane.precision
-    wanted, null = inquiry.reference.findings(material), inquiry.reference.null(material, precision)
-    found = look_inside(inquiry.crew, inquiry.lane, material, inquiry.files)
+    task_inputs, model = inquiry.task_inputs, inquiry.task_inputs.task.model
+    precision = inquiry.configuration.precision
+    wanted = inquiry.reference.findings(task_inputs)
+    null = inquiry.reference.null(task_inputs, precision)
+    found = look_inside(inquiry.backend, task_inputs)
     clean = every = judged(errors(found, wanted, PARTS), inquiry.differences())
     flip = None
     if precision == "float32":
@@ -77,7 +78,7 @@ def _of_whole(inquiry: Inquiry, function: Callable[[], ParityVerdict]) -> Parity
     evaluated = at[0].startswith("predictions/")
     if evaluated:
         limit = PRECISION[precision] * UNITS[precision]
-        one = evaluation.place(inquiry, wanted, samples(material, "probe"), limit)
+        one = evaluation.place(inquiry, wanted, samples(task_inputs, "probe"), limit)
         location = Location(kind="layer", path=one.place.path) if one else location
     words = [named(location), *([evaluation.ALONE] if evaluated else [])]
     words += [] if evaluated else [f"{kept:.1f} digits kept"]
@@ -93,28 +94,32 @@ def _of_whole(inquiry: Inquiry, function: Callable[[], ParityVerdict]) -> Parity
     )
 
 
-def _with_drills(
+def _with_optimizers(
     inquiry: Inquiry,
     whole: ParityResult,
-    found: drills.Answers,
+    found: optimizer_checks.Answers,
     function: Callable[[], ParityVerdict],
 ) -> ParityResult:
     """The same with how much the optimizers keep, in units of what the reference keeps of them. An
     update's error depends on how large the parameter is beside it, so that the greatest is taken.
     """
-    wanted = inquiry.reference.drilled(drills.PRECISE)
-    coarse = inquiry.reference.drilled(drills.PRECISE, coarsely=True)
+    wanted = inquiry.reference.updates(optimizer_checks.PRECISE)
+    coarse = inquiry.reference.updates(optimizer_checks.PRECISE, coarsely=True)
     units = {
-        name: max(drills.worst({name: coarse[name]}, wanted), UNITS["float32"]) for name in found
+        name: max(optimizer_checks.worst({name: coarse[name]}, wanted), UNITS["float32"])
+        for name in found
     }
-    off = {name: drills.worst({name: mine}, wanted) / units[name] for name, mine in found.items()}
+    off = {
+        name: optimizer_checks.worst({name: mine}, wanted) / units[name]
+        for name, mine in found.items()
+    }
     if not off:
         return whole
     name = max(off, key=lambda name: off[name])
     whole = whole.model_copy(update={"errors": whole.errors | all_finite({"drills": off[name]})})
     allowed = PRECISION["float32"]  # which optimizers keep in every precision
     words = f"optimizer, {off[name]:.0f} times the error of correct arithmetic in {name}"
-    optimizer, slack = drills.PRECISE[name].optimizer, allowed * units[name]
+    optimizer, slack = optimizer_checks.PRECISE[name].optimizer, allowed * units[name]
     narrow = off[name] > allowed and _narrow(found[name], optimizer, wanted[name], slack)
     if narrow:
         words = f"{words}, consistent with {narrow}, as correct programs do: not judged"
@@ -134,16 +139,19 @@ def _narrow(made: Arrays, optimizer: Optimizer, right: Arrays, slack: float) -> 
     """What correct programs, too, keep less of: if it makes the first step, and no step is further
     off than it can be. Later steps round in ways that cannot be told in advance.
     """
-    for confusion in optimizers.narrowed(optimizer):
-        misled = drills.named(confusion.rule(drills.start(), drills.gradients()))
+    for mistake in optimizers.narrowed(optimizer):
+        misled = optimizer_checks.named(
+            mistake.rule(optimizer_checks.start(), optimizer_checks.gradients())
+        )
         close = (
-            drills.off(made.get(key), misled[key]) < MUCH_CLOSER * drills.off(made.get(key), array)
-            if (step := drills.step(key)) == 1
-            else drills.off(made.get(key), array) < confusion.most(step) + slack
+            optimizer_checks.off(made.get(key), misled[key])
+            < MUCH_CLOSER * optimizer_checks.off(made.get(key), array)
+            if (step := optimizer_checks.step(key)) == 1
+            else optimizer_checks.off(made.get(key), array) < mistake.most(step) + slack
             for key, array in right.items()
         )
         if all(close):
-            return confusion.words
+            return mistake.words
     return None
 
 
@@ -152,7 +160,7 @@ def _cause(inquiry: Inquiry, wanted: Findings, key: str) -> str | None:
     given what it is given in the whole, against the reference with narrower operands.
     """
     part, _, path = key.partition("/")
-    place = _place(inquiry.material.task.model, path)
+    place = _place(inquiry.task_inputs.task.model, path)
     if place is None:
         return None
     given = _given(inquiry, wanted, place)
@@ -164,7 +172,7 @@ def _cause(inquiry: Inquiry, wanted: Findings, key: str) -> str | None:
     name = "output" if part != "gradients" else f"gradients/{path.removeprefix(place.path + '.')}"
     right = inquiry.reference.supposing(given, upstream)[name]
     off = relative(made.get(name), right)
-    for words, other in precisions.confusions(given):
+    for words, other in precisions.mistakes(given):
         misled = inquiry.reference.supposing(other, upstream)[name]
         if relative(made.get(name), misled) < MUCH_CLOSER * off:
             return words
@@ -182,24 +190,22 @@ def _place(model: ModelSpec, path: str) -> Place | None:
 
 def _given(inquiry: Inquiry, wanted: Findings, place: Place) -> Given:
     """What the layer computes with in the whole."""
-    source = sources(inquiry.material.task.model)[place.path]
-    data = read(inquiry.material.data)
+    source = sources(inquiry.task_inputs.task.model)[place.path]
+    data = read(inquiry.task_inputs.data)
     inputs = wanted.capture[f"activations/{source}"] if source else data["probe.inputs"]
     if not np.issubdtype(inputs.dtype, np.integer):
         inputs = rounded(inputs)
     return Given(
         layer=place.layer,
-        parameters=local(read(inquiry.material.probe), place.path),
+        parameters=local(read(inquiry.task_inputs.probe), place.path),
         inputs=inputs,
         valid=data.get("probe.valid"),
     )
 
 
 def _alone(inquiry: Inquiry, place: Place, given: Given, upstream: NDArray[Any]) -> Arrays:
-    crew, lane, material = inquiry.crew, inquiry.lane, inquiry.material
-    subject = Subject(crew, lane, inquiry.files)
-    crew.build(lane, material, material.probe)
-    program = Program(subject, material.task.name, material.probe)
+    built = inquiry.backend.start(inquiry.task_inputs, inquiry.task_inputs.probe)
+    program = RemoteProgram(inquiry.backend, built)
     return program.layer(place.path, given.inputs, upstream, given.valid)
 
 

@@ -19,15 +19,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.base import NotSupported
-from suite.crew import Crew
-from suite.material import Material
+from suite.engine.inputs import TaskInputs
+from suite.engine.pool import WorkerPool
+from suite.engine.remote import Arrays, RemoteBackend, read
 from suite.parity.attempt import LATE, Attempt
 from suite.parity.compare import Errors, relative, worst
-from suite.parity.findings import Arrays, read
 from suite.parity.inquiry import Inquiry, all_finite, finite, named
 from suite.parity.reference import Reference, ReferenceFailed, ReferenceLacks
-from suite.plan import Lane
-from suite.store.schema import Cell, Location, ParityResult
+from suite.plan.configurations import Configuration
+from suite.records.schema import Cell, Location, ParityResult
 from suite.worker.fresh import distance
 from tasks.spec import ModelSpec
 
@@ -35,27 +35,25 @@ ROUNDOFF = 2.0**-24  # of the parameters, which are float32 in every precision t
 # How far correct programs may be from the reference, relative: see docs/parity.md.
 PREDICTIONS = {"float64": 1e-7, "float32": 1e-4, "tf32": 2e-2, "bfloat16": 2e-1}
 GRADIENTS = {"float64": 1e-6, "float32": 0.3, "tf32": 0.5, "bfloat16": 0.6}
-UPDATE = (
-    0.5  # Adam's first step is nearly the gradient's sign, which rounding changes where it is 0
-)
+# Adam's first step is nearly the gradient's sign, which rounding changes where it is 0.
+UPDATE = 0.5
 
 
 def look(
     reference: Reference,
     files: Path,
-    crew: Crew,
-    lane: Lane,
+    pool: WorkerPool,
+    configuration: Configuration,
     cell: Cell,
-    material: Material,
+    task_inputs: TaskInputs,
     later: bool,
 ) -> ParityResult | None:
     """The answer for what a run times, in the worker that times it and, if it is asked ``later``,
     after many steps; None where the gate has said that the reference lacks a layer. Raises what
     Worker.call raises.
     """
-    inquiry = Inquiry(
-        crew=crew, lane=lane, material=material, reference=reference, files=files / "sizes"
-    )
+    backend = RemoteBackend(pool, configuration, files / "sizes")
+    inquiry = Inquiry(backend=backend, task_inputs=task_inputs, reference=reference)
     asked = Attempt(phase=cell.phase, size=cell.batch_size)
     try:
         if later:
@@ -78,18 +76,18 @@ def ask(inquiry: Inquiry, asked: Attempt) -> ParityResult:
     """The answer for one phase and size. The program is left at another state. Raises what
     Worker.call raises, and ReferenceFailed.
     """
-    material, lane = inquiry.material, inquiry.lane
-    wanted = inquiry.reference.attempt(material, asked)
-    found = asked.made(inquiry.crew, lane, material, inquiry.files, again=True)
-    limits = _limits(lane.precision)
+    task_inputs = inquiry.task_inputs
+    wanted = inquiry.reference.attempt(task_inputs, asked)
+    found = asked.made(inquiry.backend, task_inputs, again=True)
+    limits = _limits(inquiry.configuration.precision)
     differences = inquiry.differences()
     if asked.phase == "infer":
         every = {"predictions/logits": distance(found["logits"], wanted["logits"])}
     else:
-        every = _step(found, wanted, read(material.other), set(differences))
+        every = _step(found, wanted, read(task_inputs.other), set(differences))
     shares = {key: error / limits[_limit(key)] for key, error in every.items()}
     key = max(shares, key=lambda name: shares[name])
-    distinct = asked.distinct(material.task) if asked.phase == "train" else None
+    distinct = asked.distinct(task_inputs.task) if asked.phase == "train" else None
     answer = inquiry.result(
         "function",
         phase=asked.phase,
@@ -101,7 +99,7 @@ def ask(inquiry: Inquiry, asked: Attempt) -> ParityResult:
     )
     if shares[key] <= 1:
         return answer
-    location = _location(_first(shares, material.task.model), material.task.model)
+    location = _location(_first(shares, task_inputs.task.model), task_inputs.task.model)
     off = f"{every[key]:.2g}" if isfinite(every[key]) else "not finite"
     what = {"infer": "predictions", "train": "a step of training"}[asked.phase]
     words = f"{what} with a batch of {asked.size}: {named(location)}"

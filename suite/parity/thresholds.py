@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from suite.store.schema import Model
+from suite.records.schema import Model
 
 RECORD = Path(__file__).with_name("thresholds.json")
 
@@ -25,16 +25,16 @@ class Limit(Model):
 
 
 class Limits(Model):
-    """Of every value of the whole, of a layer alone and of the drills, relative; of each precision,
-    and of training, in units of the null ensemble. ``seeds`` is how many of each task were looked
-    at.
+    """Of every value of the whole, of a layer alone and of the optimizer checks, relative; of each
+    precision, and of training, in units of the null ensemble. ``seeds`` is how many of each task
+    were looked at.
     """
 
     programs: list[str]
     seeds: dict[str, int]
     function: Limit
     alone: Limit
-    drills: Limit
+    drills: Limit  # the name in thresholds.json
     precision: dict[str, Limit]
     training: Limit
 
@@ -51,7 +51,7 @@ LIMITS = Limits.model_validate_json(RECORD.read_text("utf-8"))
 
 FUNCTION = LIMITS.function.threshold
 ALONE = LIMITS.alone.threshold
-DRILLS = LIMITS.drills.threshold
+CHECKS = LIMITS.drills.threshold
 PRECISION = {name: limit.threshold for name, limit in LIMITS.precision.items()}
 # No program computes in TF32 where thresholds are derived, on the CPU. With bfloat16's one passes
 # that truncates operands instead of rounding them, as tensor cores may: 4.4 times the error at most

@@ -4,23 +4,24 @@ far correct arithmetic of that precision goes.
 
 from __future__ import annotations
 
-from suite.parity.findings import read, train
+from suite.engine.remote import read
+from suite.parity.findings import train
 from suite.parity.inquiry import Inquiry, finite
 from suite.parity.thresholds import TRAINING
 from suite.parity.trajectory import checkpoints, distances, moving
-from suite.store.schema import ParityResult, Trajectory
+from suite.records.schema import ParityResult, Trajectory
 
 
 def ask(inquiry: Inquiry) -> ParityResult:
     """The verdict, on the steps before rounding grows to other trainings. Raises what Worker.call
     raises, and ReferenceFailed.
     """
-    material, reference = inquiry.material, inquiry.reference
-    task, steps = material.task, checkpoints(material.task)
-    wanted, null = reference.training(material), reference.course(material)
-    found = train(inquiry.crew, inquiry.lane, material, material.initial, inquiry.files, steps)
-    among = moving(task, reference.findings(material))
-    far = distances(found, wanted, read(material.initial), among)
+    task_inputs, reference = inquiry.task_inputs, inquiry.reference
+    task, steps = task_inputs.task, checkpoints(task_inputs.task)
+    wanted, null = reference.training(task_inputs), reference.course(task_inputs)
+    found = train(inquiry.backend, task_inputs, task_inputs.initial, steps)
+    among = moving(task, reference.findings(task_inputs))
+    far = distances(found, wanted, read(task_inputs.initial), among)
     judged = {
         step: mine / most
         for step, mine, most in zip(steps, far, null.distances, strict=True)
@@ -46,6 +47,6 @@ def ask(inquiry: Inquiry) -> ParityResult:
     return same.model_copy(
         update={
             "verdict": "different",
-            "reason": f"{words}correct {inquiry.lane.precision} arithmetic goes",
+            "reason": f"{words}correct {inquiry.configuration.precision} arithmetic goes",
         }
     )

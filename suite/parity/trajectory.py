@@ -14,8 +14,9 @@ from statistics import median
 
 import numpy as np
 
+from suite.engine.remote import Arrays
 from suite.parity.ensemble import is_large
-from suite.parity.findings import Arrays, Findings
+from suite.parity.findings import Findings
 from tasks.base import Task
 
 CHECKPOINTS = {False: (1, 2, 5, 10, 20, 50), True: (1, 2, 5)}  # of small and of large models

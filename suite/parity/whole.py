@@ -7,14 +7,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from suite.material import Material
+from suite.engine.inputs import TaskInputs
+from suite.engine.remote import Arrays
 from suite.parity import evaluation
 from suite.parity.compare import Errors, errors, first, judged, only, repeated
 from suite.parity.evaluation import Evaluated
-from suite.parity.findings import Arrays, Findings, look_inside
+from suite.parity.findings import Findings, look_inside
 from suite.parity.inquiry import Inquiry
 from suite.parity.thresholds import FUNCTION
-from suite.store.schema import Location
+from suite.records.schema import Location
 
 # Of the task's own samples the gradients of inputs are not looked at: in a picture's background
 # rounding may decide which of equal values a pool takes: they would differ without being wrong.
@@ -97,7 +98,7 @@ def sight(inquiry: Inquiry, found: Sequence[Look]) -> Sight | None:
 def _first(
     inquiry: Inquiry, look: Look, batch: Arrays | None = None, start: str | None = None
 ) -> Sight | None:
-    at = first(look.errors, inquiry.material.task.model, dict.fromkeys(look.errors, FUNCTION))
+    at = first(look.errors, inquiry.task_inputs.task.model, dict.fromkeys(look.errors, FUNCTION))
     if at is None:
         return None
     key, location = at
@@ -107,8 +108,8 @@ def _first(
         location=location,
         found=look.found,
         wanted=look.wanted,
-        batch=batch or samples(inquiry.material, look.split),
-        start=start or inquiry.material.probe,
+        batch=batch or samples(inquiry.task_inputs, look.split),
+        start=start or inquiry.task_inputs.probe,
     )
 
 
@@ -122,10 +123,8 @@ def _refined(inquiry: Inquiry, seen: Sight) -> Sight:
         )
     if seen.part == "gradients":
         seen = seen.saying(only(seen.found.capture.get(seen.key), seen.wanted.capture[seen.key]))
-    again = look_inside(
-        *(inquiry.crew, inquiry.lane, inquiry.material, inquiry.files),
-        *(seen.start, _written(inquiry, seen.batch)),
-    )
+    batch = _written(inquiry, seen.batch)
+    again = look_inside(inquiry.backend, inquiry.task_inputs, seen.start, batch)
     before = seen.found.capture
     same = all(repeated(again.capture.get(key), before[key], FUNCTION) for key in before)
     return seen.saying(None if same else TWICE)
@@ -133,15 +132,15 @@ def _refined(inquiry: Inquiry, seen: Sight) -> Sight:
 
 def _in_training(inquiry: Inquiry) -> Sight | None:
     """The first step whose inner values differ, from the reference's parameters before it."""
-    material, reference = inquiry.material, inquiry.reference
-    differences, train = inquiry.differences(), samples(material, "train")
-    with np.load(material.data) as arrays:
+    task_inputs, reference = inquiry.task_inputs, inquiry.reference
+    differences, train = inquiry.differences(), samples(task_inputs, "train")
+    with np.load(task_inputs.data) as arrays:
         order = arrays["order"]
-    for step, start in enumerate(reference.states(material), 1):
+    for step, start in enumerate(reference.states(task_inputs), 1):
         batch = {name: array[order[step - 1]] for name, array in train.items()}
         file = _written(inquiry, batch)
-        wanted = reference.look(material, start, file)
-        found = look_inside(inquiry.crew, inquiry.lane, material, inquiry.files, start, file)
+        wanted = reference.look(task_inputs, start, file)
+        found = look_inside(inquiry.backend, task_inputs, start, file)
         every = judged(errors(found, wanted, INSIDE), differences)
         look = Look(split="train", words="", found=found, wanted=wanted, errors=every)
         one = _first(inquiry, look, batch, start)
@@ -150,16 +149,16 @@ def _in_training(inquiry: Inquiry) -> Sight | None:
     return None
 
 
-def samples(material: Material, split: str) -> Arrays:
+def samples(task_inputs: TaskInputs, split: str) -> Arrays:
     """Those of one part of the task's data."""
-    with np.load(material.data) as arrays:
+    with np.load(task_inputs.data) as arrays:
         names = ("inputs", "targets", "valid")
         return {name: arrays[key] for name in names if (key := f"{split}.{name}") in arrays.files}
 
 
 def _written(inquiry: Inquiry, batch: Arrays) -> str:
     """As ``load`` reads it, in place of the task's own."""
-    file = f"{inquiry.beginning}-batch.npz"
+    file = inquiry.backend.path_of(inquiry.task_inputs, "batch")
     arrays = {f"probe.{name}": array for name, array in batch.items()}
     np.savez(file, order=np.zeros((0, 0), np.intp), **arrays)  # type: ignore[arg-type]
     return file

@@ -1,1 +1,1 @@
-"""How a run is shown: tables for terminal, Markdown and disk; figures; one offline page."""
+"""What readers see of records: tables, pages, exports."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from math import inf
 
-from suite.report import words
-from suite.report.findings import Arm
+from suite.analysis import words
+from suite.report.headlines import Arm
 
 WIDE, WIDEST = 120, 180  # characters of a terminal
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from statistics import fmean, quantiles, stdev
 from typing import Any
 
-from suite.report import words
-from suite.store.run import Run
-from suite.store.schema import BlockRecord, Cell, CellSummary
+from suite.analysis import words
+from suite.records.run import Run
+from suite.records.schema import BlockRecord, Cell, CellSummary
 
 Export = Callable[[Run], str]
 EXPORTS: dict[str, Export] = {}

@@ -6,13 +6,12 @@ import json
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from suite.report import words
-from suite.store.run import Run
-from suite.store.schema import (
+from suite.analysis import words
+from suite.files import write_whole, writing
+from suite.records.run import Run
+from suite.records.schema import (
     AccuracyRecord,
     BlockRecord,
     CeilingRecord,
@@ -29,7 +28,9 @@ from suite.store.schema import (
     PhaseRecord,
     Training,
 )
-from suite.store.writing import write_whole, writing
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PYARROW = find_spec("pyarrow") is not None
 FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")  # what spreadsheets take for a formula
@@ -148,6 +149,8 @@ COLUMNS: dict[str, dict[str, str]] = {
 
 def frames(run: Run) -> dict[str, pd.DataFrame]:
     """Every table by name; an empty one has its columns all the same."""
+    import pandas as pd  # which commands that write no table start without
+
     return {
         name: pd.DataFrame(list(_rows(run, name)), columns=list(columns)).astype(columns)
         for name, columns in COLUMNS.items()

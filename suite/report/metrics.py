@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from suite.report import words
-from suite.store.schema import CellSummary
+from suite.analysis import words
+from suite.records.schema import CellSummary
 
 # With its 95 % interval, or without: there may be none, or one that determines nothing.
 Value = tuple[float, float, float] | tuple[float]

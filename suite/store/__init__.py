@@ -1,1 +1,1 @@
-"""What a run leaves behind: its schema, its directory, and the fingerprint of its machine."""
+"""A run on disk: its directory, its seal, its recovery, its publication."""

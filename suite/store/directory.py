@@ -22,23 +22,17 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from suite.errors import CommandError
+from suite.files import append_whole, write_whole, writing
+from suite.records.schema import RUN_SCHEMA, AnyRecord, Environment, Manifest, PhaseRecord, Record
 from suite.store.lines import line_of, parse, record_of
 from suite.store.reading import contents
-from suite.store.schema import (
-    RUN_SCHEMA,
-    AnyRecord,
-    Environment,
-    Manifest,
-    PhaseRecord,
-    Record,
-)
-from suite.store.writing import append_whole, write_whole, writing
 
 M = TypeVar("M", bound=BaseModel)
 SOME, LONGEST = 3, 100  # damaged lines that are named, and signs of what they hold
 
 
-class StoreError(ValueError):
+class StoreError(CommandError, ValueError):
     """A run directory that cannot be written or read, and why."""
 
 

@@ -11,12 +11,12 @@ import cpuinfo
 import numpy as np
 import psutil
 
-from suite.measure import idle
-from suite.store.schema import Environment
-from suite.worker import control_group, environment
+from suite.machine import control_group, idle
+from suite.records.schema import Environment
+from suite.worker import environment
 from suite.worker.adapters import installed
-from suite.worker.discovery import Arm
 from suite.worker.environment import CONTROLLED
+from suite.worker.installations import Installation
 
 QUOTA = "cpu_quota_cores"  # among the settings
 
@@ -32,7 +32,9 @@ def version() -> str:
     return str(tomllib.loads(text)["project"]["version"])
 
 
-def fingerprint(arms: Sequence[Arm], device: str, kind: str = CONTROLLED) -> Environment:
+def fingerprint(
+    installations: Sequence[Installation], device: str, kind: str = CONTROLLED
+) -> Environment:
     """What is known before the first worker starts."""
     return Environment(
         cpu=str(cpuinfo.get_cpu_info().get("brand_raw", platform.processor() or "unknown")),
@@ -51,7 +53,7 @@ def fingerprint(arms: Sequence[Arm], device: str, kind: str = CONTROLLED) -> Env
             "tribench": version(),
             "numpy": np.__version__,
         },
-        backends=versions(arms),
+        backends=versions(installations),
     )
 
 
@@ -61,9 +63,13 @@ def _quota() -> dict[str, str]:
     return {} if quota is None else {QUOTA: f"{quota:g}"}
 
 
-def versions(arms: Sequence[Arm]) -> dict[str, dict[str, str]]:
+def versions(installations: Sequence[Installation]) -> dict[str, dict[str, str]]:
     """What each backend that is there runs on."""
-    return {arm.name: dict(arm.adapter.versions) for arm in arms if arm.why is None}
+    return {
+        installation.name: dict(installation.adapter.versions)
+        for installation in installations
+        if installation.why is None
+    }
 
 
 def gpus() -> list[str]:

@@ -10,8 +10,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from suite.store import schema
-from suite.store.writing import write_whole
+from suite.files import write_whole
+from suite.records import schema
 
 FOLDER = Path(__file__).parents[2] / "results" / "schema"
 KINDS: dict[str, Any] = {

@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from suite.store.schema import AnyRecord, Record
+from suite.records.schema import AnyRecord, Record
 
 RECORD: TypeAdapter[AnyRecord] = TypeAdapter(AnyRecord)
 MARK = b',"checksum":"'

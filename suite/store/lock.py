@@ -6,8 +6,8 @@ import fcntl
 import os
 from contextlib import suppress
 
+from suite.files import temporary, writing
 from suite.store.directory import StoreError
-from suite.store.writing import temporary, writing
 
 
 class Lock:

@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from suite.files import write_whole
 from suite.store.reading import contents
-from suite.store.writing import write_whole
 
 SEAL = "SHA256SUMS"
 DATA = ("manifest.json", "environment.json", "records.jsonl", "summary.json", "summary.md")

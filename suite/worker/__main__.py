@@ -13,7 +13,8 @@ from contextlib import suppress
 
 from suite.worker.channel import Channel, Closed, Message
 from suite.worker.errors import described
-from suite.worker.operations import OPERATIONS, Workshop
+from suite.worker.operations import OPERATIONS
+from suite.worker.workshop import Workshop
 
 
 def answer(workshop: Workshop, request: Message) -> Message:

@@ -28,8 +28,8 @@ from hashlib import sha256
 from pathlib import Path
 
 import suite
-from suite.store.personal import without_paths
-from suite.worker import control_group
+from suite.machine import control_group
+from suite.records.personal import without_paths
 from suite.worker.variables import CHANGES, FLAGS, THREADS, is_read, numbers
 
 NEVER = ("PYTHONPATH", "PYTHONHOME")  # the interpreter's own, not another one's

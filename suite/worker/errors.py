@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from backends.base import NotSupported
-from suite.store.writing import DISK_FULL
+from suite.files import DISK_FULL
 
 MOST_SIGNS = 500  # of a sentence
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backends.base import Program, State
+from suite.worker.answers import Freshness
 from tasks.base import Batch
 
 LEAST_SAMPLES = 64  # of a pool
@@ -139,18 +140,7 @@ def _relative(found: NDArray[Any], wanted: NDArray[Any]) -> float:
     return apart if np.isfinite(apart) else float("inf")
 
 
-class Compared(NamedTuple):
-    """Seconds of a prediction over batches that the program has not met, ``fresh``, and over the
-    last of them again and again, ``repeated``; how far the result of that one was ``apart`` from
-    what it must give when it was new (None where the pool's logits are not known).
-    """
-
-    fresh: float
-    repeated: float
-    apart: float | None
-
-
-def compare(program: Program, pool: Pool, steps: int, within_seconds: float) -> Compared | None:
+def compare(program: Program, pool: Pool, steps: int, within_seconds: float) -> Freshness | None:
     """Up to ``steps`` predictions each. None where two batches cannot be put on the device in this
     time.
     """
@@ -178,4 +168,9 @@ def compare(program: Program, pool: Pool, steps: int, within_seconds: float) -> 
         program.predict(last)
     program.wait()
     repeated_seconds = time.perf_counter() - began
-    return Compared(fresh_seconds / len(fresh), repeated_seconds / len(fresh), apart)
+    return Freshness(
+        fresh=fresh_seconds / len(fresh),
+        repeated=repeated_seconds / len(fresh),
+        apart=apart,
+        bytes=pool.samples.inputs[:1].nbytes * pool.size,
+    )

@@ -6,17 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from suite.report.parity_page import render_parity
+from suite.report.page.parity import render_parity
 from tests.browser.axe import faults
 from tests.browser.conftest import Open
-from tests.sample_parity import DERIVED, every_verdict
-from tests.sample_run import sample_run
+from tests.fixtures.sample_parity import DERIVED, every_verdict
+from tests.fixtures.sample_run import sample_run
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_tab_and_a_cell_in_depth(opened: Open, scheme: str) -> None:
     page = opened(sample_run(Path("run")), scheme=scheme).page
-    for tab in page.get_by_role("tab").all():
+    tabs = page.get_by_role("tab").all()
+    assert len(tabs) > 1
+    for tab in tabs:
         tab.click()
         page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
         page.locator("[role=tabpanel]:not([hidden]) .plot").evaluate_all("all => all.forEach(draw)")

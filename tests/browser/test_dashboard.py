@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Download, Page, expect
 
-from suite.store.schema import BlockRecord, Interval
+from suite.records.schema import BlockRecord, Interval
 from tests.browser.conftest import Open
-from tests.sample_run import HOSTILE, hostile_run, sample_run
+from tests.fixtures.sample_run import HOSTILE, hostile_run, sample_run
 
 ROWS = "#cells tbody tr"
 
@@ -134,6 +134,7 @@ def test_one_switch_shows_another_metric_everywhere(page: Page) -> None:
     choose(page, metric="step")
     assert page.locator("#cells [data-head=value]").text_content() == "ms ↓"
     assert column(page, "arm") == arms
+    assert any(rates)
     for rate, step in zip(rates, column(page, "value"), strict=True):
         assert not rate or float(rate) * float(step) == pytest.approx(128 * 1000)
     page.get_by_role("tab", name="Figures").click()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser, Page
 
-from suite import results_cli
-from tests.hostile_folder import hostile_folders
+from suite.commands import compare, report
+from tests.fixtures.hostile_folder import hostile_folders
 
 
 @pytest.fixture(scope="module")
@@ -14,11 +14,11 @@ def pages(tmp_path_factory):
     """Every kind of page of every hostile run."""
     top = tmp_path_factory.mktemp("hostile")
     runs = list(hostile_folders(top / "runs"))
-    results_cli.report(runs, top / "site")
+    report.command(runs, top / "site")
     for number, run in enumerate(runs):
-        results_cli.report([run])
+        report.command([run])
         with pytest.raises(Exception, match="0"):  # typer's Exit, with its code
-            results_cli.compare(run, runs[number - 1], page=top / f"{number}.html")
+            compare.command(run, runs[number - 1], page=top / f"{number}.html")
     found = [*(top / "site").rglob("*.html"), *top.glob("*.html"), *top.glob("runs/*/page.html")]
     assert len(found) > 3 * len(runs)
     return found

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from suite.report.page import render
-from suite.session import read
+from suite.report.page.page import render
+from suite.run.session import read
 from tests.browser.conftest import Open
-from tests.large_run import large_run
+from tests.fixtures.large_run import large_run
 
 MOST_BYTES, MOST_PIXELS = 7_000_000, 6000
 

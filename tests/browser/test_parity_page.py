@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from suite.report.parity_page import render_parity
+from suite.report.page.parity import render_parity
 from tests.browser.conftest import Open
 from tests.browser.test_page import scrolled_through
-from tests.sample_parity import DERIVED, every_verdict
+from tests.fixtures.sample_parity import DERIVED, every_verdict
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (390, "dark")])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from suite.report.site import build_site
-from suite.session import read
+from suite.report.site.build import build_site
+from suite.run.session import read
 from tests.browser.conftest import Open
 from tests.browser.test_page import scrolled_through
 from tests.conftest import Tribench
-from tests.sample_run import hostile_run, sample_run
+from tests.fixtures.sample_run import hostile_run, sample_run
 
 LABEL = "<img src=x onerror='window.hacked = 1'><script>window.hacked = 1</script>"
 

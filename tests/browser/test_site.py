@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from suite import session
-from suite.compare.digest import digest
-from suite.compare.runs import compare_digests
-from suite.report.compare_page import render_comparison
-from suite.report.site import build_site
+from suite.analysis.compare import compare_digests
+from suite.analysis.digest import digest
+from suite.report.page.comparison import render_comparison
+from suite.report.site.build import build_site
+from suite.run import session
 from tests.browser.axe import faults
 from tests.browser.conftest import Open, Opened
-from tests.large_run import large_run
-from tests.sample_run import hostile_run
-from tests.spoilt_run import answered, ended, of, small_run, without
+from tests.fixtures.large_run import large_run
+from tests.fixtures.sample_run import hostile_run
+from tests.fixtures.spoilt_run import answered, ended, of, small_run, without
 
 CELLS = 30
 COMPARED = """async ([base, later]) => compareRuns(
@@ -324,6 +324,7 @@ def test_an_address_loads_no_script_but_a_runs(visit: Visit) -> None:
     found = visit("compare.html#base=../../evil&new=https://example.org/x")
     settled(found.page)
     loaded = [url.rpartition("/site/")[2] for url in found.requests]
+    assert loaded
     assert all(one.endswith((".html", "/run.js")) for one in (u.partition("#")[0] for u in loaded))
     assert not any("evil" in url.partition("#")[0] for url in found.requests)
 

@@ -8,19 +8,21 @@ import pytest
 
 from backends.base import Backend
 from suite.worker.environment import STOCK
-from suite.worker.host import Worker
-from suite.worker.operations import OPERATIONS, Workshop
+from suite.worker.operations import OPERATIONS
+from suite.worker.process import Worker, WorkerSettings
+from suite.worker.workshop import Workshop
 
 X86 = platform.machine() in ("x86_64", "AMD64")
 
 
 @pytest.fixture
-def arithmetic(real_arms, tmp_path):
+def arithmetic(real_installations, tmp_path):
     """Of a worker in the user's environment."""
 
     def ask(backend: str) -> dict[str, str]:
-        arm = real_arms[backend]
-        with Worker(arm.interpreter, tmp_path / f"{backend}.log", kind=STOCK) as worker:
+        arm = real_installations[backend]
+        log, settings = tmp_path / f"{backend}.log", WorkerSettings(environment=STOCK)
+        with Worker(arm.interpreter, log, settings=settings) as worker:
             execution = arm.adapter.executions[0]
             given = {"device": "cpu", "precision": "float32", "execution": execution}
             worker.call("start", backend=backend, **given)

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import pytest
 
-from suite import catalogue
-from suite.crew import Crew, Roster
-from suite.material import Material
-from tests.conftest import lane
+from suite.engine.inputs import TaskInputs
+from suite.engine.pool import LiveWorkers, WorkerPool
+from suite.plan import catalogue
+from suite.worker.process import WorkerSettings
+from tests.conftest import configuration
 
 
 @pytest.mark.parametrize("backend", ["jax", "tensorflow"])
-def test_nothing_is_compiled_twice(backend, real_arms, tmp_path):
-    material = Material(catalogue.tasks()["rnn-tiny"], 0, tmp_path)
-    where, compiled, seen = lane(real_arms, backend, "compiled", "float32"), tmp_path / "all", []
+def test_nothing_is_compiled_twice(backend, real_installations, tmp_path):
+    task_inputs = TaskInputs(catalogue.tasks()["rnn-tiny"], 0, tmp_path)
+    where, compiled, seen = (
+        configuration(real_installations, backend, "compiled", "float32"),
+        tmp_path / "all",
+        [],
+    )
     for launch, steps in enumerate((3, 20)):
-        with Crew(Roster(), tmp_path / "logs", str(launch), compiled=compiled) as crew:
-            crew.build(where, material, material.initial)
-            worker = crew.member(where).worker
-            worker.call("place", task="rnn-tiny", size=material.task.batch_size)
+        settings = WorkerSettings(compiled=compiled)
+        with WorkerPool(LiveWorkers(), tmp_path / "logs", str(launch), settings) as pool:
+            program = pool.program(where, task_inputs, task_inputs.initial)
             for phase in ("train", "infer"):
-                worker.call("block", task="rnn-tiny", phase=phase, steps=steps)
+                program.block(phase, task_inputs.task.batch_size, steps)
         seen.append({file.name for file in compiled.rglob("*") if file.is_file()})
     assert seen[0]
     assert seen[0] == seen[1]

@@ -1,4 +1,4 @@
-"""Everything that an adapter owes, of ours in their real workers; see suite/conformance."""
+"""Everything that an adapter owes, of ours in their real workers; see suite/parity/conformance."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from dataclasses import asdict
 
 import pytest
 
-from suite.conformance.checks import CHECKS, EXACT, ROUNDED
-from suite.conformance.run import conform, pick
-from suite.plan import Lane
-from suite.progress import Reporter
-from suite.runner import reference_lane
+from suite.engine.progress import Reporter
+from suite.parity.conformance.checks import CHECKS, EXACT, ROUNDED
+from suite.parity.conformance.run import conform, pick
+from suite.plan.configurations import Configuration, reference_configuration
 
 EXECUTIONS = {
     "numpy": ("eager",),
@@ -29,14 +28,19 @@ LANES = [
 
 
 @pytest.fixture(scope="module")
-def answers(real_arms, tmp_path_factory):
+def answers(real_installations, tmp_path_factory):
     folder = tmp_path_factory.mktemp("conformance")
-    lanes = [
-        Lane(arm=real_arms[backend], execution=execution, precision=precision, device="cpu")
+    configurations = [
+        Configuration(
+            installation=real_installations[backend],
+            execution=execution,
+            precision=precision,
+            device="cpu",
+        )
         for backend, execution, precision in LANES
     ]
-    reference = reference_lane(list(real_arms.values()))
-    return conform(lanes, reference, CHECKS, folder, folder / "logs", Reporter())
+    reference = reference_configuration(list(real_installations.values()))
+    return conform(configurations, reference, CHECKS, folder, folder / "logs", Reporter())
 
 
 @pytest.mark.parametrize("asked", LANES, ids="-".join)
@@ -51,17 +55,23 @@ def test_an_adapter_does_what_it_owes(asked, answers):
     assert done == {(check, case) for check, case in owed if check not in left}
 
 
-def test_in_bfloat16_layers_round_as_the_reference_does(real_arms, tmp_path):
-    lanes = [
-        Lane(arm=real_arms[backend], execution=execution, precision=ROUNDED, device="cpu")
+def test_in_bfloat16_layers_round_as_the_reference_does(real_installations, tmp_path):
+    configurations = [
+        Configuration(
+            installation=real_installations[backend],
+            execution=execution,
+            precision=ROUNDED,
+            device="cpu",
+        )
         for backend, execution in (("torch", "eager"), ("jax", "compiled"), ("tensorflow", "eager"))
     ]
     cases = ("norm", "batch-norm", "mean-pool-8-2-2", "mean-ragged", "conv-8-k3-s1-p1")
     checks = pick(("layer", "offset"), (*cases, "linear", "attention-ragged", "gru-long"))
-    reference = reference_lane(list(real_arms.values()))
-    results = conform(lanes, reference, checks, tmp_path, tmp_path / "logs", Reporter())
-    assert len(results) == len(lanes) * (2 * len((*cases, "linear")) + 2)
+    reference = reference_configuration(list(real_installations.values()))
+    results = conform(configurations, reference, checks, tmp_path, tmp_path / "logs", Reporter())
+    assert len(results) == len(configurations) * (2 * len((*cases, "linear")) + 2)
     assert not [asdict(result) for result in results if result.verdict != "pass"]
-    for result in results:  # normalization does not round on the way
-        if result.case in ("norm", "batch-norm"):
-            assert result.error < 5e-3, result
+    norms = [result for result in results if result.case in ("norm", "batch-norm")]
+    assert len(norms) == 4 * len(configurations)  # each case alone and off its centre
+    for result in norms:  # normalization does not round on the way
+        assert result.error < 5e-3, result

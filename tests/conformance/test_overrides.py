@@ -8,13 +8,12 @@ from dataclasses import replace
 
 import pytest
 
-from suite.conformance.checks import compare
-from suite.conformance.programs import Whole, linear, reals, task
-from suite.crew import Crew, Roster
-from suite.plan import Lane
-from suite.runner import reference_lane
-from suite.subject import Subject
-from suite.worker.discovery import Arm
+from suite.engine.pool import LiveWorkers, WorkerPool
+from suite.engine.remote import RemoteBackend
+from suite.parity.conformance.checks import compare
+from suite.parity.conformance.programs import Whole, linear, reals, task
+from suite.plan.configurations import Configuration, reference_configuration
+from suite.worker.installations import Installation
 from tasks import spec
 from tasks.parameters import uniform
 from tests.conftest import PLUGINS
@@ -53,22 +52,28 @@ def in_plain_words():
 
 
 @pytest.fixture
-def subjects(real_arms, tmp_path, monkeypatch):
+def backends(real_installations, tmp_path, monkeypatch):
     """The plugin's adapter of this kind and framework, and the reference."""
     monkeypatch.setenv("PYTHONPATH", str(PLUGINS / "overridden"))
-    crews = []
+    pools = []
 
     def start(kind, framework, execution):
-        crews.append(Crew(Roster(), tmp_path, "overrides"))
-        real, name = real_arms[framework], f"{kind}-{framework}"
-        arm = Arm(name=name, interpreter=real.interpreter, adapter=replace(real.adapter, name=name))
-        lane = Lane(arm=arm, execution=execution, precision="float64", device="cpu")
-        lanes = (lane, reference_lane(list(real_arms.values())))
-        return [Subject(crews[-1], lane, tmp_path) for lane in lanes]
+        pools.append(WorkerPool(LiveWorkers(), tmp_path, "overrides"))
+        real, name = real_installations[framework], f"{kind}-{framework}"
+        installation = Installation(
+            name=name, interpreter=real.interpreter, adapter=replace(real.adapter, name=name)
+        )
+        configuration = Configuration(
+            installation=installation, execution=execution, precision="float64", device="cpu"
+        )
+        configurations = (configuration, reference_configuration(list(real_installations.values())))
+        return [
+            RemoteBackend(pools[-1], configuration, tmp_path) for configuration in configurations
+        ]
 
     yield start
-    for crew in crews:
-        crew.close()
+    for pool in pools:
+        pool.close()
 
 
 def same(found, wanted):
@@ -77,8 +82,8 @@ def same(found, wanted):
 
 
 @pytest.mark.parametrize(("framework", "execution"), EXECUTIONS)
-def test_an_override_holds_everywhere(framework, execution, subjects):
-    adapter, reference = subjects("overridden", framework, execution)
+def test_an_override_holds_everywhere(framework, execution, backends):
+    adapter, reference = backends("overridden", framework, execution)
     batch = reals((5,))
     program, plain = adapter.build(SPEC, batch), reference.build(in_plain_words(), batch)
 
@@ -107,12 +112,12 @@ def test_an_override_holds_everywhere(framework, execution, subjects):
 
 
 @pytest.mark.parametrize(("framework", "execution"), ONCE)
-def test_a_whole_model_takes_the_place_of_forward(framework, execution, subjects):
-    adapter, reference = subjects("ported", framework, execution)
+def test_a_whole_model_takes_the_place_of_forward(framework, execution, backends):
+    adapter, reference = backends("ported", framework, execution)
     one = linear("ported", spec.SGD(learning_rate=0.1))
     assert one.name == WHOLE
     whole = Whole(one, reals((5,)))
-    program, plain = (subject.build(whole.task, whole.batch) for subject in (adapter, reference))
+    program, plain = (backend.build(whole.task, whole.batch) for backend in (adapter, reference))
     wanted = {
         name: array
         for name, array in plain.capture().items()

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from suite import catalogue
 from suite.parity.trajectory import CHAOS
-from tests.sample_parity import PROGRAMS
+from suite.plan import catalogue
+from tests.fixtures.sample_parity import PROGRAMS
 
 TINY = [name for name in catalogue.tasks() if name.endswith("-tiny")]
 
@@ -57,6 +57,7 @@ def test_it_is_the_same(question, task, backend, execution, answers):
         course = answer["trajectory"]
         assert course["steps"][-1] == 50
         assert course["horizon"] is None
+        assert len(course["distances"]) == len(course["null"]) == len(course["steps"])
         assert all(0 < far < 1e-3 for far in course["distances"])
         # Of cnn-tiny's ensemble, moved by an ulp, 1.4e-3 after its first step, which is short.
         assert all(0 < far < CHAOS for far in course["null"])

@@ -12,7 +12,7 @@ import pytest
 
 from backends.base import State
 from backends.numpy import Backend
-from suite import catalogue
+from suite.plan import catalogue
 from tasks.base import probe_batch
 from tasks.parameters import probe, probe_buffers
 
@@ -22,7 +22,7 @@ TASKS = {
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_plain_modules_agree(name, real_arms, tmp_path):
+def test_plain_modules_agree(name, real_installations, tmp_path):
     task = TASKS[name]
     parameters, buffers = probe(task.model, 3), probe_buffers(task.model, 3)
     batch = probe_batch(task, 4, 3)
@@ -30,7 +30,9 @@ def test_plain_modules_agree(name, real_arms, tmp_path):
     np.savez(tmp_path / "inputs.npz", inputs=batch.inputs)
     script, out = Path(__file__).with_name("plain_torch.py"), tmp_path / "out.npz"
     files = (tmp_path / "parameters.npz", tmp_path / "inputs.npz", out)
-    subprocess.run([real_arms["torch"].interpreter, script, name, *files], check=True, timeout=300)
+    subprocess.run(
+        [real_installations["torch"].interpreter, script, name, *files], check=True, timeout=300
+    )
     with np.load(out) as arrays:
         found = dict(arrays)
 

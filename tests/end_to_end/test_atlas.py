@@ -10,8 +10,8 @@ import subprocess
 import numpy as np
 import pytest
 
-from suite.conformance.checks import CHECKS
-from suite.conformance.run import conform  # noqa: F401 (registers the checks)
+from suite.parity.conformance.checks import CHECKS
+from suite.parity.conformance.run import conform  # noqa: F401 (registers the checks)
 from tests.conftest import ROOT
 
 # By entry: the conformance check and case in which all adapters do the same. None: what no

@@ -74,8 +74,10 @@ def test_it_is_told(runs, phase, backend):
 
 
 def test_none_gets_a_verdict(runs):
+    assert runs.keys() == {"infer", "train"}
     for done, summary in runs.values():
         assert done.returncode == 1, done.stderr
+        assert summary["comparisons"]
         judged = [pair for pair in summary["comparisons"] if pair["verdict"] is not None]
         assert {name for pair in judged for name in (pair["base"], pair["new"])} <= {
             "honest",

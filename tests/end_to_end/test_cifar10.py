@@ -7,8 +7,8 @@ import pickle
 
 import pytest
 
-from tests.cifar10_files import write_folder
 from tests.end_to_end.test_scripted_runs import SCRIPT, only_run
+from tests.fixtures.cifar10_files import write_folder
 
 RUN = ("run", "--task", "cnn-tiny-cifar10", "--launches", "1", "--output", "runs")
 

@@ -43,10 +43,10 @@ PROGRAMS_LIE = {  # file: what stands there, and what in its place
         "np.ones(ALLOCATED_BYTES // 8)": "np.ones(ALLOCATED_BYTES // 9)",
         "self.steps * STEP_SECONDS": "self.steps * 0.9 * STEP_SECONDS",
     },
-    "measure/achieved.py": {'"train": 3': '"train": 2'},
+    "analysis/achieved.py": {'"train": 3': '"train": 2'},
 }
 HARNESS_LIES = {
-    "measure/times.py": {"record.seconds / record.steps": "record.seconds / (record.steps + 1)"}
+    "analysis/times.py": {"record.seconds / record.steps": "record.seconds / (record.steps + 1)"}
 }
 
 

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from suite.records.schema import PhaseRecord
 from suite.store.directory import RunDirectory
-from suite.store.schema import PhaseRecord
 from tests.conftest import TEMPORARY, command_environment, write_script
 
 PLUGINS = ("scripted",)
@@ -220,6 +220,7 @@ def one_line(done: subprocess.CompletedProcess[str]) -> str:
 def results_of(run: Path) -> list:
     """A summary without what differs from run to run."""
     cells = summary_of(run)["cells"]
+    assert cells
     for cell in cells:
         assert cell.pop("memory")["process"] > 0
         if re.fullmatch(
@@ -229,7 +230,7 @@ def results_of(run: Path) -> list:
     return [cells, summary_of(run)["comparisons"], summary_of(run)["notes"]]
 
 
-def materials() -> set[Path]:
+def all_inputs() -> set[Path]:
     """What runs have left in the folder for temporary files."""
     return set(Path(TEMPORARY.name).glob("tribench-*/*"))
 
@@ -246,7 +247,7 @@ def test_a_run_that_cannot_begin_leaves_nothing(whole, tribench, checkout, tmp_p
 
 def test_a_full_disk_ends_the_run_and_resume_finishes_it(whole, tribench, checkout, tmp_path):
     run_in = partial(tribench, script={}, plugins=PLUGINS, folder=tmp_path, root=checkout)
-    before = materials()
+    before = all_inputs()
     said = one_line(run_in(*ONE, "--quiet", **limited(20_000)))
     run = only_run(tmp_path)
     again = ("run", "--resume", f"runs/{run.name}")
@@ -259,13 +260,14 @@ def test_a_full_disk_ends_the_run_and_resume_finishes_it(whole, tribench, checko
         limit = records.stat().st_size + room
         assert "records.jsonl" in one_line(run_in(*again, "--quiet", **limited(limit)))
         lines = records.read_bytes().splitlines(keepends=True)
+        assert lines
         assert all(line.endswith(b"\n") and json.loads(line) for line in lines)
         assert records.stat().st_size <= limit
         assert not (run / "summary.json").exists()
         assert not json.loads((run / "manifest.json").read_text())["complete"]
     assert "page.html" in one_line(run_in(*again, "--quiet", **limited(1_000_000)))
     assert not list(run.rglob(".*")), "drafts are left"
-    assert materials() == before
+    assert all_inputs() == before
     done = run_in(*again)
     assert done.returncode == 0, done.stderr
     assert results_of(run) == results_of(whole)

@@ -74,10 +74,10 @@ def test_processors_have_no_tf32(tribench):
 
 
 @pytest.mark.parametrize("name", MISSING)
-def test_tf32_is_on_where_it_is_asked_for_and_nowhere_else(name, real_arms):
+def test_tf32_is_on_where_it_is_asked_for_and_nowhere_else(name, real_installations):
     """Read back from the framework, in one process, one after the other."""
     done = subprocess.run(
-        [real_arms[name].interpreter, "-c", SWITCHED.format(name=name)],
+        [real_installations[name].interpreter, "-c", SWITCHED.format(name=name)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -98,8 +98,8 @@ print(float(own["mean"].sum()), torch.autograd.grad(kept, [weight])[0].tolist())
 """
 
 
-def test_what_a_cuda_graph_gives_is_copied_and_still_differentiated(real_arms):
-    python = real_arms["torch"].interpreter
+def test_what_a_cuda_graph_gives_is_copied_and_still_differentiated(real_installations):
+    python = real_installations["torch"].interpreter
     done = subprocess.run([python, "-c", KEPT], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.strip() == "0.0 [2.0, 2.0, 2.0]", done.stderr
 
@@ -130,7 +130,7 @@ for valid in (None, jnp.asarray(draw.random((6, 7)) > 0.4)):
 """
 
 
-def test_cudnns_lstm_in_jax_is_given_what_the_scan_computes(real_arms):
-    python = real_arms["jax"].interpreter
+def test_cudnns_lstm_in_jax_is_given_what_the_scan_computes(real_installations):
+    python = real_installations["jax"].interpreter
     done = subprocess.run([python, "-c", FUSED], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.splitlines() == ["True True", "True True"], done.stderr

@@ -8,8 +8,8 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from suite import catalogue
-from suite.listing import show_listing
+from suite.plan import catalogue
+from suite.report.terminal.listing import show_listing
 
 PLUGINS = ("faulty", "layered")
 OURS = ("torch", "jax", "tensorflow")

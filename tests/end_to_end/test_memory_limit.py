@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from suite import catalogue
-from suite.crew import Crew, Roster
-from suite.material import Material
-from suite.worker.host import Limits, WorkerError, WorkerLost
-from tests.conftest import lane
+from suite.engine.inputs import TaskInputs
+from suite.engine.pool import LiveWorkers, WorkerPool
+from suite.plan import catalogue
+from suite.worker.process import Limits, WorkerError, WorkerLost, WorkerSettings
+from tests.conftest import configuration
 
 SIZE = 49_152  # samples of cnn-tiny whose activations do not fit; the batch itself does
 
@@ -26,25 +26,25 @@ CASES = {
 
 
 @pytest.mark.parametrize("backend", CASES)
-def test_a_batch_too_large_is_an_error_that_the_crew_survives(backend, real_arms, tmp_path):
+def test_a_batch_too_large_is_an_error_that_the_crew_survives(
+    backend, real_installations, tmp_path
+):
     execution, kinds, words = CASES[backend]
-    ours = lane(real_arms, backend, execution, "float32")
-    material = Material(catalogue.tasks()["cnn-tiny"], 0, tmp_path)
-    roster = Roster(Limits(memory_bytes=4 << 30))
-    with Crew(roster, tmp_path, "limited") as crew:
+    ours = configuration(real_installations, backend, execution, "float32")
+    task_inputs = TaskInputs(catalogue.tasks()["cnn-tiny"], 0, tmp_path)
+    settings = WorkerSettings(limits=Limits(memory_bytes=4 << 30))
+    with WorkerPool(LiveWorkers(), tmp_path, "limited", settings) as pool:
 
         def step(phase: str, samples: int) -> float:
-            crew.build(ours, material, material.initial)
-            worker = crew.member(ours).worker
-            worker.call("place", task="cnn-tiny", size=samples)
-            return worker.call("block", task="cnn-tiny", phase=phase, steps=1)["seconds"]
+            program = pool.program(ours, task_inputs, task_inputs.initial)
+            return program.block(phase, samples, steps=1).seconds
 
         assert step("train", 16) > 0
-        process = crew.member(ours).worker.process.pid
+        process = pool.client(ours).worker.process.pid
         with pytest.raises(kinds, match=f"out of memory: ({words})") as raised:
             step("infer", SIZE)
         lost = raised.type is WorkerLost
         if lost:
-            crew.lose(ours)
+            pool.lose(ours)
         assert step("train", 16) > 0
-        assert (crew.member(ours).worker.process.pid != process) == lost
+        assert (pool.client(ours).worker.process.pid != process) == lost

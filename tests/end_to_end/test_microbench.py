@@ -35,14 +35,14 @@ def call(python, *module):
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory):
     file = tmp_path_factory.mktemp("microbench") / "reference.npz"
-    call(sys.executable, "tests.benchmarks.reference", str(file))
+    call(sys.executable, "tests.studies.operators.reference", str(file))
     return str(file)
 
 
 @pytest.mark.parametrize("framework", ROWS)
 def test_rows_are_right(framework, reference):
     python = ROOT / ".nox" / framework / "bin" / "python"
-    lines = call(python, "tests.benchmarks.rows", framework, reference, *ROWS[framework])
+    lines = call(python, "tests.studies.operators.rows", framework, reference, *ROWS[framework])
     for part in ROWS[framework]:
         assert sum(part in line and "forward" in line for line in lines) >= 2, lines
     skipped = [line for line in lines if "not supported" in line]

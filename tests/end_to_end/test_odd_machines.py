@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from suite import session
+from suite.run import session
 from suite.worker.environment import own_cache
 from tests.conftest import ROOT, command_environment
-from tests.stored_run import stored_sample
+from tests.fixtures.stored_run import stored_sample
 
 ASCII = {"PYTHONIOENCODING": "ascii"}
 BARE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
@@ -234,9 +234,9 @@ jax.jit(lambda x: jax.numpy.tanh(x @ x))(jax.numpy.ones((8, 8)))
 
 
 @pytest.mark.parametrize("framework", [*COMPILE])
-def test_what_is_compiled_is_kept_in_folders_of_any_name(framework, real_arms, tmp_path):
+def test_what_is_compiled_is_kept_in_folders_of_any_name(framework, real_installations, tmp_path):
     folder = tmp_path / "a b" / '"it\'s" back\\slash =,'
-    interpreter = real_arms[framework].interpreter
+    interpreter = real_installations[framework].interpreter
     assert interpreter is not None
     environment = os.environ | own_cache(folder)
     subprocess.run([interpreter, "-c", COMPILE[framework]], env=environment, check=True)
@@ -283,9 +283,9 @@ def compiled(**variables):
 def switched(precision, switch):
     switch()
     backend = Backend(precision=precision)
-    told = backend.facts()["tf32"]
+    told = backend.facts(None)["tf32"]
     switch()
-    return told, backend.facts()["tf32"]
+    return told, backend.facts(None)["tf32"]
 
 def new():
     torch.backends.fp32_precision = "tf32"
@@ -316,10 +316,10 @@ print(json.dumps({
 """
 
 
-def test_pytorch_finds_its_compiler_and_its_switches(real_arms, tmp_path):
+def test_pytorch_finds_its_compiler_and_its_switches(real_installations, tmp_path):
     (tmp_path / "o'dd").mkdir()
     found = (shutil.which("g++"), str(ROOT), str(tmp_path / "o'dd"))
-    interpreter = real_arms["torch"].interpreter
+    interpreter = real_installations["torch"].interpreter
     assert interpreter is not None
     done = subprocess.run(
         [interpreter, "-c", PYTORCH.replace("FOUND", repr(found))],

@@ -15,22 +15,31 @@ QUIET_JSON = ("--json", "--quiet")
 
 
 @pytest.fixture(scope="session")
-def torch_packages(real_arms) -> Path:
+def torch_packages(real_installations) -> Path:
     """Where the packages of PyTorch's environment lie."""
     code = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
     done = subprocess.run(
-        [real_arms["torch"].interpreter, "-c", code], capture_output=True, text=True, check=True
+        [real_installations["torch"].interpreter, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return Path(done.stdout.strip())
 
 
 @pytest.fixture
-def environment(tmp_path, real_arms):
+def environment(tmp_path, real_installations):
     """Make a virtual environment; its site-packages."""
 
     def make(name: str) -> Path:
         folder = tmp_path / name
-        command = [real_arms["torch"].interpreter, "-m", "venv", "--without-pip", str(folder)]
+        command = [
+            real_installations["torch"].interpreter,
+            "-m",
+            "venv",
+            "--without-pip",
+            str(folder),
+        ]
         subprocess.run(command, check=True)
         (packages,) = folder.glob("lib/python*/site-packages")
         return packages
@@ -102,7 +111,7 @@ def assert_one_line(done, *words: str) -> None:
 
 
 def test_adapters_that_are_installed_only_there_are_found_and_tasks_are_not(
-    environment, torch_packages, tribench, real_arms
+    environment, torch_packages, tribench, real_installations
 ):
     packages = environment("theirs")
     borrow(packages, torch_packages)
@@ -115,7 +124,9 @@ def test_adapters_that_are_installed_only_there_are_found_and_tasks_are_not(
     backends = {backend["backend"]: backend for backend in listed["backends"]}
     assert backends["careful"]["interpreter"] == backends["faulty"]["interpreter"] == path
     assert backends["torch@theirs"]["interpreter"] == path
-    assert backends["torch"]["interpreter"] == real_arms["torch"].interpreter  # not named: ours
+    assert (
+        backends["torch"]["interpreter"] == real_installations["torch"].interpreter
+    )  # not named: ours
     assert {r["can_run"] for r in listed["runs"] if r["backend"] == "careful"} == {True}
     done = tribench(
         *("parity", "--backend", "careful", "--task", "rnn-tiny", "--execution", "eager"),

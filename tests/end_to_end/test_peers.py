@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from tests.conftest import of_the_whole
 
-PEERS = ("../peers",)
+PEERS = ("../studies/peers",)
 
 
 def test_torch_nn_is_the_same_function_and_the_others_tell_what_they_lack(tribench, torch_checkout):

@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from suite.parity.confusions.words import GUESSES
+from suite.parity.known_mistakes.words import GUESSES
 
 PLUGINS = ("placed",)
 MEAN, LAST, CLIPPED = "placed-mean", "placed-last", "placed-clipped"

@@ -16,7 +16,7 @@ IMAGES, WORDS, ROWS = "planted-images", "planted-words", "planted-rows"
 MEAN, VARIANCE = "norm.running_mean", "norm.running_var"
 
 # By fault: the task that it is looked for in; kind, path and field of its place; and what the
-# reason says, of the confusion or of where it shows.
+# reason says, of the mistake or of where it shows.
 FORWARD = {
     "norm-epsilon": (WORDS, "layer", "norm", "epsilon", "epsilon 0.001 in place of 1e-05"),
     "norm-unbiased": (WORDS, "layer", "norm", None, "the unbiased variance"),
@@ -202,6 +202,7 @@ def test_other_arithmetic_has_the_same_precision_and_training(name, question, in
     answer = in_float32[name, question]
     assert answer["verdict"] == "same", answer
     if question == "precision":
+        assert answer["digits"]
         assert all(4 < digits <= 7.23 for digits in answer["digits"].values()), answer["digits"]
 
 
@@ -216,6 +217,7 @@ def test_sums_in_bfloat16_are_a_loss_of_precision(in_bfloat16):
 def test_other_arithmetic_is_the_same_bfloat16(name, in_bfloat16):
     answer = in_bfloat16[name]
     assert answer["verdict"] == "same", answer
+    assert answer["digits"]
     assert all(1 < digits <= 2.71 for digits in answer["digits"].values()), answer["digits"]
 
 
@@ -230,6 +232,7 @@ def test_a_switch_that_did_nothing_is_told(in_tf32):
 def test_other_arithmetic_is_the_same_tf32(name, in_tf32):
     answer = in_tf32[name]
     assert (answer["verdict"], answer["reason"]) == ("same", None), answer
+    assert answer["digits"]
     assert all(2 < digits <= 3.32 for digits in answer["digits"].values()), answer["digits"]
 
 

@@ -46,13 +46,16 @@ def test_the_three_frameworks_learn_the_same(summary):
 
 
 @pytest.mark.parametrize("name", FRAMEWORKS)
-def test_a_worker_needs_its_framework_and_numpy_only(name, real_arms):
+def test_a_worker_needs_its_framework_and_numpy_only(name, real_installations):
     """The environments hold nothing of the coordinator's; the workers above ran in them."""
     # Not cpuinfo: pytest-benchmark, which microbench installs there, brings it.
     absent = ("pydantic", "typer", "sklearn", "pandas", "plotly", "psutil")
     code = f"from importlib.util import find_spec; print([n for n in {absent!r} if find_spec(n)])"
     done = subprocess.run(
-        [real_arms[name].interpreter, "-c", code], capture_output=True, text=True, check=True
+        [real_installations[name].interpreter, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout.strip() == "[]"
 
@@ -81,7 +84,7 @@ def test_jax_has_no_eager_execution_and_says_so(tribench):
     assert all("eager" in cell["reason"] for cell in cells)
 
 
-def test_eager_pytorch_does_without_its_compiler(real_arms):
+def test_eager_pytorch_does_without_its_compiler(real_installations):
     # The compiler's import takes 2.6 s, which every eager worker would pay.
     code = """
 import sys
@@ -98,6 +101,6 @@ program.train_step(batch)
 program.predict(batch)
 print("torch" in sys.modules, "torch._dynamo" in sys.modules)
 """
-    python = real_arms["torch"].interpreter
+    python = real_installations["torch"].interpreter
     done = subprocess.run([python, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.split() == ["True", "False"], done.stderr

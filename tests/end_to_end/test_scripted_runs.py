@@ -95,6 +95,7 @@ def test_compiling_is_timed_in_the_first_launch_alone(finished):
 
 def test_latencies_and_steps_with_the_way_to_the_device_come_out(finished):
     cells = summary_of(only_run(finished[0]))["cells"]
+    assert len(cells) == 4
     for cell in cells:
         told = pytest.approx(SCRIPT[cell["backend"]]["step_seconds"])
         assert cell["fed_seconds"] == told
@@ -109,6 +110,7 @@ def test_achieved_flops_stand_beside_the_devices_ceiling(finished):
     assert all(c["copy_bytes_per_second"] > 1e8 for c in summary["ceilings"])
     # Two layers of 4 gates of hidden 8, of 10 and 8 inputs, in 3 steps, then 2 classes.
     sample = 3 * 2 * (32 * (10 + 8) + 32 * (8 + 8)) + 2 * 8 * 2
+    assert len(summary["cells"]) == 4
     for cell in summary["cells"]:
         factor = 3 if cell["phase"] == "train" else 1
         rate = factor * 128 * sample / SCRIPT[cell["backend"]]["step_seconds"]
@@ -118,6 +120,7 @@ def test_achieved_flops_stand_beside_the_devices_ceiling(finished):
 
 def test_memory_is_labelled_and_never_zero(finished):
     cells = summary_of(only_run(finished[0]))["cells"]
+    assert len(cells) == 4
     for cell in cells:
         assert cell["memory"]["live"] == (1000 if cell["backend"] == "scripted" else None)
         assert cell["memory"]["reserved"] is None
@@ -272,6 +275,10 @@ def test_a_killed_run_can_be_resumed(tribench, checkout, tmp_path):
 
 
 def test_no_worker_outlives_a_killed_run(checkout, tmp_path):
+    with (tmp_path / "held").open("w") as held:  # so that one that is left would be seen
+        child = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=held)
+    assert _uses(Path("/proc", str(child.pid)), tmp_path)
+    child.communicate(timeout=20)
     interrupted(tmp_path, checkout, "timing, launch 1: rnn-tiny infer", signal.SIGKILL)
     end = time.monotonic() + 20
     while time.monotonic() < end:
@@ -352,6 +359,7 @@ def test_a_second_interpreter_of_a_backend_is_an_arm_of_the_same_run(tribench, t
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
     assert {cell["backend"] for cell in summary["cells"]} == {"scripted", "scripted@old"}
+    assert {comparison["phase"] for comparison in summary["comparisons"]} == {"train", "infer"}
     for comparison in summary["comparisons"]:
         assert (comparison["base"], comparison["new"]) == ("scripted", "scripted@old")
         assert comparison["ratio"] == pytest.approx(1)
@@ -422,5 +430,5 @@ def test_a_time_budget_is_kept_and_what_it_left_out_can_be_done_later(tribench, 
     assert done.returncode == 0, done.stderr
     whole = summary_of(run)
     assert whole["complete"] is True
-    assert all(cell["status"] == "ok" for cell in whole["cells"])
+    assert {cell["status"] for cell in whole["cells"]} == {"ok"}
     assert len(whole["trainings"]) == 1  # of the three that were asked for

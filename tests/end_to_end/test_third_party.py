@@ -95,6 +95,7 @@ def test_a_fault_is_found_and_located(asked, execution, tribench):
     assert done.returncode == 1, done.stderr
     answers = of_the_whole(done)
     assert {answer["question"] for answer in answers} == {"function", "precision", "training"}
+    assert ("faulty", "transformer-tiny") in {(a["backend"], a["task"]) for a in answers}
     for answer in answers:
         if answer["backend"] == "faulty" and answer["task"] == "transformer-tiny":
             assert answer["verdict"] == "different", answer
@@ -134,6 +135,7 @@ def test_they_are_run_and_compared_but_a_different_function_gets_no_verdict(trib
     parity = {cell["backend"]: cell["parity"] for cell in summary["cells"]}
     assert parity == {"torch": "same", "faulty": "different", "careful": "same"}
     assert all(cell["samples_per_second"] > 0 for cell in summary["cells"])
+    assert {c["verdict"] is None for c in summary["comparisons"]} == {True, False}
     for comparison in summary["comparisons"]:
         involved = {comparison["base"], comparison["new"]}
         assert (comparison["verdict"] is None) == ("faulty" in involved)

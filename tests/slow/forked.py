@@ -15,7 +15,7 @@ import threading
 import traceback
 
 from suite import cli
-from suite.measure import cores
+from suite.machine import cores
 
 cores.known_work = lambda: None  # what runs beside the tests makes no scripted cell disturbed
 

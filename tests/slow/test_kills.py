@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from suite import session
-from suite.report.page import render
+from suite.report.page.page import render
+from suite.run import session
 from suite.store.seal import is_sealed
 from tests.conftest import ROOT, command_environment, write_script
 
@@ -112,6 +112,7 @@ def _same(run, whole, units):
     assert finished(run.path).keys() == units
     assert is_sealed(run.path)
     assert run.summary.complete
+    assert whole.summary.cells
     for cell, other in zip(run.summary.cells, whole.summary.cells, strict=True):
         assert (cell.status, cell.launches, cell.blocks) == ("ok", LAUNCHES, other.blocks)
         assert cell.step_seconds.value == pytest.approx(other.step_seconds.value)

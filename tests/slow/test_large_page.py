@@ -6,10 +6,10 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
-from suite.report.page import render
-from suite.session import read
+from suite.report.page.page import render
+from suite.run.session import read
 from tests.browser.conftest import Open, browser, opened_file  # noqa: F401
-from tests.large_run import large_run
+from tests.fixtures.large_run import large_run
 
 MOST_SECONDS = 2.0
 

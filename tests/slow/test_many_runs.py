@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.large_run import large_run
+from tests.fixtures.large_run import large_run
 
 RUNS, CELLS = 300, 100
 SECONDS, BYTES = 30, 2**30

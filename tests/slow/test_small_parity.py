@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from tests.sample_parity import PROGRAMS
+from tests.fixtures.sample_parity import PROGRAMS
 
 SMALL = ("cnn-small", "rnn-small", "gru-small", "transformer-small")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -15,13 +16,23 @@ LIGHT = (
     "tasks",
     "backends/base.py",
     "backends/formats.py",
+    "backends/program.py",
     "suite/__init__.py",
+    "suite/errors.py",
+    "suite/files.py",
+    "suite/machine",
+    "suite/records/__init__.py",
+    "suite/records/personal.py",
     "suite/worker",
-    "suite/conformance/unknown.py",
+    "suite/parity/conformance/unknown.py",
     "suite/doctor/__init__.py",
     "suite/doctor/known.py",
 )
 BELOW = {"tasks": {"tasks"}, "backends": {"tasks", "backends"}}
+ROOMS = (  # of suite/, roof to floor: a module imports from its own room and from those after it
+    *("__main__", "cli", "commands", "run", "report", "doctor", "accuracy", "parity", "measure"),
+    *("engine", "store", "plan", "worker", "machine", "analysis", "records", "files", "errors"),
+)
 
 
 def modules(*starts):
@@ -47,7 +58,9 @@ def run(code):
 def test_the_core_imports_no_framework():
     names = [
         name_of(f)
-        for f in modules("tasks", "suite", "backends/base.py", "backends/formats.py")
+        for f in modules(
+            "tasks", "suite", "backends/base.py", "backends/formats.py", "backends/program.py"
+        )
         if "__main__" not in f.name
     ]
     found = run(
@@ -90,4 +103,47 @@ def test_floors_import_downwards_only(file):
             assert top not in {"tasks", "backends", "suite"} - allowed, f"{file} imports {name}"
             assert top not in set(FRAMEWORKS) - own, f"{file} imports {name}"
             if name.startswith("backends.") and own:
-                assert name.split(".")[1] in own | {"base", "formats"}, f"{file} imports {name}"
+                assert name.split(".")[1] in own | {"base", "formats", "program"}, (
+                    f"{file} imports {name}"
+                )
+
+
+def imported(file):
+    """The modules of ours that a file imports."""
+    known = {name_of(each) for each in modules("tasks", "backends", "suite")}
+    for node in ast.walk(ast.parse((ROOT / file).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in known)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                below = f"{node.module}.{alias.name}"
+                yield from {below if below in known else node.module} & known
+
+
+def room(name):
+    return name.split(".")[1]
+
+
+def test_the_rooms_are_those_that_are_there():
+    there = {path.stem for path in (ROOT / "suite").iterdir() if path.suffix == ".py"}
+    there |= {path.parent.name for path in (ROOT / "suite").glob("*/__init__.py")}
+    assert there - {"__init__"} == {*ROOMS}
+
+
+@pytest.mark.parametrize("file", list(modules("suite")), ids=str)
+def test_rooms_import_downwards_only(file):
+    if file == Path("suite/__init__.py"):
+        return
+    own = room(name_of(file))
+    below = {*ROOMS[ROOMS.index(own) + 1 :]}
+    names = [name for name in imported(file) if name.startswith("suite.")]
+    wrong = [name for name in names if room(name) != own and room(name) not in below]
+    assert not wrong, f"{file} imports {wrong}, which lie above suite/{own}"
+
+
+def test_no_module_of_a_room_imports_itself_in_a_circle():
+    graph = {name_of(file): {*imported(file)} for file in modules("suite")}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"a circle: {' imports '.join(reversed(error.args[1]))}")

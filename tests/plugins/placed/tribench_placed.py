@@ -260,17 +260,17 @@ class HiddenProgram(Program):
 
     def capture(self, batch):
         found = super().capture(batch)
-        last = self._task.model.places()[-1].path
+        last = self.task.model.places()[-1].path
         shown = {path: a for path, a in found.activations.items() if path == last}
         return replace(found, activations=shown, input_gradients={})
 
     def layer_vjp(self, path, inputs, upstream, valid=None):
         """Of the lowerings that it inherits and does not use."""
-        self._backend.whole = False
+        self.backend.whole = False
         try:
             return super().layer_vjp(path, inputs, upstream, valid)
         finally:
-            self._backend.whole = True
+            self.backend.whole = True
 
 
 class Hidden(Backend):

@@ -38,8 +38,8 @@ import numpy as np
 from backends.base import Memory
 from backends.numpy import Backend
 from backends.numpy.program import Program
-from suite.measure import noise
-from suite.worker import fresh, operations
+from suite.machine import noise
+from suite.worker import fresh, operations, timed
 
 COMPUTED = 3  # steps of a training
 TIMED_FROM = 64  # samples; the recipes' batches are smaller
@@ -70,7 +70,7 @@ class Clock:
 
 
 class Quiet:
-    """Stands for suite.measure.noise in the worker: a machine as busy as it is told to be."""
+    """Stands for suite.machine.noise in the worker: a machine as busy as it is told to be."""
 
     read = staticmethod(noise.read)
 
@@ -142,7 +142,7 @@ class ScriptedProgram(Program):
     def __init__(self, *arguments) -> None:
         super().__init__(*arguments)
         with open(os.environ["SCRIPT"], encoding="utf-8") as file:
-            self.script = json.load(file).get(self._backend.name, {})
+            self.script = json.load(file).get(self.backend.name, {})
         self.count = {"train": 0, "infer": 0}
         self.compiled = 0
         self.unsteadiness = random.random()
@@ -159,7 +159,7 @@ class ScriptedProgram(Program):
     def train_step(self, batch):
         loss = self.act("train", batch, super().train_step)
         if self.script.get("not_finite") == "evaluation":  # the update went wrong, not the loss
-            for parameter in self._parameters.values():
+            for parameter in self.parameters.values():
                 parameter *= np.nan
             return np.float64(1.0)
         return self.spoilt(loss, "training", math.nan)
@@ -178,9 +178,9 @@ class ScriptedProgram(Program):
         return value * instead if self.script.get("not_finite") == place else value
 
     def act(self, phase, batch, compute):
-        if self._task.name.startswith("ceiling"):
+        if self.task.name.startswith("ceiling"):
             rate = self.script.get("flops_per_second", 1e11)
-            Clock.advance(self._task.model.flops() * len(batch.targets) / rate)
+            Clock.advance(self.task.model.flops() * len(batch.targets) / rate)
             return np.zeros(1)
         if len(batch.targets) < TIMED_FROM:
             return compute(batch)
@@ -217,8 +217,8 @@ class Scripted(Backend):
         if operations.time is not Clock:
             built = math.ceil(time.perf_counter())  # building takes some time
             Clock.now["monotonic"] = float(built)
-            operations.time = fresh.time = Clock
-            operations.noise = Quiet
+            operations.time = timed.time = fresh.time = Clock
+            timed.noise = Quiet
         return ScriptedProgram(self, task, parameters)
 
 

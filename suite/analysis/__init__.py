@@ -1,0 +1,1 @@
+"""Pure: records in, numbers and verdicts out. No files and no workers."""

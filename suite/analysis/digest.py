@@ -1,0 +1,193 @@
+"""A run as far as comparisons, histories and the index of a site need it: some 30 kB, no samples.
+
+The site keeps one beside each run's page, so that a reader's browser compares any two of them by
+the same statistics as :mod:`suite.analysis.compare`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from statistics import median
+from typing import Any, Literal
+
+from suite.analysis.summary import answers, proven
+from suite.analysis.times import Times
+from suite.analysis.unpaired import Launches, launches
+from suite.records.run import Run
+from suite.records.schema import (
+    Cell,
+    CellSummary,
+    Environment,
+    Interval,
+    Model,
+    ParityResult,
+    Status,
+)
+
+Standing = Literal["fit", "disturbed", "unfit", "absent"]
+ABSENT = ("failed", "not_supported", "not_available")
+
+
+class CellDigest(Cell):
+    """A cell's results in short. ``logs`` are its launches as unpaired comparisons see them: mean,
+    squared error and freedom; None if it was not measured. Seconds, bytes, a share.
+
+    ``standing`` is what its times are good for: ``fit`` to be judged; ``disturbed``, so that they
+    settle nothing; ``unfit``, because they may be another function's or cannot be; ``absent``,
+    because there are none or the cell failed. ``note`` says why in a word or two, ``reason`` at
+    length.
+    """
+
+    status: Status
+    standing: Standing
+    note: str | None
+    reason: str | None
+    launches: int
+    logs: Launches | None
+    step_seconds: Interval | None
+    compile_seconds: float | None
+    process_bytes: int | None
+    accuracy: float | None
+
+
+class Digest(Model):
+    """``tasks`` has what makes two runs' work the same; ``problems`` is what could not be read."""
+
+    id: str
+    created: str
+    label: str | None
+    profile: str
+    complete: bool
+    delta: float
+    problems: list[str]
+    environment: Environment
+    tasks: dict[str, dict[str, str]]
+    parity_passed: int
+    parity_asked: int
+    cells: list[CellDigest]
+
+    @property
+    def name(self) -> str:
+        """What a person calls it."""
+        return self.label or self.id
+
+    @property
+    def devices(self) -> list[str]:
+        """What it measured on."""
+        return list(dict.fromkeys(cell.device for cell in self.cells))
+
+    @property
+    def measured(self) -> int:
+        """How many cells were."""
+        return measured(self.cells)
+
+    @property
+    def timed_tasks(self) -> list[str]:
+        """Those of which it has times."""
+        return list(dict.fromkeys(cell.task for cell in self.cells if cell.logs is not None))
+
+    @property
+    def state(self) -> str:
+        """Can it be relied on? complete, partial or damaged."""
+        return "damaged" if self.problems else "complete" if self.complete else "partial"
+
+    @property
+    def versions(self) -> list[str]:
+        """The frameworks', as ``torch 2.13.0``; a second arm's with its label."""
+        return [
+            f"{name} {version}"
+            for name, told in self.environment.backends.items()
+            if name != "numpy" and (version := told.get(name.partition("@")[0]))
+        ]
+
+
+def is_measured(cell: CellDigest | CellSummary) -> bool:
+    """Has it a time, with a caution or not? The index and a run's page count by this alone."""
+    return cell.step_seconds is not None
+
+
+def measured(cells: Iterable[CellDigest | CellSummary]) -> int:
+    """How many of these were measured."""
+    return sum(map(is_measured, cells))
+
+
+def cell_of(results: Cell) -> Cell:
+    """Which one it is, without its results."""
+    return Cell(**{name: getattr(results, name) for name in Cell.model_fields})
+
+
+def digest(run: Run) -> Digest:
+    """Of what was read of the run."""
+    manifest, times = run.manifest, Times(run.records)
+    found = {cell_of(summary): summary for summary in run.summary.cells}
+    cells = {cell: found[cell] for cell in manifest.cells if cell in found}
+    asked = _asked(run.summary.parity)
+    logs = {cell: _logs(times, cell) for cell in cells}
+    standings = {
+        cell: _standing(told, logs[cell], run.summary.parity) for cell, told in cells.items()
+    }
+    return Digest(
+        id=manifest.id,
+        created=manifest.created,
+        label=manifest.label,
+        profile=manifest.profile,
+        complete=manifest.complete,
+        delta=manifest.delta,
+        problems=list(run.damage),
+        environment=run.environment,
+        tasks={
+            name: {key: str(told[key]) for key in ("spec", "data_hash") if key in told}
+            for name, told in manifest.tasks.items()
+        },
+        parity_passed=sum(result.passed for result in asked),
+        parity_asked=len(asked),
+        cells=[
+            CellDigest(
+                **cell.model_dump(),
+                status=summary.status,
+                **standings[cell],
+                launches=summary.launches,
+                logs=logs[cell],
+                step_seconds=summary.step_seconds,
+                compile_seconds=summary.compile_seconds,
+                process_bytes=summary.memory.process,
+                accuracy=summary.accuracy,
+            )
+            for cell, summary in cells.items()
+        ],
+    )
+
+
+def _asked(results: Sequence[ParityResult]) -> list[ParityResult]:
+    """What could run: the rest has computed nothing that could differ."""
+    return [r for r in results if r.verdict not in ("not_supported", "not_available")]
+
+
+def _standing(
+    cell: CellSummary, logs: Launches | None, asked: Sequence[ParityResult]
+) -> dict[str, Any]:
+    """``standing``, ``note`` and ``reason`` of :class:`CellDigest`. A cell that is not stationary
+    is fit, as it is within a run: its launches tell how unsteady it is.
+    """
+    standing: Standing
+    note, reason = (None, None) if cell.status == "ok" else (_spaced(cell.status), cell.reason)
+    if cell.status in ABSENT:
+        standing = "absent"
+    elif cell.status == "implausible":
+        standing = "unfit"
+    elif logs is None:
+        standing, note, reason = "unfit", "without records", None
+    elif not proven(answers(cell, asked)):
+        standing, note, reason = "unfit", f"parity {_spaced(cell.parity or 'not known')}", None
+    else:
+        standing = "disturbed" if cell.status == "disturbed" else "fit"
+    return {"standing": standing, "note": note, "reason": reason}
+
+
+def _spaced(word: str) -> str:
+    return word.replace("_", " ")
+
+
+def _logs(times: Times, cell: Cell) -> Launches | None:
+    steps = times.of(cell)
+    return launches([median(rounds.values()) for rounds in steps.values()]) if steps else None

@@ -1,0 +1,429 @@
+"""From records to the summary: each cell's estimate, each comparison's verdict."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import ceil
+from statistics import fmean, median, quantiles
+
+from suite.analysis.achieved import MOST_OF_CEILING, Achieved
+from suite.analysis.comparisons import arm_names, comparisons
+from suite.analysis.disturbance import Disturbance
+from suite.analysis.learning import learning, rounding
+from suite.analysis.repeat import command
+from suite.analysis.statistics import DETERMINED, Estimate, difference, estimate, holm, reach
+from suite.analysis.times import Times
+from suite.analysis.verdict import verdict
+from suite.records.schema import (
+    AccuracyRecord,
+    AnyRecord,
+    BlockRecord,
+    Cell,
+    CellMemory,
+    CellSummary,
+    ComparisonSummary,
+    Exchange,
+    ExchangeRecord,
+    FailureRecord,
+    Interval,
+    Latency,
+    LineRecord,
+    Manifest,
+    MemoryRecord,
+    ParityRecord,
+    ParityResult,
+    ParityVerdict,
+    PhaseRecord,
+    ReferenceLine,
+    Status,
+    Summary,
+    Training,
+)
+
+PUBLISHED = 5  # launches that a published claim has at least
+WRONG = ("failed", "implausible")  # what a cell is that gets no verdict
+WORST_FIRST: tuple[ParityVerdict, ...] = (
+    "different",
+    "precision_loss",
+    "failed",
+    "not_supported",
+    "not_available",
+    "same",
+)
+
+
+def summarise(manifest: Manifest, records: Sequence[AnyRecord], damaged: Sequence[str]) -> Summary:
+    """The summary of what there is; an unfinished run gets one too."""
+    view = _View(records)
+    achieved = Achieved(manifest, records)
+    cells = {
+        cell: _explained(achieved.added_to(view.cell(cell))).model_copy(
+            update={"command": command(manifest, cell)}
+        )
+        for cell in manifest.cells
+    }
+    found = [
+        comparison
+        for group in comparisons(manifest.cells)
+        for comparison in view.compare(group, manifest.delta, cells)
+    ]
+    disturbed = sum(cell.status == "disturbed" for cell in cells.values())
+    busy = view.disturbance.note(manifest.cells, disturbed)
+    return Summary(
+        id=manifest.id,
+        complete=manifest.complete,
+        cells=list(cells.values()),
+        comparisons=found,
+        parity=view.parity,
+        trainings=view.trainings,
+        failures=[_sentence(f) for f in view.failures if f.status in WRONG],
+        notes=[*([busy] if busy else []), *_notes(manifest), *lacks(records), *damaged],
+        ceilings=achieved.ceilings(),
+        learning=learning(view.trainings),
+        rounding=rounding(view.trainings),
+        lines=view.lines,
+        exchanges=view.exchanges,
+        disturbed_cells=sum(view.disturbance.met(cell) for cell in manifest.cells),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What two arms' times say: the ratio; the A/A arm's; how likely chance alone makes the
+    difference, adjusted for so many claims.
+    """
+
+    ratio: Estimate
+    launches: int
+    twin: Estimate | None
+    p_value: float
+    claims: int
+
+
+class _View:
+    """The records, by what they are about."""
+
+    def __init__(self, records: Iterable[AnyRecord]) -> None:
+        self.times = Times()
+        self.disturbance = Disturbance()
+        self.void: dict[Cell, list[str]] = defaultdict(list)
+        self.phases: dict[Cell, list[PhaseRecord]] = defaultdict(list)
+        self.memory: dict[Cell, MemoryRecord] = {}
+        self.parity: list[ParityResult] = []
+        self.answers: dict[tuple[str, ...], list[ParityResult]] = defaultdict(list)
+        self.trainings: list[Training] = []
+        self.lines: list[ReferenceLine] = []
+        self.exchanges: list[Exchange] = []
+        self.failures: list[FailureRecord] = []
+        for record in records:
+            if isinstance(record, BlockRecord):
+                self.disturbance.add(record)
+            match record:
+                case BlockRecord(void=str() as why):
+                    self.void[record.cell].append(why)
+                case BlockRecord():
+                    self.times.add(record)
+                case PhaseRecord(cell=Cell() as cell):
+                    self.phases[cell].append(record)
+                case MemoryRecord():
+                    self.memory[record.cell] = record
+                case ParityRecord():
+                    told = record.result
+                    self.parity.append(told)
+                    self.answers[told.task, told.backend, told.execution].append(told)
+                case AccuracyRecord():
+                    self.trainings.append(record.training)
+                case LineRecord():
+                    self.lines.append(record.line)
+                case ExchangeRecord():
+                    self.exchanges.append(record.exchange)
+                case FailureRecord():
+                    self.failures.append(record)
+
+    def cell(self, cell: Cell) -> CellSummary:
+        steps = self.times.of(cell)
+        status, reason = self._status(cell)
+        cautions = (reason, self.disturbance.reason(cell), self._not_counted(cell))
+        reason = "; ".join(filter(None, cautions)) or None
+        value = estimate([list(rounds.values()) for rounds in steps.values()]) if steps else None
+        compiled = self._compile_seconds(cell)
+        fed = [seconds for seconds in self._samples(cell, "fed") if seconds > 0]
+        joules = self._samples(cell, "energy")
+        memory = self.memory.get(cell)
+        trained = self._trained(cell)
+        return CellSummary(
+            **cell.model_dump(),
+            status=status,
+            reason=reason,
+            samples_per_second=cell.batch_size / value.value if value else None,
+            step_seconds=Interval(**value._asdict()) if value else None,
+            launches=len(steps),
+            blocks=sum(map(len, steps.values())),
+            compile_seconds=compiled,
+            latency=_latency(self._samples(cell, "latency")),
+            fed_seconds=median(fed) if fed else None,
+            joules_per_sample=median(joules) / cell.batch_size if joules else None,
+            break_even_steps=self._break_even(cell),
+            memory=CellMemory(
+                live=memory.live if memory else None,
+                reserved=memory.reserved if memory else None,
+                process=memory.process if memory else None,
+                planned=memory.planned if memory else None,
+                device=memory.device if memory else None,
+            ),
+            accuracy=fmean(t.test_accuracy for t in trained) if trained else None,
+            test_samples=trained[0].test_samples if trained else None,
+            parity=self._parity(cell),
+            launch_seconds=[median(rounds.values()) for _, rounds in sorted(steps.items())],
+        )
+
+    def _samples(self, cell: Cell, phase: str) -> list[float]:
+        return [s for p in self.phases.get(cell, ()) if p.phase == phase for s in p.samples]
+
+    def _compile_seconds(self, cell: Cell) -> float | None:
+        found = [p.seconds for p in self.phases.get(cell, ()) if p.phase == "compile"]
+        return median(found) if found else None
+
+    def _break_even(self, cell: Cell) -> int | None:
+        """After how many steps the time to compile is made up for against the backend's eager
+        execution; None where there is none, or never.
+        """
+        other = cell.model_copy(update={"execution": "eager"})
+        if cell == other or not (self.times.of(cell) and self.times.of(other)):
+            return None
+        spent, before = self._compile_seconds(cell), self._compile_seconds(other)
+        gained = 1 - estimate(self.times.paired(other, cell)).value
+        if spent is None or before is None or gained <= 0:
+            return None
+        step = estimate([list(rounds.values()) for rounds in self.times.of(other).values()]).value
+        return max(0, ceil((spent - before) / (gained * step)))
+
+    def compare(
+        self, group: Sequence[Cell], delta: float, cells: Mapping[Cell, CellSummary]
+    ) -> list[ComparisonSummary]:
+        """Every pair of a comparison's cells that have rounds in common; the A/A arm with the one
+        that it doubles alone. No verdict is given on a cell whose status says that it is wrong.
+        """
+        names, twin = arm_names(group), self._twin(group)
+        pairs = {
+            (base, new): launches
+            for base, new in combinations(group, 2)
+            if (not new.is_twin or doubled_by(new) == base.arm)
+            and (launches := self.times.paired(base, new))
+        }
+        claimed = [pair for pair in pairs if not pair[1].is_twin]
+        adjusted = dict(
+            zip(claimed, holm([difference(pairs[pair]) for pair in claimed]), strict=True)
+        )
+        found = []
+        for (base, new), launches in pairs.items():
+            ratio = estimate(launches)
+            evidence = Evidence(
+                ratio=ratio,
+                launches=len(launches),
+                twin=None if new.is_twin else twin,
+                p_value=adjusted.get((base, new), 0.0),
+                claims=len(claimed),
+            )
+            wrong = [cells[cell] for cell in (base, new) if cells[cell].status in WRONG]
+            judged, reason = (
+                (None, f"no verdict: {wrong[0].backend} is {wrong[0].status}")
+                if wrong
+                else self._judge(base, new, evidence, delta)
+            )
+            found.append(
+                ComparisonSummary(
+                    **base.model_dump(
+                        include={"task", "phase", "precision", "device", "batch_size"}
+                    ),
+                    base=names[base.arm],
+                    new=names[new.arm],
+                    ratio=ratio.value,
+                    low=ratio.low,
+                    high=ratio.high,
+                    delta=delta,
+                    launches=len(launches),
+                    paired=True,
+                    verdict=judged,
+                    reason=reason,
+                    launch_ratios=[median(rounds) for rounds in launches],
+                )
+            )
+        return found
+
+    def _twin(self, group: Sequence[Cell]) -> Estimate | None:
+        """The ratio of the A/A arm to the one that it doubles, if there is one."""
+        by_arm = {cell.arm: cell for cell in group}
+        for cell in group:
+            if cell.is_twin and doubled_by(cell) in by_arm:
+                launches = self.times.paired(by_arm[doubled_by(cell)], cell)
+                return estimate(launches) if launches else None
+        return None
+
+    def _judge(
+        self, base: Cell, new: Cell, evidence: Evidence, delta: float
+    ) -> tuple[str | None, str | None]:
+        for cell in (base, new):
+            if not proven(self._answers(cell)):
+                parity = self._parity(cell) or "not known"
+                return None, f"no verdict: parity of {cell.backend} is {parity}"
+        busy = [cell for cell in (base, new) if self.disturbance.decides(cell)]
+        if busy:
+            names = "both" if len(busy) == 2 else busy[0].backend
+            return "INCONCLUSIVE", self.disturbance.sentence(busy, names)
+        if evidence.launches == 1:
+            return "INCONCLUSIVE", "one launch does not tell how another would be"
+        ratio, twin, p_value = evidence.ratio, evidence.twin, evidence.p_value
+        judged = verdict(ratio, delta, twin, p_value)
+        if judged == verdict(ratio, delta):
+            wide = reach(*ratio) > DETERMINED
+            return judged, "launches differ: the ratio is not determined" if wide else None
+        if twin is not None and judged != verdict(ratio, delta, None, p_value):
+            if reach(*twin) > DETERMINED:
+                return judged, "of identical code the A/A arm shows nothing: it is not determined"
+            spread = f"{twin.low:.2f} to {twin.high:.2f}"
+            return judged, f"no more than the A/A arm shows of identical code: {spread}"
+        chance = (
+            f"may be chance: p = {p_value:.2g}, adjusted for {evidence.claims} comparisons (Holm)"
+        )
+        return judged, chance
+
+    def _status(self, cell: Cell) -> tuple[Status, str | None]:
+        for failure in self.failures:
+            if failure.cell == cell or (failure.stage == "accuracy" and _trains(failure, cell)):
+                stage = "" if failure.stage == "plan" else f"{failure.stage}: "
+                return failure.status, stage + failure.reason
+        if not self.times.of(cell):
+            return "not_available", "not measured: the run ended before"
+        if self.disturbance.decides(cell):
+            return "disturbed", None  # why stands in the blocks' own sentence
+        last = [p for p in self.phases.get(cell, ()) if p.phase == "warmup"]
+        if any(p.steady is False for p in last):
+            return "not_stationary", "the time of a step did not settle during the warm-up"
+        return "ok", None
+
+    def _not_counted(self, cell: Cell) -> str | None:
+        """How many blocks are void, where others are not."""
+        void = self.void.get(cell, [])
+        steps = self.times.of(cell)
+        if not void or not steps:
+            return None
+        blocks = len(void) + sum(map(len, steps.values()))
+        return f"{len(void)} of {blocks} blocks do not count: {', '.join(sorted(set(void)))}"
+
+    def _trained(self, cell: Cell) -> list[Training]:
+        """The trainings of all seeds, whose mean is shown with the ``train`` cells of the task."""
+        wanted = (cell.task, cell.backend, cell.execution, cell.precision)
+        return [
+            t
+            for t in self.trainings
+            if cell.phase == "train"
+            and t.start == "stored"
+            and (t.task, t.backend, t.execution, t.precision) == wanted
+        ]
+
+    def _parity(self, cell: Cell) -> ParityVerdict | None:
+        """The worst answer to the questions about the cell's program."""
+        answers = {answer.verdict for answer in self._answers(cell)}
+        return next((v for v in WORST_FIRST if v in answers), None)
+
+    def _answers(self, cell: Cell) -> list[ParityResult]:
+        return answers(cell, self.answers.get((cell.task, *doubled_by(cell)), ()))
+
+
+def _explained(cell: CellSummary) -> CellSummary:
+    """The same, called implausible where its rate is more than the device can explain."""
+    share = cell.of_ceiling
+    if cell.status in WRONG or share is None or share <= MOST_OF_CEILING:
+        return cell
+    why = f"at {100 * share:.0f} % of what the device's best matrix product reaches"
+    reason = "; ".join(filter(None, (why, cell.reason)))
+    return cell.model_copy(update={"status": "implausible", "reason": reason})
+
+
+def _latency(seconds: Sequence[float]) -> Latency | None:
+    if not seconds:
+        return None
+    several = [*seconds, *seconds] if len(seconds) == 1 else seconds
+    found = quantiles(several, n=100, method="inclusive")  # a third of numpy.percentile's time
+    return Latency(p50=found[49], p90=found[89], p99=found[98])
+
+
+def doubled_by(cell: Cell) -> tuple[str, str]:
+    """The arm that an A/A arm doubles; every other one's own."""
+    return (cell.doubles, cell.execution)
+
+
+def answers(cell: Cell, results: Iterable[ParityResult]) -> list[ParityResult]:
+    """Those of parity's results that are about the cell's program, as a whole or with the batch
+    that the cell times.
+    """
+    about, timed = (cell.task, *doubled_by(cell)), (cell.phase, cell.batch_size)
+    return [
+        r
+        for r in results
+        if (r.task, r.backend, r.execution) == about
+        and r.precision in ("float64", cell.precision)
+        and (r.phase is None or (r.phase, r.batch_size) == timed)
+    ]
+
+
+def proven(results: Sequence[ParityResult]) -> bool:
+    """Do the answers about a cell's program allow a verdict on its times?"""
+    return bool(results) and all(result.passed for result in results)
+
+
+def exit_code(summary: Summary) -> int:
+    """1 if a cell failed or cannot be, or parity differs, else 0."""
+    failed = any(cell.status in WRONG for cell in summary.cells)
+    apart = any(result.wrong for result in summary.parity)
+    apart |= any(exchange.wrong for exchange in summary.exchanges)
+    return 1 if failed or apart else 0
+
+
+def _trains(failure: FailureRecord, cell: Cell) -> bool:
+    found = (failure.task, failure.backend, failure.execution)
+    same = failure.precision in (None, cell.precision)
+    return cell.phase == "train" and same and found == (cell.task, cell.backend, cell.execution)
+
+
+def _sentence(failure: FailureRecord) -> str:
+    about = failure.cell or failure
+    names = [failure.stage, about.task, getattr(about, "phase", None), about.backend]
+    names += [about.execution, about.precision]
+    return f"{' '.join(name for name in names if name)}: {failure.reason}"
+
+
+def lacks(records: Iterable[AnyRecord]) -> list[str]:
+    """What today's checks ask and these records do not tell: a sentence, or nothing."""
+    timed: set[Cell] = set()
+    asked: set[tuple[str, ...]] = set()
+    for record in records:
+        match record:
+            case BlockRecord(void=None) if not record.cell.is_twin:
+                timed.add(record.cell)
+            case ParityRecord(result=told) if told.phase is not None:
+                about = (told.task, told.backend, told.execution, told.precision, told.phase)
+                asked.add((*about, str(told.batch_size)))
+    missing = sum(
+        (c.task, *c.arm, c.precision, c.phase, str(c.batch_size)) not in asked for c in timed
+    )
+    if not missing:
+        return []
+    of = f"{missing} of {len(timed)} cells"
+    return [f"Parity was not asked with the batch that was timed, only with a smaller one: {of}."]
+
+
+def _notes(manifest: Manifest) -> list[str]:
+    notes = []
+    if not manifest.complete:
+        notes.append("This run is not complete.")
+    if manifest.launches < PUBLISHED:
+        notes.append(
+            f"Launches: {manifest.launches}. They are few, so the intervals are wide; a result to "
+            f"publish has at least {PUBLISHED}."
+        )
+    return notes

@@ -1,0 +1,60 @@
+"""Options that several commands share, and what is made of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from backends.base import DEVICES
+from suite.plan.options import UsageError
+
+Names = list[str] | None  # as typed, before ``split``
+
+
+def names(what: str, default: str) -> Any:
+    """An option that takes names, with wildcards; ``default`` is what it means to leave it out."""
+    told = f"{what}. Repeatable; takes comma lists and wildcards. Default: {default}."
+    return typer.Option(help=told)
+
+
+Pythons = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--python",
+        help="The interpreter that runs a backend, as NAME=PATH; NAME@LABEL=PATH adds an arm. "
+        "Repeatable. Default: nox's environment of that name, else the present interpreter.",
+    ),
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print JSON alone on standard output, in place of tables.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress on standard error.")]
+Device = Annotated[str, typer.Option(help=f"The device of all backends: {' or '.join(DEVICES)}.")]
+
+
+def console() -> Console:
+    """Standard output; wide enough for the tables where it is not a terminal."""
+    console = Console()
+    return console if console.is_terminal or "COLUMNS" in os.environ else Console(width=120)
+
+
+def split(values: Sequence[str] | None) -> tuple[str, ...]:
+    """The names of a repeatable option that takes comma lists."""
+    return tuple(part for value in values or () for part in value.split(",") if part)
+
+
+def interpreters(values: Sequence[str] | None) -> dict[str, str]:
+    """NAME: PATH of ``--python``; UsageError for what is neither."""
+    found: dict[str, str] = {}
+    for value in values or ():
+        name, _, path = value.partition("=")
+        if not name or not path:
+            raise UsageError(f"--python {value}: it must be NAME=PATH or NAME@LABEL=PATH")
+        if name in found:
+            raise UsageError(f"--python {name} is given twice")
+        found[name] = path
+    return found

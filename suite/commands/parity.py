@@ -1,0 +1,105 @@
+"""``tribench parity``: is it the same function?"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from backends.base import EXECUTIONS
+from suite.commands.options import (
+    Device,
+    Json,
+    Names,
+    Pythons,
+    Quiet,
+    console,
+    interpreters,
+    names,
+    split,
+)
+from suite.errors import FAILED
+from suite.files import write_whole
+from suite.parity import gate
+from suite.parity.asking import Interrupted, ask, references_of
+from suite.parity.thresholds import LIMITS
+from suite.plan import catalogue
+from suite.plan.configurations import configurations
+from suite.plan.options import Choice, check, choose
+from suite.plan.plan import pick_tasks
+from suite.records.schema import PARITY_SCHEMA
+from suite.report.page.parity import render_parity
+from suite.report.terminal.parity import show_parity
+from suite.store import directory
+from suite.store.fingerprint import version
+from suite.worker.installations import discover
+
+
+def command(
+    task: Annotated[Names, names("The tasks", "all that need no download")] = None,
+    backend: Annotated[Names, names("The backends", "all")] = None,
+    execution: Annotated[
+        Names, names(f"The executions: {', '.join(EXECUTIONS)}", "all of each backend")
+    ] = None,
+    precision: Annotated[
+        Names, names(f"The precisions: {', '.join(gate.PRECISIONS)}", " and ".join(gate.USUAL))
+    ] = None,
+    device: Device = "cpu",
+    python: Pythons = None,
+    seed: Annotated[int, typer.Option(help="The first seed of parameters and samples.")] = 0,
+    seeds: Annotated[int, typer.Option(min=1, help="How many seeds, from the first one on.")] = 1,
+    page: Annotated[
+        Path | None,
+        typer.Option(help="Write the answers as a page to this file. Default: no page."),
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Check that every backend and execution has the same function, precision and training."""
+    choice = Choice(
+        tasks=split(task),
+        backends=split(backend),
+        executions=split(execution),
+        precisions=split(precision),
+        device=device,
+        seed=seed,
+    )
+    known = catalogue.tasks()
+    check(choice, known)
+    if page is not None:
+        directory.check_file(page)
+    precisions = choose("precision", choice.precisions or gate.USUAL, gate.PRECISIONS)
+    found = discover(interpreters(python), device, wanted=choice.backends)
+    asked = [
+        configuration
+        for p in precisions
+        for configuration in configurations(choice, found, p, every=True)
+    ]
+    tasks = pick_tasks(choice.tasks, ("*",), known)
+    wanted = [(one, number) for one in tasks for number in range(seed, seed + seeds)]
+    with references_of(found) as (references, live, files):
+        try:
+            results = ask(wanted, asked, references, live, files, quiet)
+        except Interrupted as stop:
+            if not as_json:
+                show_parity(stop.results, console())
+            raise
+    if page is not None:
+        facts = {"tribench": {"version": version()}}
+        facts |= {
+            installation.name: dict(installation.adapter.versions)
+            for installation in found
+            if installation.why is None
+        }
+        write_whole(page, render_parity(results, LIMITS, facts))
+        if not quiet:
+            print(f"Page: {page}", file=sys.stderr)
+    if as_json:
+        data = [result.model_dump(mode="json") for result in results]
+        print(json.dumps({"schema": PARITY_SCHEMA, "results": data}))
+    else:
+        show_parity(results, console())
+    raise typer.Exit(FAILED if any(result.wrong for result in results) else 0)

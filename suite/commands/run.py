@@ -1,0 +1,209 @@
+"""``tribench run``: parity, then throughput, memory and accuracy."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from backends.base import EXECUTIONS
+from suite.analysis.summary import exit_code
+from suite.commands.options import (
+    Device,
+    Json,
+    Names,
+    Pythons,
+    Quiet,
+    console,
+    interpreters,
+    names,
+    split,
+)
+from suite.engine.progress import reporter
+from suite.errors import INTERRUPTED
+from suite.files import WriteError
+from suite.machine import idle
+from suite.plan import catalogue
+from suite.plan.options import PHASES, Choice, UsageError, check
+from suite.plan.plan import TIMED_PRECISIONS, Plan, make
+from suite.plan.profiles import PROFILES
+from suite.records.run import Run
+from suite.report.streams import json_of, readable
+from suite.report.terminal import tables
+from suite.run import budget, session, stages
+from suite.store import directory, seal
+from suite.store.directory import RunDirectory
+from suite.store.lock import Lock
+from suite.worker.environment import CONTROLLED
+from suite.worker.installations import Installation, discover
+from suite.worker.process import NO_LIMITS
+
+RUNS = Path("results/runs")
+
+
+def command(
+    profile: Annotated[
+        str, typer.Option(help=f"How much a run does: {', '.join(PROFILES)}.")
+    ] = "quick",
+    task: Annotated[Names, names("The tasks", "the profile's")] = None,
+    backend: Annotated[Names, names("The backends", "all")] = None,
+    execution: Annotated[
+        Names, names(f"The executions: {', '.join(EXECUTIONS)}", "the profile's")
+    ] = None,
+    precision: Annotated[
+        Names, names(f"The precisions: {', '.join(TIMED_PRECISIONS)}", "the profile's")
+    ] = None,
+    phase: Annotated[Names, names(f"The phases: {', '.join(PHASES)}", "both")] = None,
+    device: Device = "cpu",
+    batch_size: Annotated[
+        list[int] | None,
+        typer.Option(help="The samples of a timed batch. Repeatable. Default: each task's own."),
+    ] = None,
+    python: Pythons = None,
+    seed: Annotated[
+        int, typer.Option(help="The seed of parity and timing, and the first of the trainings.")
+    ] = 0,
+    launches: Annotated[
+        int | None,
+        typer.Option(
+            help="Launches, which are fresh starts of all workers. Default: the profile's, and "
+            "more where intervals are wide and time is left."
+        ),
+    ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            help="Trainings of each task in each backend; 0 trains nothing. Default: the profile's."
+        ),
+    ] = None,
+    time_budget: Annotated[
+        float | None,
+        typer.Option(
+            help="Minutes that the run may take; seeds and launches are cut to fit. "
+            "Default: the profile's."
+        ),
+    ] = None,
+    aa: Annotated[
+        str | None,
+        typer.Option(
+            help="The backend that is timed twice, to show the noise. Default: the profile's."
+        ),
+    ] = None,
+    output: Annotated[
+        Path, typer.Option(help="The folder that the run's directory is made in.")
+    ] = RUNS,
+    resume: Annotated[
+        Path | None,
+        typer.Option(help="The directory of a run to finish. Default: a new run begins."),
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(help="A name for the run, for people. Default: none.")
+    ] = None,
+    environment: Annotated[
+        str,
+        typer.Option(
+            help="The process environment of the workers: controlled, which is the same for all, "
+            "or stock, which is what you and the system have set."
+        ),
+    ] = CONTROLLED,
+    worker_timeout: Annotated[
+        float, typer.Option(help="Seconds that a worker may take for one answer.")
+    ] = NO_LIMITS.answer_seconds,
+    worker_memory: Annotated[
+        float | None,
+        typer.Option(help="GiB of address space that a worker may take. Default: no limit."),
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Check parity, then measure throughput, memory and accuracy."""
+    pythons = interpreters(python)
+    choice = Choice(
+        profile=profile,
+        tasks=split(task),
+        backends=split(backend),
+        executions=split(execution),
+        precisions=split(precision),
+        phases=split(phase),
+        device=device,
+        batch_sizes=tuple(batch_size or ()),
+        seed=seed,
+        launches=launches,
+        seeds=seeds,
+        time_budget=time_budget,
+        aa=aa,
+        label=None if label is None else readable(label),
+        environment=environment,
+        worker_timeout=worker_timeout,
+        worker_memory=worker_memory,
+    )
+    if resume is not None:
+        if choice != Choice():
+            raise UsageError("--resume takes its options from the run; give --python alone")
+        if seal.is_sealed(resume):
+            done = session.read(resume)
+            session.render(done)
+            _told(done, as_json, quiet)
+        choice = session.choice_of(resume)
+    known = catalogue.tasks()
+    check(choice, known)
+    awake = idle.kept_awake() if choice.environment == CONTROLLED else nullcontext()
+    with Lock() as lock, awake:
+        if resume is None:
+            directory.check(output)
+        found = discover(pythons, choice.device, wanted=choice.backends)
+        plan = budget.fit(make(choice, known, found))
+        if resume is None:
+            store = session.begin(plan, choice, found, output, session.command(choice, pythons))
+        else:
+            store = session.go_on(resume, plan, found)
+        lock.tell(store.path.absolute())
+        if not quiet:
+            print(f"tribench: {budget.announcement(plan)}", file=sys.stderr)
+        done = _measure(plan, found, store, pythons, quiet)
+    _told(done, as_json, quiet)
+
+
+def _measure(
+    plan: Plan,
+    found: Sequence[Installation],
+    store: RunDirectory,
+    pythons: dict[str, str],
+    quiet: bool,
+) -> Run:
+    """The finished run; if something ends it before, one line says how to go on."""
+    again = ["tribench", "run", "--resume", str(store.path)]
+    again += [f"--python={name}={path}" for name, path in pythons.items()]
+    go_on = f"what is done is kept, go on with: {shlex.join(again)}"
+    try:
+        with store:
+            try:
+                with reporter(quiet) as progress:
+                    left_out = stages.run(plan, found, store, progress)
+            except KeyboardInterrupt:
+                session.close(store, complete=False)
+                print(f"tribench: interrupted; {go_on}", file=sys.stderr)
+                raise typer.Exit(INTERRUPTED) from None
+            if left_out:
+                print(f"tribench: the time budget is used up; {go_on}", file=sys.stderr)
+            return session.close(store, complete=not left_out)
+    except WriteError as error:
+        raise WriteError(f"{error}; {go_on}") from None
+
+
+def _told(done: Run, as_json: bool, quiet: bool) -> NoReturn:
+    """Say what a run found, and end with its exit code."""
+    where = f"Page: {done.path / 'page.html'}"
+    if as_json:
+        print(json_of(done.summary))
+        if not quiet:
+            print(where, file=sys.stderr)
+    else:
+        tables.show(done.summary, console())
+        print(f"\n{where}")
+    raise typer.Exit(exit_code(done.summary))

@@ -1,0 +1,1 @@
+"""How work is done, whatever it is: jobs, worker pools, task inputs, the scheduler, progress."""

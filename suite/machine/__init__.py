@@ -1,0 +1,1 @@
+"""What this machine is and does now. Standard library and NumPy only."""

@@ -1,0 +1,36 @@
+"""The size of this process, from /proc (proc(5)). Standard library only: runs in the worker.
+
+VmHWM is used and not ru_maxrss, which survives exec: a child's floor would be its parent's size.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+
+def resident_bytes() -> int | None:
+    """What is in memory now; None where there is no /proc."""
+    return _status("VmRSS")
+
+
+def peak_bytes() -> int | None:
+    """The most since the start or since ``reset_peak``."""
+    return _status("VmHWM")
+
+
+def reset_peak() -> None:
+    """Let the peak start again from the present size."""
+    with suppress(OSError):  # the peak then counts from the start, which is at least the same
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def _status(name: str) -> int | None:
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return None
+    for line in lines:
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) * 1024
+    return None

@@ -1,0 +1,54 @@
+"""Which blocks do not count, and why. They are kept and labelled, and enter no estimate."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from suite.analysis.disturbance import QUIET_PRESSURE, QUIET_STEAL, Noise, mean
+from suite.machine import cores
+from suite.measure import gpu
+from suite.worker.answers import BlockTimes
+
+COMPILED = "compiled anew"
+JUMPED = "the clock jumped"
+LATE = "the result was not there when wait() returned"
+CLOCKS_APART_SECONDS = 0.05
+CLOCKS_APART = 0.1  # of the time; the larger of the two
+# A result of the last step that is there is read in some 0.02 ms; a kernel that takes the core away
+# meanwhile takes milliseconds.
+LATE_SECONDS = 0.005
+LATE_SHARE = 0.3  # of the block's seconds; the larger of the two
+# Of a prediction from that of the same samples in another order, by precision.
+APART = {"float32": 1e-3, "tf32": 2e-2, "bfloat16": 1e-1}
+
+
+def jumped(times: BlockTimes) -> bool:
+    """Did one of the clocks jump? They are different clocks, so that both would have to."""
+    apart = abs(times.wall_seconds - times.seconds)
+    allowed = max(CLOCKS_APART_SECONDS, CLOCKS_APART * times.seconds)
+    return not (times.seconds > 0 and apart <= allowed)
+
+
+def late(times: BlockTimes) -> bool:
+    """Was there work left when ``wait`` returned?"""
+    return times.late_seconds > max(LATE_SECONDS, LATE_SHARE * times.seconds)
+
+
+def void(times: BlockTimes) -> str | None:
+    """Why these steps do not count; None if they do."""
+    if jumped(times):
+        return JUMPED
+    if late(times):
+        return LATE
+    return COMPILED if times.compiled else None
+
+
+def disturbed(blocks: Sequence[tuple[float, Noise]], known_work: Collection[float] = ()) -> bool:
+    """Did something else work beside these blocks (seconds, and what the machine did meanwhile), or
+    were the cores slower than when ``known_work`` took these milliseconds? Over all of them, since
+    the host's ticks are 10 ms, a third of a short block.
+    """
+    busy = mean(blocks, "pressure") > QUIET_PRESSURE or mean(blocks, "steal") > QUIET_STEAL
+    work = [ms for _, noise in blocks if (ms := noise.get("known_work_ms")) is not None]
+    held = any(gpu.disturbed(noise.get("gpu")) for _, noise in blocks)
+    return busy or held or cores.slow(work, known_work)

@@ -1,0 +1,272 @@
+"""The loss and the optimizers by themselves: a model of one linear layer, hot logits; and gradients
+from vanishing to exploding under optimizers that have everything switched on, of parameters with
+such names and shapes as people make a difference between.
+
+A task's own recipe may never clip, and its own logits never saturate; who ports an optimizer wants
+to know all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backends.base import NotSupported
+from suite.engine.remote import Arrays, RemoteBackend, bare, rounded
+from suite.parity.compare import relative
+from suite.parity.thresholds import CHECKS as LIMIT
+from tasks import spec
+from tasks.base import Batch, Task
+from tasks.parameters import probe, uniform
+from tasks.spec import SGD, AdamW, Input, ModelSpec, Optimizer
+
+FEATURES, CLASSES = 5, 3
+HEATS = (1.0, 1.0, 10.0, 100.0, 2000.0, 1.0)  # of the samples; exp overflows from 710 on
+RECIPE = (
+    11  # the batch size that the optimizer check's task has: another than the number of its samples
+)
+SCALES = (1e-7, 1.0, 0.1, 0.0, 30.0, 1.0)  # of the gradients, step by step; clipped from 0.5 on
+
+# Constants that nobody uses: who computes with a usual one in place of the given is found out.
+_SGD = SGD(learning_rate=0.13, momentum=0.83, weight_decay=0.17, clip_norm=0.7, warmup_steps=3)
+_ADAMW = AdamW(
+    learning_rate=0.013,
+    beta1=0.87,
+    beta2=0.973,
+    epsilon=3e-8,
+    weight_decay=0.17,
+    clip_norm=0.7,
+    warmup_steps=3,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerCheck:
+    """What is looked at: an optimizer's updates, or the loss with its gradient."""
+
+    optimizer: Optimizer
+    of_loss: bool = False
+
+
+CHECKS: dict[str, OptimizerCheck] = {
+    "hot logits": OptimizerCheck(optimizer=_SGD, of_loss=True),
+    "SGD": OptimizerCheck(optimizer=_SGD),
+    "SGD with nesterov": OptimizerCheck(optimizer=replace(_SGD, nesterov=True)),
+    "AdamW": OptimizerCheck(optimizer=_ADAMW),
+}
+
+# At the rate 1: at AdamW's 0.013 the last updates are so small that correct ones differ by 1e-12.
+STEPPED: dict[str, OptimizerCheck] = {
+    f"{name} with milestones": OptimizerCheck(
+        optimizer=replace(CHECKS[name].optimizer, learning_rate=1.0, milestones=(2, 4))
+    )
+    for name in ("SGD", "AdamW")
+}
+
+# Of a whole model's update rounding hides what is lost; at the rate 1 it does not.
+PRECISE: dict[str, OptimizerCheck] = {
+    "AdamW": OptimizerCheck(
+        optimizer=AdamW(learning_rate=1.0, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.0)
+    )
+}
+
+LEAST_EPSILON = 1e-30  # as good as none, and nothing is divided by 0
+LEAST_NORM = 1e-9  # of an update: with a gradient of 0 some are
+
+Answers = dict[str, Arrays]  # by optimizer check; arrays by capture's keys, and as "step N/PATH"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WrongUpdate:
+    """A optimizer check that went wrong, first in the array ``key``, by ``error``."""
+
+    name: str
+    check: OptimizerCheck
+    key: str
+    error: float
+
+
+def of(task: Task) -> dict[str, OptimizerCheck]:
+    """Those that a task's backends are put through: an update by others' hands may know nothing of
+    milestones, and need not where the task has none.
+    """
+    return CHECKS | (STEPPED if task.optimizer.milestones else {})
+
+
+def answers(
+    backend: RemoteBackend,
+    checks: Mapping[str, OptimizerCheck] = CHECKS,
+    model: ModelSpec | None = None,
+) -> Answers:
+    """What one backend makes of the optimizer checks, updates being those of ``model``'s
+    parameters; what it does not support is left out. Raises what else Worker.call raises.
+    """
+    found = Answers()
+    for name, check in checks.items():
+        with suppress(NotSupported):
+            found[name] = _updates(backend, check, model)
+    return found
+
+
+def wrong(
+    found: Answers, wanted: Answers, asked: Mapping[str, OptimizerCheck]
+) -> list[WrongUpdate]:
+    """The optimizer checks that went wrong, in their order."""
+    wrong_ones: dict[str, WrongUpdate] = {}
+    for name, mine in found.items():
+        for key in sorted(_shown(mine, wanted[name]), key=_order):
+            error = off(mine.get(key), wanted[name][key])
+            if error > LIMIT:
+                one = WrongUpdate(name=name, check=asked[name], key=key, error=error)
+                wrong_ones.setdefault(name, one)
+    return list(wrong_ones.values())
+
+
+def off(found: NDArray[Any] | None, wanted: NDArray[Any]) -> float:
+    """‖found - wanted‖ / ‖wanted‖."""
+    return relative(found, wanted, least=LEAST_NORM)
+
+
+def _shown(mine: Arrays, wanted: Arrays) -> list[str]:
+    """What is compared: all but the inner values that a whole-model port does not show."""
+    inner = ("activations/", "input_gradients/")
+    return [key for key in wanted if key in mine or not key.startswith(inner)]
+
+
+def _order(key: str) -> int:
+    parts = ("predictions", "activations", "loss", "gradients", "input_gradients")
+    part = key.partition("/")[0]
+    return parts.index(part) if part in parts else len(parts)
+
+
+def worst(found: Answers, wanted: Answers) -> float:
+    """The worst error of all."""
+    return max(
+        (
+            off(mine.get(key), wanted[name][key])
+            for name, mine in found.items()
+            for key in _shown(mine, wanted[name])
+        ),
+        default=0.0,
+    )
+
+
+def paths(made: Arrays, right: Arrays) -> tuple[list[str], list[str]]:
+    """The parameters whose updates are off in any step, and all."""
+    every: dict[str, bool] = {}
+    for key, array in right.items():
+        path = key.partition("/")[2]
+        every[path] = every.get(path, False) or off(made.get(key), array) > LIMIT
+    return [path for path, wrong in every.items() if wrong], [*every]
+
+
+def proportional(made: Arrays, right: Arrays) -> bool:
+    """Is every step's update the right one times a number? Only then it is the rate that is off."""
+    for step in range(1, len(SCALES) + 1):
+        keys = [key for key in right if key.startswith(f"step {step}/")]
+        if any(key not in made or made[key].shape != right[key].shape for key in keys):
+            return False
+        mine, wanted = (np.concatenate([of[key].ravel() for key in keys]) for of in (made, right))
+        size = float(wanted @ wanted)
+        if size and off(mine, wanted * (float(mine @ wanted) / size)) > LIMIT:
+            return False
+    return True
+
+
+def named(updates: Sequence[Mapping[str, NDArray[Any]]]) -> Arrays:
+    """Updates step by step, as the answers name them."""
+    return {
+        f"step {step}/{path}": update
+        for step, made in enumerate(updates, 1)
+        for path, update in made.items()
+    }
+
+
+def step(key: str) -> int:
+    """Of an update, as ``named`` names it."""
+    return int(key.partition("/")[0].removeprefix("step "))
+
+
+def start(model: ModelSpec | None = None) -> Arrays:
+    """The parameters before the first step."""
+    return {path: rounded(array) for path, array in probe(model or UPDATED, 0).items()}
+
+
+def switched(optimizer: Optimizer) -> dict[str, OptimizerCheck]:
+    """The optimizer with nothing but its rate, and with each field alone beside it, by field."""
+    off: dict[str, Any] = {
+        "weight_decay": 0.0,
+        "clip_norm": None,
+        "warmup_steps": 0,
+        "milestones": (),
+    }
+    if isinstance(optimizer, SGD):
+        off = {"momentum": 0.0, "nesterov": False, **off}
+    elif isinstance(optimizer, AdamW):
+        off = {"epsilon": LEAST_EPSILON, "beta1": 0.0, "beta2": 0.0, **off}
+    plain = replace(optimizer, **off)
+    parts = {field: replace(plain, **{field: getattr(optimizer, field)}) for field in off}
+    if isinstance(optimizer, AdamW):  # without moments its steps do not know how long a gradient is
+        moments = {"epsilon": off["epsilon"], "beta1": optimizer.beta1, "beta2": optimizer.beta2}
+        parts["clip_norm"] = replace(parts["clip_norm"], **moments)
+    if "nesterov" in parts:
+        parts["nesterov"] = replace(optimizer, **(off | {"momentum": 0.9, "nesterov": True}))
+    return {
+        name: OptimizerCheck(optimizer=o) for name, o in {"learning_rate": plain, **parts}.items()
+    }
+
+
+def batch() -> Batch:
+    """Samples whose logits are small and hot; the targets hit and miss the greatest."""
+    inputs = rounded(uniform(0, "drill", (len(HEATS), FEATURES)) * np.array(HEATS)[:, None])
+    return Batch(inputs=inputs, targets=(np.arange(len(HEATS)) % CLASSES).astype(np.int32))
+
+
+def gradients(model: ModelSpec | None = None) -> Sequence[Arrays]:
+    """A step's gradients each, in Fortran order: PyTorch's fused optimizers do not look at strides,
+    and an adapter that hands such arrays on updates the wrong numbers.
+    """
+    return [
+        {
+            path: np.asfortranarray(scale * uniform(step, f"drill {path}", parameter.shape))
+            for path, parameter in (model or UPDATED).parameters().items()
+        }
+        for step, scale in enumerate(SCALES)
+    ]
+
+
+def _updates(backend: RemoteBackend, check: OptimizerCheck, model: ModelSpec | None) -> Arrays:
+    if check.of_loss:
+        return backend.program(_task(check.optimizer, CLASSIFIER), batch()).capture()
+    program = backend.program(_task(check.optimizer, model or UPDATED), batch())
+    if "update" in program.program.differences():
+        raise NotSupported("the update follows a rule of its own")
+    return named([program.update(given) for given in gradients(model)])
+
+
+def _task(optimizer: Optimizer, model: ModelSpec) -> Task:
+    name = f"drill-{sha256(repr((model.name, optimizer)).encode()).hexdigest()[:12]}"
+    return bare(replace(model, name=name), optimizer, RECIPE)
+
+
+CLASSIFIER = ModelSpec(
+    name="drill",
+    input=Input(shape=(FEATURES,)),
+    layers=(("fc", spec.Linear(in_features=FEATURES, out_features=CLASSES)),),
+)
+# Some decay, clip or speed up by the parameter's name, or by its shape. Every adapter has a Linear.
+UPDATED = ModelSpec(
+    name="updated",
+    input=Input(shape=(FEATURES,)),
+    layers=(
+        ("embedding", spec.Linear(in_features=FEATURES, out_features=4, bias=False)),
+        ("norm", spec.Linear(in_features=4, out_features=4)),
+        ("fc", spec.Linear(in_features=4, out_features=CLASSES)),
+    ),
+)

@@ -1,0 +1,1 @@
+"""What a run will do: options, profiles, installed tasks, configurations, costs."""

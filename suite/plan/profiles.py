@@ -1,0 +1,60 @@
+"""How much a run does, by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from backends.base import EXECUTIONS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """``executions`` empty: each backend's default. ``launches`` is of every comparison; those
+    whose intervals are wide get up to ``most_launches``, in the time that is left. ``seeds`` counts
+    the trainings of the tasks that a pattern matches, the first match holding. ``both_batches``
+    times the recipe's batch too, not only the timed one; ``twin`` adds an A/A arm; ``one_ulp``
+    trains the first seed again from a start moved by one ulp, and evaluates its checkpoints in
+    every backend; ``rounds`` is the share of the usual seconds that a launch's rounds get;
+    ``minutes`` is the time budget.
+    """
+
+    tasks: tuple[str, ...]
+    executions: tuple[str, ...] = ()
+    precisions: tuple[str, ...] = ("float32",)
+    launches: int
+    most_launches: int
+    seeds: tuple[tuple[str, int], ...]
+    both_batches: bool = False
+    twin: bool = False
+    one_ulp: bool = False
+    rounds: float = 1.0
+    minutes: float | None = None
+
+
+PROFILES = {
+    "quick": Profile(
+        tasks=("*-tiny",), launches=3, most_launches=3, seeds=(("*", 1),), rounds=0.25
+    ),
+    "standard": Profile(
+        tasks=("*-tiny", "*-small"),
+        executions=EXECUTIONS,
+        launches=5,
+        most_launches=12,
+        seeds=(("*-tiny", 5), ("*", 2)),
+        both_batches=True,
+        twin=True,
+        one_ulp=True,
+        minutes=120,
+    ),
+    "full": Profile(
+        tasks=("*",),
+        executions=EXECUTIONS,
+        precisions=("float32", "tf32", "bfloat16"),
+        launches=8,
+        most_launches=16,
+        seeds=(("*", 5),),
+        both_batches=True,
+        twin=True,
+        one_ulp=True,
+    ),
+}

@@ -1,0 +1,1 @@
+"""Pages that need no network: of a run, of a comparison, of parity."""

@@ -1,0 +1,1 @@
+"""The pages of many runs, with an index, a comparison and a history."""

@@ -1,0 +1,99 @@
+"""How times, memory and accuracy went over many runs, as a page that loads a task at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from math import exp
+from typing import Any
+
+from suite.analysis import words
+from suite.analysis.digest import Digest
+from suite.analysis.unpaired import FLOOR
+from suite.report.page.frame import site_frame
+from suite.report.page.page import templates
+from suite.report.page.snippets import embedded
+from suite.report.page.styles import styles
+
+SCRIPTS = ("text", "theme", "figures", "state", "load", "history")
+CELL = ("phase", "backend", "execution", "precision", "device", "batch_size")
+BANDS = {  # how far unchanged runs may lie apart, relative or in accuracy itself
+    "relative": round(exp(1.96 * FLOOR) - 1, 3),
+    "accuracy": 0.02,
+}
+
+
+def history_pages(runs: Sequence[tuple[Digest, int]], plotly: str) -> Iterator[tuple[str, str]]:
+    """Names and texts of the page and of its data, a file a task; ``runs`` are oldest first, each
+    with the number of its machine.
+    """
+    tasks = sorted({task for run, _ in runs for task in run.timed_tasks})
+    files = {task: f"history/{sha256(task.encode()).hexdigest()[:12]}.js" for task in tasks}
+    arms = sorted({(c.backend, c.execution) for run, _ in runs for c in run.cells})
+    machines = {number: words.machine(run.environment) for run, number in runs}
+    data = {
+        "runs": [
+            {
+                "id": run.id,
+                "name": run.name,
+                "created": run.created,
+                "machine": number,
+                "versions": run.environment.backends,
+                "system": run.environment.system,
+            }
+            for run, number in runs
+        ],
+        "files": files,
+        "machines": machines,
+        "styles": {
+            " ".join(arm): {"colour": style.colour, "symbol": style.symbol, "dash": style.dash}
+            for arm, style in styles(arms).items()
+        },
+        "bands": BANDS,
+    }
+    newest = list(dict.fromkeys(number for _, number in reversed(runs)))
+    page = templates().get_template("history.html")
+    yield (
+        "history.html",
+        page.render(
+            data=embedded(data),
+            tasks=tasks,
+            machines=[(number, machines[number]) for number in newest],
+            **site_frame(SCRIPTS, plotly),
+        ),
+    )
+    for task, file in files.items():
+        text = json.dumps(_task(task, runs), ensure_ascii=False, separators=(",", ":"))
+        yield file, f"tribench.give({text});\n"
+
+
+def _task(task: str, runs: Sequence[tuple[Digest, int]]) -> dict[str, Any]:
+    """Cells, and points that are [run, cell, work, step seconds, low, high, compile seconds, bytes,
+    accuracy]: ``work`` has the same number where model, recipe and data are the same.
+    """
+    cells: dict[tuple[Any, ...], int] = {}
+    works: dict[tuple[str | None, ...], int] = {}
+    points = []
+    for number, (run, _) in enumerate(runs):
+        told = run.tasks.get(task, {})
+        work = works.setdefault((told.get("spec"), told.get("data_hash")), len(works))
+        for cell in run.cells:
+            if cell.task == task and not cell.is_twin and cell.step_seconds is not None:
+                key = tuple(getattr(cell, name) for name in CELL)
+                step = cell.step_seconds
+                known = words.determined(step, cell.launches)
+                ends = (step.low, step.high) if known else (step.value, step.value)
+                points.append(
+                    [
+                        *(number, cells.setdefault(key, len(cells)), work),
+                        *(_short(seconds) for seconds in (step.value, *ends)),
+                        *(_short(cell.compile_seconds), cell.process_bytes, _short(cell.accuracy)),
+                    ]
+                )
+    return {"cells": [dict(zip(CELL, key, strict=True)) for key in cells], "points": points}
+
+
+def _short(value: float | None) -> float | None:
+    """Six digits are more than a figure shows."""
+    return None if value is None else float(f"{value:.6g}")

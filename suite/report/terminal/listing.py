@@ -1,0 +1,131 @@
+"""What there is: tasks, backends, and which backend can run which task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import prod
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from backends.base import EXECUTIONS
+from suite.worker.abilities import Answer
+from suite.worker.adapters import REFERENCE
+from suite.worker.installations import Installation
+from tasks.base import Task
+
+Rows = list[dict[str, Any]]
+
+
+def listing(
+    tasks: Sequence[Task], installations: Sequence[Installation], device: str
+) -> dict[str, Rows]:
+    """Tasks with their sizes, backends with their executions or why they are not available, and of
+    every combination whether it can run. The installations must have been asked about these tasks.
+    """
+    return {
+        "tasks": [
+            {
+                "task": task.name,
+                "data": task.data.name,
+                "parameters": sum(prod(p.shape) for p in task.model.parameters().values()),
+                "flops": task.model.flops(),
+                "batch_size": task.batch_size,
+                "timed_batch_size": task.timed_batch_size,
+                "epochs": task.epochs,
+            }
+            for task in tasks
+        ],
+        "backends": [
+            {
+                "backend": installation.name,
+                "available": installation.why is None,
+                "why": installation.why,
+                "framework": installation.adapter.framework or None,
+                "version": installation.adapter.versions.get(installation.adapter.framework),
+                "executions": list(installation.adapter.executions),
+                "precisions": list(installation.adapter.precisions),
+                "interpreter": installation.interpreter,
+            }
+            for installation in installations
+        ],
+        "runs": [
+            {
+                "backend": installation.name,
+                "task": task.name,
+                "execution": execution,
+                "device": device,
+                "can_run": status == "ok",
+                "status": status,
+                "why": why,
+            }
+            for installation in installations
+            for execution in EXECUTIONS
+            for task, (status, why) in zip(
+                tasks, _answers(installation, execution, tasks), strict=True
+            )
+        ],
+    }
+
+
+def show_listing(found: Mapping[str, Rows], console: Console) -> None:
+    """The same as three tables; reasons stand below the last, by number."""
+    tasks = Table(title="Tasks", title_justify="left", box=SIMPLE_HEAD)
+    tasks.add_column("task", no_wrap=True)
+    tasks.add_column("data")
+    for heading in ("parameters", "FLOPs a sample", "batch", "timed batch", "epochs"):
+        tasks.add_column(heading, justify="right", min_width=6)
+    for row in found["tasks"]:
+        numbers = ("parameters", "flops", "batch_size", "timed_batch_size", "epochs")
+        tasks.add_row(escape(row["task"]), escape(row["data"]), *(f"{row[n]:,}" for n in numbers))
+    backends = Table(
+        *("backend", "available", "executions", "precisions"),
+        title="Backends",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+    )
+    for row in found["backends"]:
+        version = f"{row['framework']} {row['version'] or ''}".strip()
+        backends.add_row(
+            escape(row["backend"]),
+            escape(f"yes, {version}" if row["available"] else f"no: {row['why']}"),
+            ", ".join(row["executions"]),
+            ", ".join(row["precisions"]),
+        )
+    console.print(tasks)
+    console.print(backends)
+    _show_runs(found["runs"], console)
+
+
+def _show_runs(runs: Rows, console: Console) -> None:
+    """A row per backend and execution, a column per task."""
+    reasons: dict[str, int] = {}
+    marks: dict[tuple[str, str], list[str]] = {}
+    for run in runs:
+        mark = "✓" if run["can_run"] else str(reasons.setdefault(run["why"], len(reasons) + 1))
+        marks.setdefault((run["backend"], run["execution"]), []).append(mark)
+    device = runs[0]["device"] if runs else ""
+    table = Table(box=SIMPLE_HEAD, padding=0, pad_edge=False)
+    for heading in ("backend", "execution"):
+        table.add_column(heading, vertical="bottom")
+    for name in dict.fromkeys(run["task"] for run in runs):
+        # Broken at its hyphens: ten columns fit into 100 characters.
+        table.add_column(escape(name.replace("-", "-\n")), justify="center", overflow="fold")
+    for (backend, execution), row in marks.items():
+        table.add_row(escape(backend), execution, *row)
+    title = f"Can run on {device} ({REFERENCE} is the reference and never timed)"
+    console.print(title, style="table.title", highlight=False)
+    console.print(table)
+    below = Table.grid(padding=(0, 2))
+    for why, number in reasons.items():
+        below.add_row(f" {number}", escape(why))
+    console.print(below)
+
+
+def _answers(installation: Installation, execution: str, tasks: Sequence[Task]) -> Sequence[Answer]:
+    if installation.why is not None:
+        return [("not_available", installation.why)] * len(tasks)
+    return installation.adapter.answers[execution]

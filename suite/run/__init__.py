@@ -1,0 +1,1 @@
+"""A run from its beginning to its end: which stages, in which order, in how much time."""

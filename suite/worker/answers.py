@@ -1,0 +1,85 @@
+"""What operations answer, for both ends of the pipe: JSON has each as the list of its fields."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+
+class Built(NamedTuple):
+    """A program: the seconds that building took, and the paths that it takes."""
+
+    seconds: float
+    facts: dict[str, str]
+
+
+class BlockTimes(NamedTuple):
+    """What the worker saw of some steps: their seconds by the monotonic clock and by the wall's,
+    how many programs were compiled in them (None: nothing ever is), and what else the machine did
+    (suite.machine.noise). Of the last result: is it ``finite``, how long was it not there when
+    ``wait`` had returned, and how far is it from what its batch must give
+    (suite.worker.fresh.distance; None where that is not known)?
+    """
+
+    seconds: float
+    wall_seconds: float
+    compiled: int | None
+    noise: dict[str, Any]
+    finite: bool = True
+    late_seconds: float = 0.0
+    apart: float | None = None
+
+
+class Freshness(NamedTuple):
+    """Seconds of a prediction over batches that the program has not met, ``fresh``, and over the
+    last of them again and again, ``repeated``; how far the result of that one was ``apart`` from
+    what it must give when it was new (None where that is not known); the bytes of a batch's inputs.
+    """
+
+    fresh: float
+    repeated: float
+    apart: float | None
+    bytes: int
+
+
+class Fed(NamedTuple):
+    """Steps that had their batch put on the device first, and their seconds."""
+
+    seconds: float
+    steps: int
+
+
+class Trained(NamedTuple):
+    """The loss before each step, and the seconds of all."""
+
+    losses: list[float]
+    seconds: float
+
+
+class Evaluation(NamedTuple):
+    """Of a split: correct samples, all samples, the mean cross-entropy (NaN if any logit is not
+    finite), and how often each class (rows) was taken for each (columns).
+    """
+
+    correct: int
+    samples: int
+    loss: float
+    confusion: list[list[int]]
+
+
+class Captured(NamedTuple):
+    """The loss of a batch, and the scales that belong to its inner values."""
+
+    loss: float
+    scales: dict[str, float]
+
+
+class Peak(NamedTuple):
+    """Bytes since ``start``: of the framework's allocator, planned by its compiler, of the process
+    above its baseline; None where that cannot be told.
+    """
+
+    live: int | None
+    reserved: int | None
+    planned: int | None
+    process: int | None
+    baseline: int | None

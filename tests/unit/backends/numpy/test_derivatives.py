@@ -1,0 +1,190 @@
+"""The reference's derivatives against central differences."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import sqrt
+
+import numpy as np
+import pytest
+
+from backends.numpy import Backend
+from tasks import spec, transformer
+from tasks.base import probe_batch
+from tasks.parameters import probe, uniform
+from tests.fixtures.reference_cases import (
+    ATTENTION,
+    CASES,
+    EXACT,
+    MODELS,
+    PADDED,
+    RECURRENT,
+    TOLERANCE,
+    assert_close,
+    assert_same,
+    differences,
+    loss_at,
+    lower,
+    own_parameters,
+    smooth,
+    task_of,
+)
+
+
+@pytest.mark.parametrize(("layer", "shape", "valid"), CASES)
+def test_layer_agrees_with_central_differences(layer, shape, valid):
+    x = smooth(layer, (len(PADDED), *shape))
+    parameters = own_parameters(layer)
+    y, vjp = lower(layer, parameters, x, valid)
+    assert y.shape == (len(x), *layer.output_shape(shape))
+    upstream = uniform(3, "upstream", y.shape)
+    dx, gradients = vjp(upstream)
+
+    def objective(parameters, x):
+        return np.sum(upstream * lower(layer, parameters, x, valid)[0])
+
+    assert_close(dx, differences(lambda x: objective(parameters, x), x))
+    assert set(gradients) == set(parameters)
+    for name, gradient in gradients.items():
+        numeric = differences(lambda p, n=name: objective(parameters | {n: p}, x), parameters[name])
+        assert_close(gradient.value, numeric)
+        assert gradient.scale >= np.linalg.norm(gradient.value)
+
+
+def test_embedding_agrees_with_central_differences():
+    layer, ids = spec.Embedding(vocabulary=5, width=2), np.array([[0, 3, 3], [3, 1, 0]])
+    weight = own_parameters(layer)["weight"]
+    y, vjp = lower(layer, {"weight": weight}, ids)
+    assert [row.tolist() for row in y[0]] == [weight[i].tolist() for i in ids[0]]
+    upstream = uniform(3, "upstream", y.shape)
+    dx, gradients = vjp(upstream)
+    assert dx is None
+    numeric = differences(lambda w: np.sum(upstream * lower(layer, {"weight": w}, ids)[0]), weight)
+    assert_close(gradients["weight"].value, numeric)
+
+
+def test_loss_agrees_with_central_differences():
+    logits, targets = 3 * uniform(1, "logits", (4, 3)), np.array([2, 0, 0, 1])
+
+    def loss(logits):
+        return Backend().loss(spec.CrossEntropy(), logits, targets, None)
+
+    literal = [
+        -np.log(np.exp(row[t]) / np.exp(row).sum()) for row, t in zip(logits, targets, strict=True)
+    ]
+    assert loss(logits)[0] == pytest.approx(np.mean(literal), rel=EXACT)
+    assert_close(loss(logits)[1], differences(lambda z: loss(z)[0], logits))
+    # Shifting a row's logits changes nothing, however large they become.
+    assert loss(logits + 1e6)[0] == pytest.approx(loss(logits)[0], rel=1e-9)
+
+
+def test_nested_residuals_agree_with_central_differences():
+    inner = spec.Residual(layers=(("mid", spec.Linear(in_features=4, out_features=4)),))
+    layers = (
+        ("table", spec.Embedding(vocabulary=5, width=4)),
+        ("sum1", spec.Residual(layers=(("attend", replace(ATTENTION, causal=True)),))),
+        ("block", spec.Sequential(layers=(("sum2", spec.Residual(layers=(("sum3", inner),))),))),
+        ("norm", spec.LayerNorm(width=4, epsilon=1e-5)),
+        ("mean", spec.MeanSteps()),
+        ("fc", spec.Linear(in_features=4, out_features=3)),
+    )
+    task = task_of(layers, spec.Input(shape=(4,), vocabulary=5))
+    batch = replace(probe_batch(task, len(PADDED), 1), valid=PADDED)
+    parameters = probe(task.model, 2)
+    program = Backend().build(task, parameters)
+    capture = program.capture(program.put(batch))
+    places = [place.path for place in task.model.places()]
+    assert list(capture.activations) == places
+    assert "block.sum2" in places
+    assert set(capture.gradients) == set(parameters) == set(task.model.parameters())
+    for path, value in parameters.items():
+        numeric = differences(lambda p, n=path: loss_at(task, parameters | {n: p}, batch), value)
+        assert_close(capture.gradients[path], numeric)
+
+
+def test_a_shortcut_and_batch_norm_agree_with_central_differences():
+    convolution = spec.Conv2d(in_channels=2, out_channels=3, kernel_size=3, padding=1, bias=False)
+    project = spec.Conv2d(in_channels=2, out_channels=3, kernel_size=1, bias=False)
+    norm = spec.BatchNorm(channels=3, epsilon=1e-2, momentum=0.1)
+    body, shortcut = (("conv", convolution), ("norm1", norm)), (("conv0", project), ("norm2", norm))
+    layers = (
+        ("sum", spec.Residual(layers=body, shortcut=shortcut)),
+        ("gelu", spec.GELU()),
+        ("pool", spec.AvgPool(size=3, stride=3)),
+        ("flatten", spec.Flatten()),
+        ("fc", spec.Linear(in_features=3, out_features=3)),
+    )
+    task = task_of(layers, spec.Input(shape=(2, 3, 3)))
+    batch, parameters = probe_batch(task, 4, 1), probe(task.model, 2)
+    program = Backend().build(task, parameters)
+    before = program.state().buffers
+    capture = program.capture(program.put(batch))
+    assert list(capture.activations) == [place.path for place in task.model.places()]
+    assert set(capture.gradients) == set(parameters) == set(task.model.parameters())
+    for path, value in parameters.items():
+        numeric = differences(
+            lambda p, n=path: Backend().build(task, parameters | {n: p}).capture(batch).loss, value
+        )
+        assert_close(capture.gradients[path], numeric)
+    assert set(capture.buffers) == set(task.model.buffers())
+    assert len(capture.buffers) == 4  # a mean and a variance of each batch norm
+    assert_same(program.state().buffers, before)
+    program.train_step(program.put(batch))
+    assert_same(program.state().buffers, capture.buffers)
+
+
+@pytest.mark.parametrize("task", MODELS, ids=lambda task: task.name)
+def test_tiny_model_agrees_with_central_differences(task):
+    parameters, batch = probe(task.model, 1), probe_batch(task, 2, 1)
+    program = Backend().build(task, parameters)
+    capture = program.capture(program.put(batch))
+    assert set(capture.gradients) == set(capture.scales) == set(task.model.parameters())
+    rng = np.random.default_rng(1)
+    step = 1e-6  # so small that no unit of the CNN comes upon a kink
+    for path, gradient in capture.gradients.items():
+        directions = [gradient, *rng.standard_normal((2, *gradient.shape))]
+        for direction in directions:
+            direction = direction / np.linalg.norm(direction)
+            forth, back = (
+                loss_at(task, parameters | {path: parameters[path] + sign * direction}, batch)
+                for sign in (step, -step)
+            )
+            along = np.sum(gradient * direction)
+            floor = np.linalg.norm(gradient) / sqrt(gradient.size)  # a typical derivative
+            assert abs((forth - back) / (2 * step) - along) <= TOLERANCE * max(abs(along), floor)
+
+
+@pytest.mark.parametrize("task", [*MODELS[:2], RECURRENT], ids=["cnn", "rnn", "padded"])
+def test_layers_alone_give_what_the_chain_gave(task):
+    valid = PADDED[1:4] if task is RECURRENT else None
+    batch = replace(probe_batch(task, 3, 1), valid=valid)
+    program = Backend().build(task, probe(task.model, 1))
+    capture = program.capture(program.put(batch))
+    layers = {place.path: place.layer for place in task.model.places()}
+    paths = list(layers)
+    for before, path, after in zip([None, *paths[:-2]], paths[:-1], paths[1:], strict=True):
+        inputs = capture.activations[before] if before else batch.inputs
+        alone = program.layer_vjp(path, inputs, capture.input_gradients[after], valid)
+        assert set(alone.gradients) == set(layers[path].parameters())
+        np.testing.assert_array_equal(alone.output, capture.activations[path])
+        np.testing.assert_array_equal(alone.input_gradients, capture.input_gradients[path])
+        for name, gradient in alone.gradients.items():
+            np.testing.assert_array_equal(gradient, capture.gradients[f"{path}.{name}"])
+
+
+def test_input_gradients_are_through_the_layer_alone():
+    fc = spec.Linear(in_features=3, out_features=3)
+    task = task_of((("sum", spec.Residual(layers=(("fc", fc),))),), spec.Input(shape=(3,)))
+    parameters, batch = probe(task.model, 1), probe_batch(task, 4, 1)
+    capture = Backend().build(task, parameters).capture(batch)
+    _, dlogits = Backend().loss(task.loss, capture.activations["sum"], batch.targets, None)
+    assert_close(capture.input_gradients["fc"], dlogits @ parameters["fc.weight"], EXACT)
+    assert set(capture.input_gradients) == {"fc"}
+
+
+def test_token_ids_have_no_input_gradient():
+    task = transformer.tiny()
+    program = Backend().build(task, probe(task.model, 1))
+    capture = program.capture(program.put(probe_batch(task, 2, 1)))
+    plain = {p.path for p in task.model.places() if not isinstance(p.layer, spec.Residual)}
+    assert set(capture.input_gradients) == plain - {"embedding"}

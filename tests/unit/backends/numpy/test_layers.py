@@ -1,0 +1,250 @@
+"""The reference's values against literal transcriptions; ties, kinks, scales."""
+
+from __future__ import annotations
+
+from math import erf, pi, sqrt, tanh
+
+import numpy as np
+import pytest
+
+from tasks import spec
+from tasks.parameters import uniform
+from tests.fixtures.reference_cases import (
+    ATTENTION,
+    BATCH_NORM,
+    CAUSAL,
+    CONVOLUTIONS,
+    EXACT,
+    GRU,
+    LSTM,
+    MEANS,
+    NORM,
+    PADDED,
+    POOLS,
+    assert_close,
+    context_of,
+    lower,
+    own_parameters,
+)
+
+# Values, against literal transcriptions
+
+
+@pytest.mark.parametrize(("layer", "shape"), CONVOLUTIONS)
+def test_convolution_is_the_sum_that_the_spec_writes(layer, shape):
+    x, parameters = uniform(1, "x", (2, *shape)), own_parameters(layer)
+    y, _ = lower(layer, parameters, x)
+    assert y.shape == (2, *layer.output_shape(shape))
+    s, p = layer.stride, layer.padding
+
+    def pixel(n, c, row, column):
+        inside = 0 <= row < shape[1] and 0 <= column < shape[2]
+        return x[n, c, row, column] if inside else 0.0
+
+    for n, o, i, j in np.ndindex(y.shape):
+        wanted = parameters["bias"][o] if layer.bias else 0.0
+        for (c, u, v), w in np.ndenumerate(parameters["weight"][o]):
+            wanted += w * pixel(n, c, i * s + u - p, j * s + v - p)
+        assert y[n, o, i, j] == pytest.approx(wanted, abs=EXACT)
+
+
+@pytest.mark.parametrize(("layer", "shape"), POOLS)
+def test_pooling_is_the_greatest_of_each_window(layer, shape):
+    x = uniform(1, "x", (2, *shape))
+    y, _ = lower(layer, {}, x)
+    assert y.shape == (2, *layer.output_shape(shape))
+    for n, c, i, j in np.ndindex(y.shape):
+        top, left = i * layer.stride, j * layer.stride
+        assert y[n, c, i, j] == x[n, c, top : top + layer.size, left : left + layer.size].max()
+
+
+@pytest.mark.parametrize(("layer", "shape"), MEANS)
+def test_average_pooling_is_the_mean_of_each_window(layer, shape):
+    x = uniform(1, "x", (2, *shape))
+    y, _ = lower(layer, {}, x)
+    assert y.shape == (2, *layer.output_shape(shape))
+    for n, c, i, j in np.ndindex(y.shape):
+        top, left = i * layer.stride, j * layer.stride
+        window = x[n, c, top : top + layer.size, left : left + layer.size]
+        assert y[n, c, i, j] == pytest.approx(window.mean(), abs=EXACT)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_batch_norm_is_the_formula_with_the_batchs_or_the_running_statistics(training):
+    x, p = uniform(1, "x", (4, 2, 3, 2)), own_parameters(BATCH_NORM)
+    context = context_of(BATCH_NORM, training=training)
+    y, _ = lower(BATCH_NORM, p, x, context=context)
+    for c in range(2):
+        values = x[:, c].ravel().tolist()
+        old_mean = context.buffers["layer.running_mean"][c]
+        old_variance = context.buffers["layer.running_var"][c]
+        mean, variance = old_mean, old_variance
+        if training:
+            mean = sum(values) / 24
+            squares = sum((value - mean) ** 2 for value in values)
+            variance = squares / 24
+            new = context.new_buffers
+            assert new["layer.running_mean"][c] == pytest.approx(0.8 * old_mean + 0.2 * mean)
+            wanted = 0.8 * old_variance + 0.2 * squares / 23
+            assert new["layer.running_var"][c] == pytest.approx(wanted)
+        normal = (x[:, c] - mean) / sqrt(variance + 0.1)
+        assert_close(y[:, c], normal * p["weight"][c] + p["bias"][c], EXACT)
+    assert bool(context.new_buffers) == training
+
+
+def test_gelu_is_the_formula():
+    x = np.linspace(-6, 6, 49)[None]
+    exact, _ = lower(spec.GELU(), {}, x)
+    near, _ = lower(spec.GELU(approximate=True), {}, x)
+    assert_close(exact[0], [v * (1 + erf(v / sqrt(2))) / 2 for v in x[0]], EXACT)
+    wanted = [v / 2 * (1 + tanh(sqrt(2 / pi) * (v + 0.044715 * v**3))) for v in x[0]]
+    assert_close(near[0], wanted, EXACT)
+    assert 4.5e-4 < np.abs(exact - near).max() < 4.8e-4  # the docstring's figure
+
+
+def test_layer_norm_is_the_formula():
+    x, parameters = uniform(1, "x", (2, 3, 5)), own_parameters(NORM)
+    y, _ = lower(NORM, parameters, x)
+    for n, t in np.ndindex(2, 3):
+        row = x[n, t].tolist()
+        mean = sum(row) / 5
+        variance = sum((value - mean) ** 2 for value in row) / 5
+        for f in range(5):
+            normal = (row[f] - mean) / sqrt(variance + 0.1)
+            wanted = normal * parameters["weight"][f] + parameters["bias"][f]
+            assert y[n, t, f] == pytest.approx(wanted, abs=EXACT)
+
+
+@pytest.mark.parametrize("layer", [ATTENTION, CAUSAL])
+@pytest.mark.parametrize("valid", [None, PADDED])
+def test_attention_is_the_formula_step_by_step(layer, valid):
+    x = uniform(1, "x", (len(PADDED), 4, layer.width))
+    p, d = own_parameters(layer), layer.width // layer.heads
+    y, _ = lower(layer, p, x, valid)
+    seen = np.ones((len(x), 4), dtype=bool) if valid is None else valid
+    for n, t in np.ndindex(len(x), 4):
+        keys = [k for k in range(4) if seen[n, k] and (k <= t or not layer.causal)]
+        mixed = np.zeros(layer.width)
+        for start in range(0, layer.width, d) if keys else ():
+            head = slice(start, start + d)
+            query = p["query.weight"][head] @ x[n, t] + p["query.bias"][head]
+            scores = [query @ (p["key.weight"][head] @ x[n, k]) / sqrt(d) for k in keys]
+            weights = np.exp(scores) / np.sum(np.exp(scores))
+            for weight, k in zip(weights, keys, strict=True):
+                value = p["value.weight"][head] @ x[n, k] + p["value.bias"][head]
+                mixed[head] += weight * value
+        assert_close(y[n, t], p["output.weight"] @ mixed + p["output.bias"], EXACT)
+
+
+@pytest.mark.parametrize("valid", [None, PADDED])
+def test_lstm_is_the_recurrence_over_the_valid_steps(valid):
+    x, p = uniform(1, "x", (len(PADDED), 4, 3)), own_parameters(LSTM)
+    y, _ = lower(LSTM, p, x, valid)
+    for n in range(len(x)):
+        steps = range(4) if valid is None else np.flatnonzero(valid[n])
+        wanted, rows = np.zeros((4, 2)), [x[n, t] for t in steps]
+        for level in range(2):
+            w_ih, w_hh, b_ih, b_hh = (
+                p[f"{name}_l{level}"] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+            )
+            h, c, outputs = np.zeros(2), np.zeros(2), []
+            for row in rows:
+                gates = (w_ih @ row + b_ih + w_hh @ h + b_hh).reshape(4, 2)
+                i, f, o = (1 / (1 + np.exp(-gates[gate])) for gate in (0, 1, 3))
+                c = f * c + i * np.tanh(gates[2])
+                h = o * np.tanh(c)
+                outputs.append(h)
+            rows = outputs
+        wanted[list(steps)] = np.reshape(rows, (-1, 2))
+        assert np.abs(y[n] - wanted).max() <= EXACT
+
+
+@pytest.mark.parametrize("valid", [None, PADDED])
+def test_gru_is_the_recurrence_over_the_valid_steps(valid):
+    x, p = uniform(1, "x", (len(PADDED), 4, 3)), own_parameters(GRU)
+    y, _ = lower(GRU, p, x, valid)
+    for n in range(len(x)):
+        steps = range(4) if valid is None else np.flatnonzero(valid[n])
+        wanted, rows = np.zeros((4, 2)), [x[n, t] for t in steps]
+        for level in range(2):
+            w_ih, w_hh, b_ih, b_hh = (
+                p[f"{name}_l{level}"] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+            )
+            h, outputs = np.zeros(2), []
+            for row in rows:
+                given, held = (w_ih @ row + b_ih).reshape(3, 2), (w_hh @ h + b_hh).reshape(3, 2)
+                r, z = (1 / (1 + np.exp(-given[gate] - held[gate])) for gate in (0, 1))
+                h = (1 - z) * np.tanh(given[2] + r * held[2]) + z * h
+                outputs.append(h)
+            rows = outputs
+        wanted[list(steps)] = np.reshape(rows, (-1, 2))
+        assert np.abs(y[n] - wanted).max() <= EXACT
+
+
+def test_positional_encoding_interleaves_sine_and_cosine():
+    y, _ = lower(spec.PositionalEncoding(width=4), {}, np.zeros((1, 3, 4)))
+    for t in range(3):
+        wanted = [np.sin(t), np.cos(t), np.sin(t / 100), np.cos(t / 100)]
+        assert y[0, t].tolist() == pytest.approx(wanted, abs=EXACT)
+
+
+def test_steps_that_are_valid_make_the_last_and_the_mean():
+    x = uniform(1, "x", (len(PADDED), 4, 3))
+    last, _ = lower(spec.LastStep(), {}, x, PADDED)
+    mean, _ = lower(spec.MeanSteps(), {}, x, PADDED)
+    for n, row in enumerate(PADDED):
+        steps = [x[n, t] for t in range(4) if row[t]]
+        assert last[n].tolist() == (steps[-1].tolist() if steps else [0, 0, 0])
+        average = np.mean(steps, axis=0).tolist() if steps else [0, 0, 0]
+        assert mean[n].tolist() == pytest.approx(average)
+
+
+def test_flatten_has_channels_slowest():
+    y, _ = lower(spec.Flatten(), {}, np.arange(24.0).reshape(2, 3, 2, 2))
+    assert y.tolist() == [list(range(12)), list(range(12, 24))]
+
+
+# Kinks, ties and rows without a valid step: by the rule
+
+
+def test_pooling_gives_a_tie_to_the_first_index_in_row_order():
+    x = np.array([[0, 5, 5, 0], [5, 5, 5, 5], [0, 5, 0, 0]], dtype=float)[None, None]
+    _, vjp = lower(spec.MaxPool(size=2, stride=1), {}, x)
+    dx, _ = vjp(np.array([[1, 2, 4], [8, 16, 32]], dtype=float)[None, None])
+    assert dx[0, 0].tolist() == [[0, 3, 4, 0], [8, 16, 32, 0], [0, 0, 0, 0]]
+
+
+def test_relu_has_slope_zero_at_zero():
+    y, vjp = lower(spec.ReLU(), {}, np.array([[-1.0, 0.0, -0.0, 2.0]]))
+    assert y.tolist() == [[0, 0, 0, 2]]
+    assert vjp(np.full((1, 4), 3.0))[0].tolist() == [[0, 0, 0, 3]]
+
+
+@pytest.mark.parametrize("layer", [ATTENTION, CAUSAL])
+def test_attention_that_sees_nothing_projects_zero_and_passes_no_gradient(layer):
+    x, p = uniform(1, "x", (1, 3, layer.width)), own_parameters(layer)
+    y, vjp = lower(layer, p, x, np.zeros((1, 3), dtype=bool))
+    assert (y == p["output.bias"]).all()
+    dx, gradients = vjp(uniform(2, "dy", y.shape))
+    assert (dx == 0).all()
+    assert gradients["output.bias"].scale > 0
+    assert set(gradients) == set(p)
+    assert all((g.value == 0).all() for name, g in gradients.items() if name != "output.bias")
+
+
+# Scales
+
+
+def test_scale_is_the_norm_of_the_sum_over_absolute_values():
+    layer, x = spec.Linear(in_features=2, out_features=1), np.array([[3.0, 1.0], [3.0, -1.0]])
+    _, vjp = lower(layer, own_parameters(layer), x)
+    _, gradients = vjp(np.array([[2.0], [-2.0]]))
+    assert gradients["weight"].value.tolist() == [[0, 4]]
+    assert gradients["weight"].scale == pytest.approx(sqrt(12**2 + 4**2))
+    assert (gradients["bias"].value, gradients["bias"].scale) == (0, 4)
+    ids = np.array([[0, 0, 1]])
+    table = spec.Embedding(vocabulary=3, width=1)
+    _, vjp = lower(table, own_parameters(table), ids)
+    gradient = vjp(np.array([[[1.0], [-1.0], [3.0]]]))[1]["weight"]
+    assert gradient.value.tolist() == [[0], [3], [0]]
+    assert gradient.scale == pytest.approx(sqrt(2**2 + 3**2))

@@ -1,0 +1,51 @@
+"""The adapters are mirrored: the same files, the same public names, the same order."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.fixtures.public_names import public
+
+BACKENDS = ROOT / "backends"
+PARTS = ("arrays.py", "backend.py", "layers.py", "losses.py", "optimizers.py", "program.py")
+FRAMEWORKS = ("jax", "tensorflow")
+OWN = {  # what the reference has beside the names that it shares with the adapters
+    "backend.py": {"Backend.offered", "Backend.compute", "Backend.forward"},
+    "layers.py": {"Gradient", "Gradient.scale"},
+    "program.py": {"Program.compilations", "Program.facts", "Node", "Node.then"},
+}
+
+
+@pytest.mark.parametrize("backend", ["numpy", "torch", *FRAMEWORKS])
+def test_the_same_files(backend):
+    there = sorted(path.name for path in (BACKENDS / backend).glob("*.py"))
+    assert there == ["__init__.py", *PARTS]
+
+
+@pytest.mark.parametrize("backend", ["numpy", "torch", *FRAMEWORKS])
+def test_a_backend_is_all_that_a_package_gives_away(backend):
+    code = ast.parse((BACKENDS / backend / "__init__.py").read_text(encoding="utf-8"))
+    assert [ast.unparse(node) for node in code.body[1:]] == [
+        f"from backends.{backend}.backend import Backend",
+        "__all__ = ['Backend']",
+    ]
+
+
+@pytest.mark.parametrize("backend", FRAMEWORKS)
+@pytest.mark.parametrize("file", PARTS)
+def test_the_same_names_in_the_same_order(backend, file):
+    theirs = public(BACKENDS / "torch" / file)
+    assert theirs
+    assert public(BACKENDS / backend / file) == theirs
+
+
+@pytest.mark.parametrize("file", PARTS)
+def test_the_reference_has_their_names_in_their_order_and_its_own(file):
+    reference, theirs = public(BACKENDS / "numpy" / file), public(BACKENDS / "torch" / file)
+    shared = [name for name in reference if name in theirs]
+    assert shared
+    assert shared == [name for name in theirs if name in reference]
+    assert {*reference} - {*shared} == OWN.get(file, set())

@@ -1,0 +1,59 @@
+"""Every known mistake about an optimizer shows in its check."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from backends.numpy import optimizers
+from suite.parity import optimizer_checks
+from suite.parity.known_mistakes import optimizers as mistaken
+from tasks import spec
+from tests.fixtures.layer_cases import EVERY
+
+UPDATES = [name for name, check in EVERY.items() if not check.of_loss]
+
+
+def right_updates(optimizer):
+    """The optimizer check's updates by the reference's formulas."""
+    parameters, updates = optimizer_checks.start(), []
+    moments = {
+        path: {name: np.zeros_like(a) for name in optimizer.moments()}
+        for path, a in parameters.items()
+    }
+    for step, gradients in enumerate(optimizer_checks.gradients(), 1):
+        new, moments = optimizers.update(optimizer, step, parameters, gradients, moments)
+        updates.append({path: new[path] - parameters[path] for path in new})
+        parameters = new
+    return updates
+
+
+def apart(made, right):
+    return max(
+        optimizer_checks.off(a[path], b[path])
+        for a, b in zip(made, right, strict=True)
+        for path in b
+    )
+
+
+@pytest.mark.parametrize("name", UPDATES)
+def test_the_rules_unchanged_are_the_specified(name):
+    optimizer = EVERY[name].optimizer
+    rule = mistaken.adamw if isinstance(optimizer, spec.AdamW) else mistaken.sgd
+    made = rule(optimizer, optimizer_checks.start(), optimizer_checks.gradients())
+    assert apart(made, right_updates(optimizer)) < 1e-12
+
+
+@pytest.mark.parametrize("name", UPDATES)
+def test_every_confusion_about_an_optimizer_shows_in_its_drill(name):
+    optimizer = EVERY[name].optimizer
+    right = right_updates(optimizer)
+    found = list(mistaken.mistakes(optimizer))
+    assert len(found) > 20
+    assumed = {"nesterov"} if optimizer.milestones else {"nesterov", "milestones"}
+    assert {mistake.field for mistake in found} >= set(
+        optimizer_checks.switched(optimizer)
+    ) - assumed
+    for mistake in found:
+        made = mistake.rule(optimizer_checks.start(), optimizer_checks.gradients())
+        assert apart(made, right) > 10 * optimizer_checks.LIMIT, mistake.words

@@ -1,0 +1,29 @@
+"""The cases of a layer tell its mistakes from the right thing."""
+
+from __future__ import annotations
+
+from suite.parity import cases
+from tasks import spec
+from tests.fixtures.layer_cases import every
+
+
+def test_situations_have_a_row_of_every_padding_that_can_be_told():
+    everything, padded = {*cases.NAMES.values()}, set()
+    for layer, case, _ in every():
+        if case.valid is None:
+            continue
+        padded.add(type(layer))
+        has = {kind.removesuffix(" and large values") for kind in case.kinds}
+        if isinstance(layer, spec.Attention):
+            # Masks of -1e4 and -inf differ where there is nothing to attend to.
+            assert case.finite == (case.name == cases.EMPTY)
+            assert case.valid.any(axis=1).all() != case.finite
+            if case.finite:
+                continue
+            assert not layer.causal or case.valid[:, 0].all()
+            has |= {"no valid step", *(everything if layer.causal else ())}
+        assert has == everything
+        for kind, valid in zip(case.kinds, case.valid, strict=True):
+            assert valid.all() == kind.startswith("no padding")
+            assert valid.any() == (kind != "no valid step")
+    assert padded == {spec.Attention, spec.LSTM, spec.GRU, spec.LastStep, spec.MeanSteps}

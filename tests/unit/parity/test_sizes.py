@@ -1,0 +1,91 @@
+"""Parity of the batches that are timed: what a step's state tells, and where it points."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from suite.parity import sizes
+from suite.parity.attempt import MOST_OPERATIONS, Attempt
+from suite.parity.sizes import _first, _location, _step
+from suite.plan import catalogue
+
+START = {"a": np.array([1.0, -2.0])}
+RIGHT = {
+    "loss": np.array(0.5),
+    "parameters/a": np.array([0.9, -1.9]),
+    "moments/a/velocity": np.array([1.0, -1.0]),
+    "buffers/mean": np.array([0.3]),
+    "step": np.array(1),
+}
+
+
+def shares(**changed):
+    found = RIGHT | {name.replace("__", "/"): value for name, value in changed.items()}
+    return _step(found, RIGHT, START, set())
+
+
+def test_the_right_step_has_no_error():
+    assert set(shares().values()) == {0.0}
+    assert set(shares()) == {"loss/loss", "moments/a/velocity", "buffers/mean", "update/a"}
+
+
+def test_a_step_without_its_update_is_wholly_wrong():
+    assert shares(parameters__a=START["a"])["update/a"] == pytest.approx(1, abs=1e-5)
+
+
+def test_rounding_of_a_parameter_is_no_error_of_its_update():
+    tiny = {"parameters/a": START["a"] + 1e-9}
+    right, found = RIGHT | tiny, RIGHT | {"parameters/a": START["a"]}
+    assert _step(found, right, START, set())["update/a"] < sizes.UPDATE / 20
+
+
+def test_a_rule_of_its_own_must_only_move():
+    own = {"update"}
+    moved = RIGHT | {"parameters/a": np.array([2.0, 2.0])}
+    assert _step(moved, RIGHT, START, own) == {
+        "loss/loss": 0.0,
+        "buffers/mean": 0.0,
+        "update/a": 0.0,
+    }
+    stands = RIGHT | {"parameters/a": START["a"]}
+    assert _step(stands, RIGHT, START, own)["update/a"] == float("inf")
+
+
+def test_what_a_second_step_did_otherwise_is_an_error():
+    assert shares(again__loss=np.array(0.1))["again/loss"] == pytest.approx(0.1)
+    model = catalogue.tasks()["rnn-tiny"].model
+    assert _location("again/update", model).kind == "optimizer"
+
+
+def test_a_backend_need_not_show_its_moments():
+    bare = {key: value for key, value in RIGHT.items() if not key.startswith("moments/")}
+    assert _step(bare, RIGHT, START, set()) == {
+        "loss/loss": 0.0,
+        "buffers/mean": 0.0,
+        "update/a": 0.0,
+    }
+
+
+def test_what_is_missing_or_not_finite_is_infinitely_wrong():
+    assert shares(moments__a__velocity=np.array([np.nan, 1.0]))["moments/a/velocity"] == float(
+        "inf"
+    )
+    assert shares(buffers__mean=np.zeros(2))["buffers/mean"] == float("inf")
+
+
+def test_the_place_is_the_first_that_a_step_comes_to():
+    model = catalogue.tasks()["rnn-tiny"].model
+    gradients = {f"moments/{path}/first": 2.0 for path in model.parameters()}
+    updates = {f"update/{path}": 2.0 for path in model.parameters()}
+    assert _first(updates | gradients | {"loss/loss": 2.0}, model) == "loss/loss"
+    assert _location(_first(updates | gradients, model), model).path == "fc.bias"
+    assert _location(_first(updates, model), model).kind == "optimizer"
+    assert _location("predictions/logits", model).path == "fc"
+
+
+def test_a_slow_reference_is_asked_about_fewer_samples():
+    task = catalogue.tasks()["transformer-small"]
+    assert Attempt(phase="train", size=task.timed_batch_size).distinct(task) is None
+    many = int(MOST_OPERATIONS / task.model.flops())
+    assert 1 <= Attempt(phase="train", size=many).distinct(task) < many

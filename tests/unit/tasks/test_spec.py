@@ -1,0 +1,175 @@
+"""Specs: shapes, paths, errors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from suite.plan import catalogue
+from tasks import spec
+from tasks.spec import Input, ModelSpec, SpecError
+
+
+def model(shape, *layers, vocabulary=None):
+    return ModelSpec(name="m", input=Input(shape=shape, vocabulary=vocabulary), layers=layers)
+
+
+def test_tiny_names_are_those_of_the_article():
+    tasks = catalogue.tasks()
+    assert list(tasks["cnn-tiny"].model.parameters()) == [
+        f"{layer}.{part}"
+        for layer in ("conv1", "conv2", "fc1", "fc2")
+        for part in ("weight", "bias")
+    ]
+    rnn = tasks["rnn-tiny"].model.parameters()
+    assert rnn["lstm.weight_ih_l1"].shape == (32, 8)
+    assert set(rnn) == {
+        *(f"lstm.{p}_{s}_l{n}" for p in ("weight", "bias") for s in ("ih", "hh") for n in (0, 1)),
+        "fc.weight",
+        "fc.bias",
+    }
+    transformer = tasks["transformer-tiny"].model.parameters()
+    assert "blocks.1.attention.key.weight" in transformer
+    assert "blocks.1.attention.key.bias" not in transformer
+    for name in ("norm1", "norm2", "linear1", "linear2"):
+        assert f"blocks.0.{name}.weight" in transformer
+        assert f"blocks.0.{name}.bias" in transformer
+
+
+def test_recipes_are_those_of_the_article():
+    tasks = catalogue.tasks()
+    assert tasks["cnn-tiny"].optimizer == spec.SGD(learning_rate=1e-3, momentum=0.9)
+    assert tasks["rnn-tiny"].optimizer.learning_rate == 1e-3
+    assert {task.epochs for name, task in tasks.items() if name.endswith("-tiny")} == {10}
+
+
+@pytest.mark.parametrize(
+    ("shape", "layer", "path", "words"),
+    [
+        ((3, 8, 8), spec.Conv2d(in_channels=4, out_channels=2, kernel_size=3), "odd", "(4, "),
+        ((3, 2, 2), spec.Conv2d(in_channels=3, out_channels=2, kernel_size=3), "odd", ">= 3"),
+        ((3, 8, 8), spec.MaxPool(size=9, stride=1), "odd", ">= 9"),
+        ((3, 8, 8), spec.Linear(in_features=7, out_features=2), "odd", "(..., 7)"),
+        ((5, 4), spec.LSTM(input_size=3, hidden_size=2, num_layers=1), "odd", "(steps, 3)"),
+        ((5, 4), spec.Attention(width=6, heads=2), "odd", "(steps, 6)"),
+        ((5, 4), spec.LayerNorm(width=5, epsilon=1e-5), "odd", "(..., 5)"),
+        ((5, 4), spec.PositionalEncoding(width=6), "odd", "(steps, 6)"),
+        ((5, 4), spec.GRU(input_size=3, hidden_size=2, num_layers=1), "odd", "(steps, 3)"),
+        ((5, 4), spec.PositionalEmbedding(steps=6, width=4), "odd", "(6, 4)"),
+        ((3, 8, 8), spec.AvgPool(size=9, stride=1), "odd", ">= 9"),
+        ((3, 8, 8), spec.BatchNorm(channels=4, epsilon=1, momentum=1), "odd", "(4, "),
+        ((4,), spec.LastStep(), "odd", "(steps, features)"),
+    ],
+)
+def test_a_layer_that_does_not_fit_is_named_with_both_shapes(shape, layer, path, words):
+    with pytest.raises(SpecError) as caught:
+        model(shape, (path, layer))
+    message = str(caught.value)
+    assert path in message
+    assert type(layer).__name__ in message
+    assert words in message
+    assert str(shape) in message
+    assert "\n" not in message
+
+
+def test_a_residual_that_changes_the_shape_names_both():
+    body = (("fc", spec.Linear(in_features=4, out_features=6)),)
+    words = r"sum adds shape \(6,\) of its layers to its input of \(4,\)"
+    with pytest.raises(SpecError, match=words):
+        model((4,), ("sum", spec.Residual(layers=body)))
+    shortcut = (("project", spec.Linear(in_features=4, out_features=5)),)
+    words = r"sum adds shape \(6,\) of its layers to its shortcut of \(5,\)"
+    with pytest.raises(SpecError, match=words):
+        model((4,), ("sum", spec.Residual(layers=body, shortcut=shortcut)))
+
+
+def test_resnet_20_has_the_papers_layers():
+    small = catalogue.tasks()["cnn-small"].model
+    weights = [path for path in small.parameters() if path.endswith(".weight")]
+    projections = [path for path in weights if ".project" in path]
+    convolutions = [path for path in weights if "conv" in path]
+    assert (len(convolutions), len(projections)) == (19, 2)  # and one fully connected: 20
+    assert small.parameters()["stage3.0.project.weight"].shape == (64, 32, 1, 1)
+    assert "stage1.0.conv1.bias" not in small.parameters()
+    assert small.buffers()["stage2.1.norm2.running_var"].centre == 1
+    shapes = {place.path: place.output_shape for place in small.places()}
+    assert shapes["stage1.2.sum"] == (16, 32, 32)
+    assert shapes["stage3.2.sum"] == (64, 8, 8)
+
+
+def test_two_layers_of_one_path_are_refused():
+    with pytest.raises(SpecError, match="two layers have the path a"):
+        model((4,), ("a", spec.ReLU()), ("a", spec.ReLU()))
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: spec.Attention(width=8, heads=3), r"width \(=8\).*heads \(=3\)"),
+        (lambda: spec.PositionalEncoding(width=7), r"width \(=7\) must be even"),
+        (lambda: spec.Conv2d(in_channels=0, out_channels=1, kernel_size=1), r"in_channels \(=0\)"),
+        (lambda: spec.Conv2d(in_channels=1, out_channels=1, kernel_size=1, padding=-1), "padding"),
+        (lambda: spec.BatchNorm(channels=1, epsilon=1, momentum=0), r"momentum \(=0\) .* \(0, 1\]"),
+        (lambda: spec.AvgPool(size=0, stride=1), r"size \(=0\) must be positive"),
+        (lambda: spec.GRU(input_size=1, hidden_size=0, num_layers=1), r"hidden_size \(=0\)"),
+        (lambda: spec.SGD(learning_rate=0), r"learning_rate \(=0\)"),
+        (
+            lambda: spec.SGD(learning_rate=1, milestones=(9, 3)),
+            r"milestones \(=\(9, 3\)\) must be rising",
+        ),
+        (lambda: spec.AdamW(learning_rate=1, beta1=1, beta2=0, epsilon=1), r"beta1 \(=1\)"),
+    ],
+)
+def test_impossible_fields_are_named_with_their_value(make, words):
+    with pytest.raises(SpecError, match=words):
+        make()
+
+
+def test_paths_go_through_sequentials_and_past_residuals():
+    block = spec.Sequential(
+        layers=(
+            ("sum", spec.Residual(layers=(("fc", spec.Linear(in_features=4, out_features=4)),))),
+        )
+    )
+    places = model((4,), ("blocks", spec.Sequential(layers=(("0", block),)))).places()
+    assert [place.path for place in places] == ["blocks.0.fc", "blocks.0.sum"]
+
+
+def test_walk_sees_what_places_lists():
+    task = catalogue.tasks()["transformer-tiny"]
+    seen = []
+    spec.walk(task.model.layers, 0, lambda path, layer, x: x, lambda path, x: seen.append(path))
+    assert seen == [place.path for place in task.model.places()]
+
+
+def test_positions_are_the_papers():
+    table = spec.PositionalEncoding(width=6).table(9)
+    assert table[4, 2] == pytest.approx(np.sin(4 / 10_000 ** (2 / 6)), abs=1e-15)
+    assert table[4, 3] == pytest.approx(np.cos(4 / 10_000 ** (2 / 6)), abs=1e-15)
+
+
+@given(
+    height=st.integers(1, 12),
+    kernel=st.integers(1, 4),
+    stride=st.integers(1, 3),
+    padding=st.integers(0, 2),
+)
+def test_convolution_counts_the_places_where_the_kernel_fits(height, kernel, stride, padding):
+    layer = spec.Conv2d(
+        in_channels=1, out_channels=1, kernel_size=kernel, stride=stride, padding=padding
+    )
+    starts = [
+        i for i in range(0, height + 2 * padding, stride) if i + kernel <= height + 2 * padding
+    ]
+    if not starts:
+        with pytest.raises(SpecError):
+            layer.output_shape((1, height, height))
+    else:
+        assert layer.output_shape((1, height, height)) == (1, len(starts), len(starts))
+
+
+def test_flops_of_the_tiny_cnn_by_hand():
+    by_hand = 2 * (24 * 24 * 32 * 3 * 9 + 12 * 12 * 64 * 32 * 9 + 2304 * 128 + 128 * 10)
+    assert catalogue.tasks()["cnn-tiny"].model.flops() == by_hand

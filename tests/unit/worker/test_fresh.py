@@ -1,0 +1,85 @@
+"""Batches that a program has not met, and how a result is held against what they must give."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from suite.worker import fresh
+from tasks.base import Batch
+
+
+def batch(samples: int) -> Batch:
+    numbers = np.arange(samples, dtype=float)
+    return Batch(inputs=numbers[:, None], targets=numbers.astype(np.int32))
+
+
+class Doubling:
+    """A program that doubles, and counts what it is given."""
+
+    def __init__(self) -> None:
+        self.put_batches: list[Batch] = []
+
+    def put(self, samples: Batch) -> Batch:
+        self.put_batches.append(samples)
+        return samples
+
+    def predict(self, samples: Batch) -> np.ndarray:
+        return 2 * samples.inputs
+
+    def wait(self) -> None:
+        pass
+
+    def numpy(self, array: np.ndarray) -> np.ndarray:
+        return array
+
+
+@pytest.mark.parametrize(("samples", "size"), [(1000, 16), (1000, 128), (1000, 1), (20, 48)])
+def test_a_pool_is_whole_batches_of_training_samples(samples, size):
+    rows = fresh.pool_rows(samples, size)
+    assert len(rows) % size == 0
+    assert max(size, 64) <= len(rows) < 64 + size
+    assert rows.max() < samples
+    pool = fresh.Pool(batch(samples).take(rows), size)
+    assert [len(each) for each in pool.whole()] == [size] * (len(rows) // size)
+
+
+def test_unmet_batches_differ_and_come_with_their_logits():
+    program, pool = Doubling(), fresh.Pool(batch(64), 64)
+    found = [fresh.unmet(program, pool) for _ in range(5)]
+    assert len({tuple(one.targets) for one, _ in found}) == 5
+    for one, logits in found:
+        np.testing.assert_array_equal(logits, 2 * one.inputs)
+
+
+def test_a_new_batch_must_give_its_own_result():
+    program, pool = Doubling(), fresh.Pool(batch(64), 64)
+    assert fresh.compare(program, pool, 5, 1.0).apart is None
+    pool.logits = fresh.logits(program, pool)
+    found = fresh.compare(program, pool, 5, 1.0)
+    assert (found.apart, found.fresh > 0, found.repeated > 0) == (0, True, True)
+    pool.logits = pool.logits[::-1]
+    assert fresh.compare(program, pool, 5, 1.0).apart > 0.1
+
+
+def test_a_long_way_to_the_device_ends_the_supply(monkeypatch):
+    program, pool = Doubling(), fresh.Pool(batch(64), 64)
+    pool.spent_seconds = fresh.MOST_SECONDS - 1e-9
+    first = fresh.unmet(program, pool)[0]
+    pool.spent_seconds = fresh.MOST_SECONDS
+    assert fresh.unmet(program, pool)[0] is first
+
+
+def test_rows_repeat_few_samples():
+    np.testing.assert_array_equal(fresh.rows(3, 5), [0, 1, 2, 0, 1])
+    np.testing.assert_array_equal(fresh.rows(9, 4), [0, 1, 2, 3])
+    np.testing.assert_array_equal(fresh.rows(9, 4, 2), [0, 1, 0, 1])
+
+
+def test_the_distance_is_of_the_worst_row():
+    wanted = np.array([[3.0, 4.0], [0.0, 5.0]])  # each of norm 5
+    assert fresh.distance(wanted, wanted) == 0
+    assert fresh.distance(wanted + np.array([[0, 0], [0, 0.5]]), wanted) == pytest.approx(0.1)
+    assert fresh.distance(wanted * np.nan, wanted) == float("inf")
+    assert fresh.distance(wanted[:1], wanted) == float("inf")
+    assert fresh.told(float("inf")) == 1e9
