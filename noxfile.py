@@ -16,14 +16,15 @@ nox.options.default_venv_backend = "virtualenv"
 nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["tests"]
 
-FRAMEWORKS = ("torch", "jax", "tensorflow")
+PROJECT = nox.project.load_toml("pyproject.toml")["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+FOLDERS = sorted(path.parent.name for path in Path("backends").glob("*/framework.py"))
+FRAMEWORKS = tuple(name for name in FOLDERS if name in EXTRAS)
 PEERS = {  # of tests/studies/peers and ours; they share an environment: their builds are the same
     "peers-torch": ("torch", "torch-nn", "keras-torch"),
     "peers-jax": ("jax", "flax", "keras-jax"),
     "tensorflow": ("tensorflow", "keras-tensorflow"),  # it brings Keras
 }
-PROJECT = nox.project.load_toml("pyproject.toml")["project"]
-EXTRAS = PROJECT["optional-dependencies"]
 TWO = ("-n2", "--dist=loadfile")  # processes, each with a core of its own
 UNIT = (*TWO, "tests/unit")
 EVERYTHING = (  # the longest files first
@@ -81,7 +82,7 @@ def framework(session: nox.Session) -> None:
     """Environment: this framework's; with CUDA where there is an NVIDIA driver."""
     cuda = shutil.which("nvidia-smi") is not None
     try:
-        install(session, *EXTRAS[f"{session.name}-cuda" if cuda else session.name])
+        install(session, *EXTRAS.get(f"{session.name}-cuda" if cuda else "", EXTRAS[session.name]))
     except CommandFailed:
         # The run goes on with the others, and its report says that this one is not available.
         session.warn(f"{session.name} could not be installed and will be left out")
@@ -101,6 +102,12 @@ def peers_torch(session: nox.Session) -> None:
 def peers_jax(session: nox.Session) -> None:
     """Environment: JAX's with Keras, Flax and Optax."""
     install(session, *EXTRAS["jax"], "keras", "flax", "optax")
+
+
+@nox.session(default=False)
+def mlx(session: nox.Session) -> None:
+    """Environment: MLX's, for the adapter in tests/plugins/mlx."""
+    install(session, "numpy", "mlx[cpu]")
 
 
 @nox.session(venv_backend="none", default=False, requires=["suite", *FRAMEWORKS])
@@ -173,7 +180,7 @@ def unit(session: nox.Session) -> None:
     run(session, "develop", "pytest", "--durations=10", *(session.posargs or UNIT))
 
 
-@nox.session(venv_backend="none", requires=["develop", *FRAMEWORKS])
+@nox.session(venv_backend="none", requires=["develop", *FRAMEWORKS, "mlx"])
 def tests(session: nox.Session) -> None:
     """Unit, conformance and end-to-end tests, with the real frameworks."""
     run(session, "develop", "pytest", "--durations=10", *(session.posargs or EVERYTHING))
@@ -249,7 +256,7 @@ def peers_trial(session: nox.Session) -> None:
 @nox.session(venv_backend="none", default=False, requires=["develop"])
 def browser(session: nox.Session) -> None:
     """Open the pages in headless Chromium, installed before (apt install chromium)."""
-    run(session, "develop", "pytest", "tests/browser", *session.posargs)
+    run(session, "develop", "pytest", *TWO, "tests/browser", *session.posargs)
 
 
 @nox.session(venv_backend="none", default=False, requires=["develop"])

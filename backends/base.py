@@ -2,6 +2,7 @@
 
 An adapter is a folder with the same files as the others:
 
+    framework.py   what the suite knows of the framework without importing it
     arrays.py      canonical arrays (PyTorch's shapes, NumPy) to native ones and back
     layers.py      one small function per layer type, marked with ``@lowers(type)``
     losses.py      the loss functions
@@ -24,6 +25,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from backends.framework import Framework
 from tasks.base import Batch, Task
 from tasks.spec import CrossEntropy, Layer, Optimizer, Residual, local, walk
 
@@ -223,6 +225,7 @@ class Backend:
     framework: ClassVar[str]
     precisions: ClassVar[tuple[str, ...]] = ("float64", "float32")
     executions: ClassVar[tuple[str, ...]]
+    declares: ClassVar[Framework | None] = None  # by an adapter of another package
     lowerings: ClassVar[dict[type[Layer], str]] = {}
 
     def __init_subclass__(cls) -> None:

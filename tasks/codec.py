@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 from tasks.base import Splits, Task
+from tasks.spec import CrossEntropy, ModelSpec, Optimizer
 
 LATER = {"milestones": [], "initial_deviation": 1.0}  # fields that specs had not at first
 
@@ -21,6 +22,20 @@ class NamedData:
 
     def load(self) -> Splits:
         raise NotImplementedError(f"only the coordinator loads the data of {self.name}")
+
+
+def bare(model: ModelSpec, optimizer: Optimizer, batch_size: int) -> Task:
+    """A task without data, for a model that is looked at and not trained to an end."""
+    return Task(
+        name=model.name,
+        model=model,
+        data=NamedData(name="none"),
+        loss=CrossEntropy(),
+        optimizer=optimizer,
+        batch_size=batch_size,
+        timed_batch_size=batch_size,
+        epochs=1,
+    )
 
 
 def portable(task: Task) -> Task:

@@ -28,6 +28,11 @@ def uniform(seed: int, path: str, shape: Shape) -> NDArray[np.float64]:
     return (raw.astype(np.float64) * 2.0**-52 - 1.0).reshape(shape)
 
 
+def rounded(array: NDArray[np.float64]) -> NDArray[np.float64]:
+    """To float32's values, so that every precision starts from the same."""
+    return array.astype(np.float32).astype(np.float64)
+
+
 def initial(model: ModelSpec, seed: int) -> Arrays:
     """What training starts from: {path: float64 array}."""
     return {path: _draw(seed, path, p, p.bound) for path, p in model.parameters().items()}

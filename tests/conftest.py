@@ -17,7 +17,7 @@ import pytest
 from hypothesis import settings
 
 from suite.machine import idle
-from suite.plan.configurations import configurations
+from suite.plan.configurations import Configuration, configurations
 from suite.plan.options import Choice
 from suite.worker.installations import Installation, discover
 
@@ -82,7 +82,7 @@ def tribench(tmp_path_factory: pytest.TempPathFactory) -> Tribench:
 
     def run(
         *arguments: str,
-        script: dict | None = None,
+        script: dict[str, Any] | None = None,
         plugins: tuple[str, ...] = (),
         folder: Path | None = None,
         root: Path = ROOT,
@@ -91,7 +91,7 @@ def tribench(tmp_path_factory: pytest.TempPathFactory) -> Tribench:
     ) -> subprocess.CompletedProcess[str]:
         where = folder or tmp_path_factory.mktemp("run")
         module = ["-m", "suite"] if script is None else [str(QUIET)]
-        return subprocess.run(
+        done: subprocess.CompletedProcess[str] = subprocess.run(
             [sys.executable, *module, *arguments],
             cwd=where,
             env=command_environment(write_script(where, script), plugins, root),
@@ -101,6 +101,7 @@ def tribench(tmp_path_factory: pytest.TempPathFactory) -> Tribench:
             check=False,
             **more,
         )
+        return done
 
     return run
 
@@ -130,7 +131,7 @@ def of_the_whole(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]
     return [r for r in json.loads(done.stdout)["results"] if r["phase"] is None]
 
 
-def write_script(folder: Path, script: dict | None) -> Path | None:
+def write_script(folder: Path, script: dict[str, Any] | None) -> Path | None:
     """What the scripted adapters are told."""
     if script is None:
         return None
@@ -150,7 +151,7 @@ def real_installations() -> dict[str, Installation]:
 
 def configuration(
     real_installations: dict[str, Installation], backend: str, execution: str, precision: str
-):
+) -> Configuration:
     """One configuration of a real installation."""
     choice = Choice(backends=(backend,), executions=(execution,))
     return configurations(choice, list(real_installations.values()), precision)[0]

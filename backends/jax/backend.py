@@ -17,6 +17,7 @@ from jax import Array
 from backends.base import Arrays, NotSupported, formulas
 from backends.jax import losses, optimizers
 from backends.jax.layers import Layers
+from backends.jax.optimizers import Moments, Tree
 from backends.jax.program import Program
 from tasks import spec
 from tasks.base import Task
@@ -52,7 +53,7 @@ class Backend(Layers):
         except RuntimeError as error:
             raise NotSupported(f"this JAX finds no {device} device") from error
         self.dtype = DTYPES["float64" if precision == "float64" else "float32"]
-        self.compiled: WeakSet[Callable] = WeakSet()
+        self.compiled: WeakSet[Any] = WeakSet()
         jax.config.update("jax_enable_x64", precision == "float64")
         # By default GPUs multiply in TF32.
         jax.config.update("jax_default_matmul_precision", PRODUCTS.get(precision, "highest"))
@@ -68,22 +69,30 @@ class Backend(Layers):
         return losses.loss(loss, logits, targets, valid)
 
     @formulas(optimizers.update)
-    def update(self, optimizer, step, parameters, gradients, state):
+    def update(
+        self,
+        optimizer: spec.Optimizer,
+        step: Array,
+        parameters: Tree,
+        gradients: Tree,
+        state: Moments,
+    ) -> tuple[Tree, Moments]:
         return optimizers.update(optimizer, step, parameters, gradients, state)
 
     def cast(self, array: Array, precision: str) -> Array:
         real = jnp.issubdtype(array.dtype, jnp.floating)
         return array.astype(DTYPES[precision]) if real else array
 
-    def compile(self, function: Callable, **options: Any) -> Callable:
+    def compile(self, function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
         """The function as this execution runs it."""
-        run = jax.jit(function, **options)
+        run: Callable[..., Any] = jax.jit(function, **options)
         self.compiled.add(run)
         return run
 
     def compilations(self) -> int | None:
         """How many executables the living programs have."""
-        return sum(run._cache_size() for run in self.compiled)
+        found: int = sum(run._cache_size() for run in self.compiled)
+        return found
 
     def facts(self, task: Task) -> dict[str, str]:
         """What this adapter does, for the reports."""

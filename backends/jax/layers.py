@@ -258,7 +258,9 @@ def _lstm_steps(
     x = _affine(x, weight, bias) if ahead else x
     joined = jnp.concatenate((weight, recurrent), axis=1).T
 
-    def cell(held: tuple[Array, Array], now: tuple[Array, Array | None]):
+    def cell(
+        held: tuple[Array, Array], now: tuple[Array, Array | None]
+    ) -> tuple[tuple[Array, Array], Array]:
         (h, c), (given, keep) = held, now
         if ahead:
             gates = given + _product(h, recurrent.T)
@@ -292,7 +294,7 @@ def _gru_steps(
     if not ahead:
         of_x, of_h = lax.optimization_barrier((of_x, of_h))
 
-    def cell(h: Array, now: tuple[Array, Array | None]):
+    def cell(h: Array, now: tuple[Array, Array | None]) -> tuple[Array, Array]:
         given, keep = now
         gates = given if ahead else _product(given, of_x) + biases[0]
         of_input = jnp.split(_wide(gates), 3, axis=-1)

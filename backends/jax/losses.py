@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import singledispatch
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +14,7 @@ from tasks import spec
 
 
 @singledispatch
-def loss(loss, logits: Array, targets: Array, valid: Array | None) -> Array:
+def loss(loss: Any, logits: Array, targets: Array, valid: Array | None) -> Array:
     """The scalar that training lessens, by the type of its spec."""
     raise NotSupported(f"jax has no loss {type(loss).__name__}")
 

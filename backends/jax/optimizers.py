@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import singledispatch
 from math import log
+from typing import Any
 
 import jax.numpy as jnp
 from jax import Array
@@ -17,7 +18,7 @@ Moments = dict[str, Tree]
 
 @singledispatch
 def update(
-    optimizer, step: Array, parameters: Tree, gradients: Tree, state: Moments
+    optimizer: Any, step: Array, parameters: Tree, gradients: Tree, state: Moments
 ) -> tuple[Tree, Moments]:
     """New parameters and moments, by the type of the optimizer's spec."""
     raise NotSupported(f"jax has no optimizer {type(optimizer).__name__}")

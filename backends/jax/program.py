@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from numpy.typing import NDArray
 
 from backends.base import Arrays, Capture, Context, LayerVjp, Memory
 from backends.jax import arrays
-from backends.program import BaseProgram
+from backends.jax.optimizers import Moments, Tree
+from backends.program import BaseProgram, Layout
 from tasks.base import Batch, Task
 from tasks.spec import local
 
@@ -34,11 +36,11 @@ class Resident:
 class Program(BaseProgram):
     """See backends.base.Program."""
 
-    layout = arrays
+    layout: ClassVar[Layout] = arrays
 
     def __init__(self, backend: Backend, task: Task, parameters: Arrays) -> None:
         self.latest: Array | None = None
-        self.ran: tuple[Callable, Resident] | None = None
+        self.ran: tuple[Any, Resident] | None = None
         super().__init__(backend, task, parameters)
         self.run_predict = backend.compile(self.logits)
         self.run_step = backend.compile(self._training_step, donate_argnums=(0, 1, 2, 3))
@@ -74,7 +76,7 @@ class Program(BaseProgram):
         # XLA runs what was started in order, so that the last ones stand for all.
         jax.block_until_ready((self.latest, self.parameters, self.buffers, self.moments, self.step))
 
-    def numpy(self, array: Array) -> np.ndarray:
+    def numpy(self, array: Array) -> NDArray[Any]:
         inner = jnp.bfloat16 if self.backend.precision == "bfloat16" else self.backend.dtype
         assert array.dtype in (self.backend.dtype, inner), array.dtype
         assert array.devices() == {self.backend.target}, array.devices()
@@ -82,7 +84,7 @@ class Program(BaseProgram):
 
     def capture(self, batch: Batch | Resident) -> Capture:
         batch = self.put(batch)
-        entered: dict[str, Array] = {}
+        entered: Tree = {}
         jax.eval_shape(
             lambda *given: self.training_loss(*given, entered.setdefault, _unseen)[0],
             self.parameters,
@@ -101,16 +103,20 @@ class Program(BaseProgram):
         return self.captured(loss, seen, gradients, inner, buffers)
 
     def layer_vjp(
-        self, path: str, inputs: np.ndarray, upstream: np.ndarray, valid: np.ndarray | None = None
+        self,
+        path: str,
+        inputs: NDArray[Any],
+        upstream: NDArray[Any],
+        valid: NDArray[np.bool_] | None = None,
     ) -> LayerVjp:
-        batch = self.put(Batch(inputs=inputs, targets=np.zeros(len(inputs)), valid=valid))
+        batch = self.put(Batch(inputs=inputs, targets=np.zeros(len(inputs), np.int32), valid=valid))
         up = self.placed(arrays.activation_to_native(np.asarray(upstream, np.float64)))
         own = local(self.parameters, path)
         y, gradients, inner = self.run_vjp(path, own, self.buffers, batch, up)
         gradients = {name: gradients[name] for name in self.layers[path].parameters()}
         return self.of_layer(path, y, inner, gradients)
 
-    def placed(self, array: np.ndarray) -> Array:
+    def placed(self, array: NDArray[Any]) -> Array:
         """A copy on the device, reals in this program's precision. NumPy makes it, since
         jax.device_put keeps the caller's memory on the CPU where it is aligned, even with
         may_alias=False, and jnp.array compiles a program for every shape: cnn-tiny's building took
@@ -121,11 +127,11 @@ class Program(BaseProgram):
         dtype = self.backend.dtype if real else array.dtype
         return jax.device_put(np.array(array, dtype, order="C"), self.backend.target)
 
-    def hold(self, parameters, buffers, moments, step) -> None:
+    def hold(self, parameters: Tree, buffers: Tree, moments: Moments, step: int) -> None:
         self.latest = None  # a step that failed would raise again at every wait
-        super().hold(parameters, buffers, moments, self.placed(np.int32(step)))
+        super().hold(parameters, buffers, moments, self.placed(np.asarray(step, np.int32)))
 
-    def make_update(self, gradients: dict[str, Array]) -> None:
+    def make_update(self, gradients: Tree) -> None:
         self.step = self.step + 1
         self.parameters, self.moments = self.run_update(
             self.step, self.parameters, gradients, self.moments
@@ -139,29 +145,40 @@ class Program(BaseProgram):
             planned_bytes=self._planned_bytes(),
         )
 
-    def logits(self, parameters, buffers, inputs: Array, valid: Array | None) -> Array:
+    def logits(self, parameters: Tree, buffers: Tree, inputs: Array, valid: Array | None) -> Array:
         """Evaluation's forward pass; what ``predict`` compiles."""
         context = Context(path="", training=False, valid=valid, buffers=buffers)
         return self.backend.forward(self.task, parameters, inputs, context)
 
-    def training_loss(self, parameters, buffers, batch: Resident, *hooks: Callable):
+    def training_loss(
+        self, parameters: Tree, buffers: Tree, batch: Resident, *hooks: Callable[..., Any]
+    ) -> tuple[Array, Tree]:
         """Training's forward pass: loss and new buffers. ``hooks`` are those of ``forward``."""
         context = Context(path="", training=True, valid=batch.valid, buffers=buffers)
         logits = self.backend.forward(self.task, parameters, batch.inputs, context, *hooks)
         loss = self.backend.loss(self.task.loss, logits, batch.targets, batch.valid)
         return loss, buffers | context.new_buffers
 
-    def gradients(self, parameters, buffers, batch: Resident):
+    def gradients(
+        self, parameters: Tree, buffers: Tree, batch: Resident
+    ) -> tuple[Array, Tree, Tree]:
         """Loss, gradients by path, new buffers."""
         differentiate = jax.value_and_grad(self.training_loss, has_aux=True)
         (loss, buffers), gradients = differentiate(parameters, buffers, batch)
         return loss, gradients, buffers
 
-    def update(self, step: Array, parameters, gradients, moments):
+    def update(
+        self, step: Array, parameters: Tree, gradients: Tree, moments: Moments
+    ) -> tuple[Tree, Moments]:
         """New parameters and moments."""
-        return self.backend.update(self.task.optimizer, step, parameters, gradients, moments)
+        found: tuple[Tree, Moments] = self.backend.update(
+            self.task.optimizer, step, parameters, gradients, moments
+        )
+        return found
 
-    def _training_step(self, parameters, buffers, moments, step: Array, batch: Resident):
+    def _training_step(
+        self, parameters: Tree, buffers: Tree, moments: Moments, step: Array, batch: Resident
+    ) -> tuple[Array, Tree, Tree, Moments, Array]:
         """All of ``train_step``: one program, which gives back the memory of its first four."""
         loss, gradients, buffers = self.gradients(parameters, buffers, batch)
         step = step + 1
@@ -182,24 +199,29 @@ class Program(BaseProgram):
         if plan is None:
             return None
         size = plan.argument_size_in_bytes + plan.output_size_in_bytes + plan.temp_size_in_bytes
-        return size - plan.alias_size_in_bytes or None
+        planned: int = size - plan.alias_size_in_bytes
+        return planned or None
 
-    def _tapped_loss(self, taps, parameters, buffers, batch: Resident):
+    def _tapped_loss(
+        self, taps: Tree, parameters: Tree, buffers: Tree, batch: Resident
+    ) -> tuple[Array, Tree]:
         """The loss with zeros added to plain layers' inputs, and every layer's output. What
         differentiates by a tap sees the input through that layer alone.
         """
-        seen: dict[str, Array] = {}
+        seen: Tree = {}
 
         def enter(path: str, value: Array) -> Array:
             return value + taps[path] if path in taps else value
 
         return self.training_loss(parameters, buffers, batch, enter, seen.__setitem__)[0], seen
 
-    def _vjp(self, path: str, own, buffers, batch: Resident, upstream: Array):
+    def _vjp(
+        self, path: str, own: Tree, buffers: Tree, batch: Resident, upstream: Array
+    ) -> tuple[Array, Tree, Array | None]:
         """One layer's output, gradients by local name, and input gradient unless of ids."""
         layer = self.layers[path]
 
-        def run(own, x):
+        def run(own: Tree, x: Array) -> Array:
             context = Context(path=path, training=True, valid=batch.valid, buffers=buffers)
             return self.backend.compute(layer, own, x, context)
 

@@ -322,7 +322,8 @@ def _channel_sums(values: Floats) -> Floats:
 
 def _channel_means(values: Floats) -> Floats:
     """As (channels, 1, 1)."""
-    return (_channel_sums(values) / (values.size // values.shape[1]))[:, None, None]
+    means: Floats = _channel_sums(values) / (values.size // values.shape[1])
+    return means[:, None, None]
 
 
 def _channel_gradient(terms: Floats) -> Gradient:
@@ -331,7 +332,8 @@ def _channel_gradient(terms: Floats) -> Gradient:
 
 def _gradient(subscripts: str, *factors: Floats) -> Gradient:
     def magnitudes() -> Floats:
-        return _einsum(subscripts, *(np.abs(factor) for factor in factors))
+        found: Floats = _einsum(subscripts, *(np.abs(factor) for factor in factors))
+        return found
 
     return Gradient(_einsum(subscripts, *factors), magnitudes)
 
@@ -505,4 +507,5 @@ def _gru_level(parameters: Parameters, x: Floats, valid: Bools) -> Lowered:
 
 
 def _sigmoid(x: Floats) -> Floats:
-    return (1 + np.tanh(x / 2)) / 2  # unlike 1 / (1 + exp(-x)), never overflows
+    found: Floats = (1 + np.tanh(x / 2)) / 2  # unlike 1 / (1 + exp(-x)), never overflows
+    return found

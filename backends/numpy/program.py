@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from backends.base import Arrays, Backend, Capture, Context, LayerVjp
 from backends.numpy import arrays
 from backends.numpy.layers import Gradient, Gradients, Vjp
-from backends.program import BaseProgram
+from backends.program import BaseProgram, Layout
 from tasks.base import Batch, Task
 from tasks.spec import local
 
@@ -22,7 +22,7 @@ Floats = NDArray[Any]
 class Program(BaseProgram):
     """A task built by the reference (see ``backends.base.Program``)."""
 
-    layout = arrays
+    layout: ClassVar[Layout] = arrays
 
     def __init__(self, backend: Backend, task: Task, parameters: Arrays) -> None:
         self.dtype = np.dtype("float64" if backend.precision == "float64" else "float32")
@@ -112,7 +112,8 @@ class Program(BaseProgram):
         context = Context(path="", training=training, valid=batch.valid, buffers=self.buffers)
 
         def cast(total: Floats) -> Floats:
-            return self.backend.cast(total, self.backend.precision)
+            found: Floats = self.backend.cast(total, self.backend.precision)
+            return found
 
         start = Node(value=batch.inputs, tape=[], cast=cast)
         end = self.backend.forward(self.task, self.parameters, start, context, *hooks)

@@ -4,26 +4,28 @@ images channels last; everything else stays as it is.
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
+
+from numpy.typing import NDArray
 
 from tasks.spec import Layer
 
 
-def to_native(layer: Layer, name: str, array: np.ndarray) -> np.ndarray:
+def to_native(layer: Layer, name: str, array: NDArray[Any]) -> NDArray[Any]:
     """The parameter as this adapter's lowerings take it."""
     return array.transpose(2, 3, 1, 0) if array.ndim == 4 else array
 
 
-def to_canonical(layer: Layer, name: str, array: np.ndarray) -> np.ndarray:
+def to_canonical(layer: Layer, name: str, array: NDArray[Any]) -> NDArray[Any]:
     """The inverse of ``to_native``, also for gradients and updates."""
     return array.transpose(3, 2, 0, 1) if array.ndim == 4 else array
 
 
-def activation_to_native(array: np.ndarray) -> np.ndarray:
+def activation_to_native(array: NDArray[Any]) -> NDArray[Any]:
     """A batch of layer inputs; images become (batch, height, width, channels)."""
     return array.transpose(0, 2, 3, 1) if array.ndim == 4 else array
 
 
-def activation_to_canonical(array: np.ndarray) -> np.ndarray:
+def activation_to_canonical(array: NDArray[Any]) -> NDArray[Any]:
     """The inverse of ``activation_to_native``."""
     return array.transpose(0, 3, 1, 2) if array.ndim == 4 else array

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable
+from typing import Any
 from weakref import WeakSet
 
 import tensorflow as tf
@@ -13,6 +14,7 @@ from tensorflow.python.framework.ops import uid
 from backends.base import Arrays, NotSupported, formulas, threads_asked
 from backends.tensorflow import losses, optimizers
 from backends.tensorflow.layers import Layers
+from backends.tensorflow.optimizers import Moments, Tree
 from backends.tensorflow.program import Program
 from tasks import spec
 from tasks.base import Task
@@ -39,8 +41,8 @@ class Backend(Layers):
             raise NotSupported("this TensorFlow finds no GPU")
         self.target = "GPU:0" if device == "cuda" else "CPU:0"
         self.dtype = DTYPES["float64" if precision == "float64" else "float32"]
-        self.constants: dict[str, tf.Tensor] = {}
-        self.compiled: WeakSet[Callable] = WeakSet()
+        self.constants = {}
+        self.compiled: WeakSet[Any] = WeakSet()
         # Matrix products and convolutions use TF32 unless told otherwise.
         tf.config.experimental.enable_tensor_float_32_execution(precision == "tf32")
         if (threads := threads_asked()) is not None:
@@ -63,13 +65,20 @@ class Backend(Layers):
         return losses.loss(loss, logits, targets, valid)
 
     @formulas(optimizers.update)
-    def update(self, optimizer, step, parameters, gradients, state):
+    def update(
+        self,
+        optimizer: spec.Optimizer,
+        step: tf.Tensor,
+        parameters: Tree,
+        gradients: Tree,
+        state: Moments,
+    ) -> tuple[Tree, Moments]:
         return optimizers.update(optimizer, step, parameters, gradients, state)
 
     def cast(self, array: tf.Tensor, precision: str) -> tf.Tensor:
         return tf.cast(array, DTYPES[precision]) if array.dtype.is_floating else array
 
-    def compile(self, function: Callable, task: Task) -> Callable:
+    def compile(self, function: Callable[..., Any], task: Task) -> Callable[..., Any]:
         """The function as this execution runs it."""
         xla = self.execution == "compiled" and _uses_xla(task)
         run, named = function, not xla
@@ -77,7 +86,7 @@ class Backend(Layers):
             run = tf.function(function, autograph=False, jit_compile=xla)
             self.compiled.add(run)
 
-        def placed(*arguments):
+        def placed(*arguments: Any) -> Any:
             nonlocal named
             if not named and tf.executing_eagerly():
                 _round_names()
@@ -91,7 +100,8 @@ class Backend(Layers):
         """How many graphs the living programs have; None where nothing is compiled."""
         if self.execution == "eager":
             return None
-        return sum(run.experimental_get_tracing_count() for run in self.compiled)
+        found: int = sum(run.experimental_get_tracing_count() for run in self.compiled)
+        return found
 
     def facts(self, task: Task) -> dict[str, str]:
         """What this adapter does, for the reports."""

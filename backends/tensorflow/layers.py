@@ -7,9 +7,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from backends.base import Backend, Context, lowers
 from tasks import spec
@@ -25,6 +27,10 @@ _UNROLLED_STEPS = 8
 
 class Layers(Backend):
     """The lowerings."""
+
+    target: str
+    dtype: tf.DType
+    constants: dict[str, tf.Tensor]
 
     @lowers(spec.Conv2d)
     def conv2d(
@@ -217,7 +223,7 @@ class Layers(Backend):
         total = tf.reduce_sum(tf.where(context.valid[..., None], x, 0.0), axis=1)
         return total / tf.maximum(counts, 1.0)
 
-    def _constant(self, name: str, array: np.ndarray) -> tf.Tensor:
+    def _constant(self, name: str, array: NDArray[Any]) -> tf.Tensor:
         """A float64 table in this program's precision, on its device; made once."""
         if name not in self.constants:
             with tf.init_scope(), tf.device(self.target):  # outside of any graph being traced
@@ -245,7 +251,15 @@ def _linear(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor | None) -> tf.Tenso
     return tf.reshape(y, (*x.shape[:-1], weight.shape[0]))
 
 
-def _batch_norm_fused(x, weight, bias, mean, variance, epsilon: float, training: bool):
+def _batch_norm_fused(
+    x: tf.Tensor,
+    weight: tf.Tensor,
+    bias: tf.Tensor,
+    mean: tf.Tensor,
+    variance: tf.Tensor,
+    epsilon: float,
+    training: bool,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """The output, and in training the batch's mean and unbiased variance."""
     if training:
         mean, variance = tf.zeros((0,), x.dtype), tf.zeros((0,), x.dtype)
@@ -261,7 +275,15 @@ def _batch_norm_fused(x, weight, bias, mean, variance, epsilon: float, training:
     return found.y, found.batch_mean, found.batch_variance
 
 
-def _batch_norm_exact(x, weight, bias, mean, variance, epsilon: float, training: bool):
+def _batch_norm_exact(
+    x: tf.Tensor,
+    weight: tf.Tensor,
+    bias: tf.Tensor,
+    mean: tf.Tensor,
+    variance: tf.Tensor,
+    epsilon: float,
+    training: bool,
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """The same for float64, which the kernel refuses."""
     unbiased = variance
     if training:
@@ -278,7 +300,7 @@ def _product(weight: tf.Tensor, bias: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
 
 def _lstm_cell(
     weight: tf.Tensor, bias: tf.Tensor | None, given: tf.Tensor, h: tf.Tensor, c: tf.Tensor
-):
+) -> tuple[tf.Tensor, tf.Tensor]:
     """``weight`` is the state's alone where there is no bias: it was added ahead, with the input's
     product.
     """
@@ -291,7 +313,9 @@ def _lstm_cell(
     return tf.cast(tf.sigmoid(o) * tf.tanh(new_c), h.dtype), new_c
 
 
-def _gru_cell(project: Project | None, recur: Project, given: tf.Tensor, h: tf.Tensor):
+def _gru_cell(
+    project: Project | None, recur: Project, given: tf.Tensor, h: tf.Tensor
+) -> tuple[tf.Tensor]:
     """``project`` is None where the inputs were multiplied ahead."""
     of_input = tf.split(_wide(given if project is None else project(given)), 3, axis=1)
     of_state = tf.split(_wide(recur(h)), 3, axis=1)
@@ -315,7 +339,9 @@ def _scan(
     zeros = tf.zeros((batch, hidden), x.dtype)
     start = (zeros, _wide(zeros))[:states]  # an LSTM's cell keeps its state wide
 
-    def advance(given: tf.Tensor, on: tf.Tensor | None, held: tuple[tf.Tensor, ...]):
+    def advance(
+        given: tf.Tensor, on: tf.Tensor | None, held: tuple[tf.Tensor, ...]
+    ) -> tuple[tf.Tensor, ...]:
         new = cell(given, *held)
         if on is None:
             return new
@@ -329,7 +355,7 @@ def _scan(
             outputs.append(held[0])
         return tf.stack(outputs)
 
-    def body(t: tf.Tensor, outputs: tf.TensorArray, *held: tf.Tensor):
+    def body(t: tf.Tensor, outputs: tf.TensorArray, *held: tf.Tensor) -> tuple[Any, ...]:
         held = advance(x[t], None if valid is None else valid[t], held)
         return t + 1, outputs.write(t, held[0]), *held
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import singledispatch
+from typing import Any
 
 import tensorflow as tf
 
@@ -11,7 +12,7 @@ from tasks import spec
 
 
 @singledispatch
-def loss(loss, logits: tf.Tensor, targets: tf.Tensor, valid: tf.Tensor | None) -> tf.Tensor:
+def loss(loss: Any, logits: tf.Tensor, targets: tf.Tensor, valid: tf.Tensor | None) -> tf.Tensor:
     """The scalar that training lessens, by the type of its spec."""
     raise NotSupported(f"tensorflow has no loss {type(loss).__name__}")
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from functools import singledispatch
+from typing import Any
 
 import tensorflow as tf
 
@@ -18,7 +19,7 @@ Moments = dict[str, Tree]
 
 @singledispatch
 def update(
-    optimizer, step: tf.Tensor, parameters: Tree, gradients: Tree, state: Moments
+    optimizer: Any, step: tf.Tensor, parameters: Tree, gradients: Tree, state: Moments
 ) -> tuple[Tree, Moments]:
     """New parameters and moments, by the type of the optimizer's spec."""
     raise NotSupported(f"tensorflow has no optimizer {type(optimizer).__name__}")
@@ -30,7 +31,8 @@ def sgd(
 ) -> tuple[Tree, Moments]:
     """spec.SGD."""
     gradients = clip(optimizer, gradients)
-    new, moments = {}, {}
+    new: Tree = {}
+    moments: Moments = {}
     for path, theta in parameters.items():
         change = gradients[path]
         if optimizer.weight_decay:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from backends.base import Arrays, Capture, Context, LayerVjp, Memory
-from backends.program import BaseProgram
+from backends.program import BaseProgram, Layout
 from backends.tensorflow import arrays
+from backends.tensorflow.optimizers import Moments, Tree
 from tasks.base import Batch, Task
 from tasks.spec import local
 
@@ -28,10 +31,10 @@ class Resident(NamedTuple):
 class Program(BaseProgram):
     """See backends.base.Program. The arrays are variables, which compiled functions hold."""
 
-    layout = arrays
+    layout: ClassVar[Layout] = arrays
 
     def __init__(self, backend: Backend, task: Task, parameters: Arrays) -> None:
-        self.step: tf.Variable | None = None
+        self.step = None  # a variable from the first ``hold`` on
         super().__init__(backend, task, parameters)
         self.run_predict = backend.compile(self.logits, task)
         self.run_gradients = backend.compile(self.gradients, task)
@@ -62,9 +65,10 @@ class Program(BaseProgram):
     def wait(self) -> None:
         tf.test.experimental.sync_devices()
 
-    def numpy(self, array: tf.Tensor) -> np.ndarray:
+    def numpy(self, array: tf.Tensor) -> NDArray[Any]:
         assert array.device.endswith(self.backend.target), array.device
-        return array.numpy().astype(np.float64)
+        found: NDArray[Any] = array.numpy().astype(np.float64)
+        return found
 
     def capture(self, batch: Batch | Resident) -> Capture:
         batch = self.put(batch)
@@ -74,17 +78,21 @@ class Program(BaseProgram):
         return self.captured(loss, seen, gradients, inner, buffers)
 
     def layer_vjp(
-        self, path: str, inputs: np.ndarray, upstream: np.ndarray, valid: np.ndarray | None = None
+        self,
+        path: str,
+        inputs: NDArray[Any],
+        upstream: NDArray[Any],
+        valid: NDArray[np.bool_] | None = None,
     ) -> LayerVjp:
-        batch = self.put(Batch(inputs=inputs, targets=np.zeros(len(inputs)), valid=valid))
+        batch = self.put(Batch(inputs=inputs, targets=np.zeros(len(inputs), np.int32), valid=valid))
         up = self._tensor(arrays.activation_to_native(upstream), self.backend.dtype)
         y, dx, found = self.run_layer(path, self.buffers, batch, up)
         return self.of_layer(path, y, dx, found)
 
-    def placed(self, array: np.ndarray) -> tf.Tensor:
+    def placed(self, array: NDArray[Any]) -> tf.Tensor:
         return self._tensor(array, self.backend.dtype)
 
-    def hold(self, parameters, buffers, moments, step) -> None:
+    def hold(self, parameters: Tree, buffers: Tree, moments: Moments, step: int) -> None:
         self.buffers = buffers
         if self.step is None:
             with tf.device(self.backend.target):
@@ -98,7 +106,7 @@ class Program(BaseProgram):
         self.step.assign(step)
         self._assign(parameters, moments)
 
-    def make_update(self, gradients: dict[str, tf.Tensor]) -> None:
+    def make_update(self, gradients: Tree) -> None:
         self.run_update(gradients)
 
     def memory(self) -> Memory:
@@ -107,19 +115,21 @@ class Program(BaseProgram):
         peak = tf.config.experimental.get_memory_info(self.backend.target)["peak"]
         return Memory(live_bytes=peak, reserved_bytes=None)
 
-    def logits(self, buffers, inputs: tf.Tensor, valid: tf.Tensor | None) -> tf.Tensor:
+    def logits(self, buffers: Tree, inputs: tf.Tensor, valid: tf.Tensor | None) -> tf.Tensor:
         """Evaluation's forward pass; what ``predict`` compiles."""
         context = Context(path="", training=False, valid=valid, buffers=buffers)
         return self.backend.forward(self.task, _values(self.parameters), inputs, context)
 
-    def training_loss(self, parameters, buffers, batch: Resident, *hooks):
+    def training_loss(
+        self, parameters: Tree, buffers: Tree, batch: Resident, *hooks: Callable[..., Any]
+    ) -> tuple[tf.Tensor, Tree]:
         """Training's forward pass: loss and new buffers. ``hooks`` are those of ``forward``."""
         context = Context(path="", training=True, valid=batch.valid, buffers=buffers)
         logits = self.backend.forward(self.task, parameters, batch.inputs, context, *hooks)
         loss = self.backend.loss(self.task.loss, logits, batch.targets, batch.valid)
         return loss, buffers | context.new_buffers
 
-    def gradients(self, buffers, batch: Resident):
+    def gradients(self, buffers: Tree, batch: Resident) -> tuple[tf.Tensor, Tree, Tree]:
         """Loss, gradients by path, new buffers; compiled, a part of what ``train_step`` compiles
         and what ``capture`` calls.
         """
@@ -129,7 +139,7 @@ class Program(BaseProgram):
             loss, buffers = self.training_loss(parameters, buffers, batch)
         return loss, _dense(tape.gradient(loss, parameters, **_ZERO)), buffers
 
-    def update(self, gradients: dict[str, tf.Tensor]) -> None:
+    def update(self, gradients: Tree) -> None:
         """One optimizer step, into the variables."""
         self.step.assign_add(1)
         moments = {path: _values(named) for path, named in self.moments.items()}
@@ -142,26 +152,27 @@ class Program(BaseProgram):
         )
         self._assign(parameters, moments)
 
-    def _assign(self, parameters, moments) -> None:
+    def _assign(self, parameters: Tree, moments: Moments) -> None:
         for path, parameter in self.parameters.items():
             parameter.assign(parameters[path])
             for name, moment in self.moments[path].items():
                 moment.assign(moments[path][name])
 
-    def _tensor(self, array: np.ndarray, dtype: tf.DType) -> tf.Tensor:
+    def _tensor(self, array: NDArray[Any], dtype: tf.DType) -> tf.Tensor:
         """On the device; a copy, since TensorFlow may share memory with NumPy."""
         with tf.device(self.backend.target):
             return tf.constant(np.array(array, dtype=dtype.as_numpy_dtype), dtype)
 
-    def _step(self, buffers, batch: Resident):
+    def _step(self, buffers: Tree, batch: Resident) -> tuple[tf.Tensor, Tree]:
         """What ``train_step`` compiles: one call for the whole step."""
         loss, gradients, buffers = self.run_gradients(buffers, batch)
         self.run_update(gradients)
         return loss, buffers
 
-    def _inside(self, buffers, batch: Resident):
+    def _inside(self, buffers: Tree, batch: Resident) -> tuple[Tree, Tree]:
         """Every layer's output, and the gradient of what each plain layer is given."""
-        entered, seen = {}, {}
+        entered: Tree = {}
+        seen: Tree = {}
         with tf.GradientTape(watch_accessed_variables=False) as tape:
 
             def enter(path: str, value: tf.Tensor) -> tf.Tensor:
@@ -176,7 +187,9 @@ class Program(BaseProgram):
             )
         return seen, _dense(tape.gradient(loss, entered, **_ZERO))
 
-    def _layer(self, path: str, buffers, batch: Resident, upstream: tf.Tensor):
+    def _layer(
+        self, path: str, buffers: Tree, batch: Resident, upstream: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor | None, Tree]:
         """One layer's output, its input's gradient (None of token ids) and its parameters'."""
         layer = self.layers[path]
         own, x = local(_values(self.parameters), path), batch.inputs
@@ -192,10 +205,10 @@ class Program(BaseProgram):
 _ZERO = {"unconnected_gradients": tf.UnconnectedGradients.ZERO}
 
 
-def _values(variables: dict[str, tf.Variable]) -> dict[str, tf.Tensor]:
+def _values(variables: dict[str, tf.Variable]) -> Tree:
     return {path: tf.convert_to_tensor(variable) for path, variable in variables.items()}
 
 
-def _dense(gradients):
+def _dense(gradients: dict[str, Any]) -> Tree:
     """An embedding's gradient comes as rows; everything here is by path and dense."""
     return {path: tf.convert_to_tensor(gradient) for path, gradient in gradients.items()}

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
+
+from numpy.typing import NDArray
 
 from tasks.spec import Layer
 
 
-def to_native(layer: Layer, name: str, array: np.ndarray) -> np.ndarray:
+def to_native(layer: Layer, name: str, array: NDArray[Any]) -> NDArray[Any]:
     """The parameter as this adapter's lowerings take it."""
     return array
 
 
-def to_canonical(layer: Layer, name: str, array: np.ndarray) -> np.ndarray:
+def to_canonical(layer: Layer, name: str, array: NDArray[Any]) -> NDArray[Any]:
     """The inverse of ``to_native``, also for gradients and updates."""
     return array
 
 
-def activation_to_native(array: np.ndarray) -> np.ndarray:
+def activation_to_native(array: NDArray[Any]) -> NDArray[Any]:
     """A batch of layer inputs; images stay (batch, channels, height, width)."""
     return array
 
 
-def activation_to_canonical(array: np.ndarray) -> np.ndarray:
+def activation_to_canonical(array: NDArray[Any]) -> NDArray[Any]:
     """The inverse of ``activation_to_native``."""
     return array

@@ -5,10 +5,11 @@ channels-last memory, sequences (batch, steps, features).
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from backends.base import Backend, Context, lowers
@@ -24,6 +25,10 @@ _UNROLLED_STEPS = 8
 
 class Layers(Backend):
     """The lowerings."""
+
+    target: torch.device
+    dtype: torch.dtype
+    constants: dict[str, Tensor]
 
     def __init__(
         self, *, device: str = "cpu", precision: str = "float32", execution: str | None = None
@@ -169,14 +174,14 @@ class Layers(Backend):
         counts = context.valid.sum(dim=1, keepdim=True).clamp(min=1)
         return torch.where(context.valid[..., None], x, 0.0).sum(dim=1) / counts
 
-    def _constant(self, name: str, array: np.ndarray) -> Tensor:
+    def _constant(self, name: str, array: NDArray[Any]) -> Tensor:
         """A float64 table in this program's precision, on its device; made once."""
         if name not in self.constants:
             self.constants[name] = torch.as_tensor(array, dtype=self.dtype, device=self.target)
         return self.constants[name]
 
 
-def _unchanged(function: Callable) -> Callable:
+def _unchanged(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import singledispatch
+from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -12,7 +13,7 @@ from tasks import spec
 
 
 @singledispatch
-def loss(loss, logits: Tensor, targets: Tensor, valid: Tensor | None) -> Tensor:
+def loss(loss: Any, logits: Tensor, targets: Tensor, valid: Tensor | None) -> Tensor:
     """The scalar that training lessens, by the type of its spec."""
     raise NotSupported(f"torch has no loss {type(loss).__name__}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import singledispatch
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,7 +19,7 @@ Moments = dict[str, Tree]
 
 @singledispatch
 def update(
-    optimizer, step: int, parameters: Tree, gradients: Tree, state: Moments
+    optimizer: Any, step: int, parameters: Tree, gradients: Tree, state: Moments
 ) -> tuple[Tree, Moments]:
     """New parameters and moments, by the type of the optimizer's spec."""
     raise NotSupported(f"torch has no optimizer {type(optimizer).__name__}")

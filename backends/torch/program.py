@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from backends.base import Arrays, Capture, Context, LayerVjp, Memory
-from backends.program import BaseProgram
+from backends.program import BaseProgram, Layout
 from backends.torch import arrays
+from backends.torch.optimizers import Moments, Tree
 from tasks.base import Batch, Task
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ class Resident:
 class Program(BaseProgram):
     """See backends.base.Program."""
 
-    layout = arrays
+    layout: ClassVar[Layout] = arrays
 
     def __init__(self, backend: Backend, task: Task, parameters: Arrays) -> None:
         super().__init__(backend, task, parameters)
@@ -65,13 +67,15 @@ class Program(BaseProgram):
         if self.backend.target.type == "cuda":
             torch.cuda.synchronize(self.backend.target)
 
-    def numpy(self, array: Tensor) -> np.ndarray:
+    def numpy(self, array: Tensor) -> NDArray[Any]:
         assert array.device == self.backend.target, array.device
-        return array.detach().to("cpu", torch.float64).numpy()
+        found: NDArray[Any] = array.detach().to("cpu", torch.float64).numpy()
+        return found
 
     def capture(self, batch: Batch | Resident) -> Capture:
         batch = self.put(batch)
-        entered, seen = {}, {}
+        entered: Tree = {}
+        seen: Tree = {}
 
         def enter(path: str, value: Tensor) -> Tensor:
             if not value.is_floating_point():
@@ -90,11 +94,15 @@ class Program(BaseProgram):
         return self.captured(loss, seen, gradients, dict(zip(entered, inner, strict=True)), buffers)
 
     def layer_vjp(
-        self, path: str, inputs: np.ndarray, upstream: np.ndarray, valid: np.ndarray | None = None
+        self,
+        path: str,
+        inputs: NDArray[Any],
+        upstream: NDArray[Any],
+        valid: NDArray[np.bool_] | None = None,
     ) -> LayerVjp:
         layer = self.layers[path]
         given = arrays.activation_to_native(inputs)
-        batch = self.put(Batch(inputs=given, targets=np.zeros(len(inputs)), valid=valid))
+        batch = self.put(Batch(inputs=given, targets=np.zeros(len(inputs), np.int32), valid=valid))
         x = batch.inputs
         real = x.is_floating_point()
         if real:
@@ -109,7 +117,7 @@ class Program(BaseProgram):
         inner = found[-1] if real else None
         return self.of_layer(path, y, inner, dict(zip(names, found, strict=False)))
 
-    def placed(self, array: np.ndarray) -> Tensor:
+    def placed(self, array: NDArray[Any]) -> Tensor:
         backend, real = self.backend, np.issubdtype(array.dtype, np.floating)
         dtype = backend.dtype if real else None
         value = torch.tensor(array, dtype=dtype, device=backend.target)
@@ -119,12 +127,12 @@ class Program(BaseProgram):
             memory_format=torch.channels_last if four else torch.contiguous_format
         )
 
-    def hold(self, parameters, buffers, moments, step) -> None:
+    def hold(self, parameters: Tree, buffers: Tree, moments: Moments, step: int) -> None:
         for parameter in parameters.values():
             parameter.requires_grad_()
         super().hold(parameters, buffers, moments, step)
 
-    def make_update(self, gradients: dict[str, Tensor]) -> None:
+    def make_update(self, gradients: Tree) -> None:
         self.step += 1
         self.parameters, self.moments = self.update(self.step, gradients)
 
@@ -137,26 +145,30 @@ class Program(BaseProgram):
             reserved_bytes=torch.cuda.max_memory_reserved(target),
         )
 
-    def logits(self, parameters, buffers, inputs: Tensor, valid: Tensor | None) -> Tensor:
+    def logits(
+        self, parameters: Tree, buffers: Tree, inputs: Tensor, valid: Tensor | None
+    ) -> Tensor:
         """Evaluation's forward pass; what ``predict`` compiles."""
         context = Context(path="", training=False, valid=valid, buffers=buffers)
         return self.backend.forward(self.task, parameters, inputs, context)
 
-    def training_loss(self, parameters, buffers, batch: Resident):
+    def training_loss(
+        self, parameters: Tree, buffers: Tree, batch: Resident
+    ) -> tuple[Tensor, Tree]:
         """Training's forward pass: loss and new buffers; what ``train_step`` compiles."""
         context = Context(path="", training=True, valid=batch.valid, buffers=buffers)
         logits = self.backend.forward(self.task, parameters, batch.inputs, context)
         loss = self.backend.loss(self.task.loss, logits, batch.targets, batch.valid)
         return loss, buffers | context.new_buffers
 
-    def gradients(self, batch: Resident):
+    def gradients(self, batch: Resident) -> tuple[Tensor, Tree, Tree]:
         """Loss, gradients by path, new buffers. The next call may overwrite the gradients."""
         loss, buffers = self.run_loss(self.parameters, self.buffers, batch)
         found = _gradients(loss, list(self.parameters.values()))
         gradients = map(_laid_out, found, self.parameters.values())
         return loss.detach(), dict(zip(self.parameters, gradients, strict=True)), buffers
 
-    def update(self, step: int, gradients: dict[str, Tensor]):
+    def update(self, step: int, gradients: Tree) -> tuple[Tree, Moments]:
         """New parameters and moments; an adapter's own update may give new tensors."""
         with torch.no_grad():
             parameters, moments = self.backend.update(
@@ -173,7 +185,8 @@ def _gradients(
     """0 of what an override has cut off from y, as the other frameworks give it."""
     if not wanted or not y.requires_grad:
         return [torch.zeros_like(value) for value in wanted]
-    return torch.autograd.grad(y, wanted, upstream, materialize_grads=True)
+    found: Sequence[Tensor] = torch.autograd.grad(y, wanted, upstream, materialize_grads=True)
+    return found
 
 
 def _laid_out(gradient: Tensor, parameter: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,48 +37,47 @@ def groups(
     return tuple(
         JobGroup(
             suffix=f"exchange-{task_inputs.task.name}",
-            jobs=(ExchangeJob(exact, reference, task_inputs, folder).job(),),
+            jobs=(_job(exact, reference, task_inputs, folder),),
         )
         for task_inputs in all_inputs
         if exact
     )
 
 
-@dataclass(frozen=True)
-class ExchangeJob:
+def _job(
+    configurations: Sequence[Configuration],
+    reference: Configuration,
+    task_inputs: TaskInputs,
+    folder: Path,
+) -> Job:
     """All checkpoints of one task in all configurations."""
+    task = task_inputs.task
 
-    configurations: Sequence[Configuration]
-    reference: Configuration
-    task_inputs: TaskInputs
-    folder: Path
+    def run(pool: WorkerPool, sink: Sink) -> None:
+        def evaluated(configuration: Configuration, path: Path) -> Logits | None:
+            with sink.failures("exchange", pool, configuration, task=task.name):
+                backend = RemoteBackend(pool, configuration, task_inputs.folder)
+                into = backend.path(f"{path.stem}-logits")
+                backend.start(task_inputs, str(path)).logits("test", into)
+                logits: Logits = read(into)["logits"]
+                return logits
+            return None
 
-    def job(self) -> Job:
-        """The work of it."""
-        task = self.task_inputs.task
-        return Job(
-            id=f"exchange/{task.name}",
-            label=f"checkpoints of {task.name}, evaluated everywhere",
-            cost_seconds=estimate.exchange(task, len(self.configurations)),
-            run=self._run,
-        )
-
-    def _run(self, pool: WorkerPool, sink: Sink) -> None:
-        for trained in self.configurations:
-            path = checkpoint(self.folder, trained, self.task_inputs).final
+        for trained in configurations:
+            path = checkpoint(folder, trained, task_inputs).final
             if not path.exists():  # its training failed, which is told there
                 continue
-            right = self._logits(pool, sink, self.reference, path)
-            rough = self._logits(pool, sink, replace(self.reference, precision="float32"), path)
+            right = evaluated(reference, path)
+            rough = evaluated(replace(reference, precision="float32"), path)
             if right is None or rough is None:
                 return
             rounding = float(np.abs(rough - right).max())
-            for configuration in self.configurations:
-                logits = self._logits(pool, sink, configuration, path)
+            for configuration in configurations:
+                logits = evaluated(configuration, path)
                 if logits is not None:
                     found = Exchange(
-                        task=self.task_inputs.task.name,
-                        seed=self.task_inputs.seed,
+                        task=task.name,
+                        seed=task_inputs.seed,
                         precision=configuration.precision,
                         trained_in=trained.backend,
                         evaluated_in=configuration.backend,
@@ -87,17 +86,12 @@ class ExchangeJob:
                     )
                     sink.emit(ExchangeRecord, exchange=found)
 
-    def _logits(
-        self, pool: WorkerPool, sink: Sink, configuration: Configuration, path: Path
-    ) -> Logits | None:
-        task = self.task_inputs.task.name
-        with sink.failures("exchange", pool, configuration, task=task):
-            backend = RemoteBackend(pool, configuration, self.task_inputs.folder)
-            into = backend.path(f"{path.stem}-logits")
-            backend.start(self.task_inputs, str(path)).logits("test", into)
-            logits: Logits = read(into)["logits"]
-            return logits
-        return None
+    return Job(
+        id=f"exchange/{task.name}",
+        label=f"checkpoints of {task.name}, evaluated everywhere",
+        cost_seconds=estimate.exchange(task, len(configurations)),
+        run=run,
+    )
 
 
 def compared(right: Logits, logits: Logits, rounding: float) -> dict[str, Any]:

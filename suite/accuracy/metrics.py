@@ -16,9 +16,3 @@ def macro_f1(confusion: Sequence[Sequence[int]]) -> float:
     right, either = np.diag(counts), counts.sum(0) + counts.sum(1)
     seen = either > 0
     return float(np.mean(2 * right[seen] / either[seen])) if seen.any() else 0.0
-
-
-def accuracy(confusion: Sequence[Sequence[int]]) -> float:
-    """The share that lies on the diagonal."""
-    counts = np.asarray(confusion)
-    return float(np.trace(counts) / max(1, counts.sum()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import isfinite
 from pathlib import Path
 from typing import Literal
@@ -27,7 +27,7 @@ def groups(
     configurations: Sequence[Configuration],
     seeded: Sequence[Sequence[TaskInputs]],
     folder: Path,
-    one_ulp: bool = False,
+    one_ulp: bool,
 ) -> tuple[JobGroup, ...]:
     """A job group per configuration and task, longest first so that none is left over at the end; a
     job per seed. ``one_ulp``: the first configuration also trains from the first seed's start moved
@@ -37,14 +37,13 @@ def groups(
     """
     found = []
     for of_task in seeded:
-        starts: list[tuple[TaskInputs, Start]] = [(each, "stored") for each in of_task]
         for configuration in configurations:
-            again: list[tuple[TaskInputs, Start]] = []
+            starts: list[tuple[TaskInputs, Start]] = [(each, "stored") for each in of_task]
             if one_ulp and configuration is configurations[0]:
-                again = [(of_task[0], "one ulp")]
+                starts.append((of_task[0], "one ulp"))
             todo = [
                 TrainingJob(configuration, each, start, folder, first=each is of_task[0])
-                for each, start in starts + again
+                for each, start in starts
             ]
             name = of_task[0].task.name
             found.append(
@@ -60,10 +59,14 @@ def checkpoint(
     folder: Path, configuration: Configuration, task_inputs: TaskInputs, start: Start = "stored"
 ) -> Checkpoint:
     """The files of a training."""
-    of = configuration
+    return Checkpoint(folder, _where(configuration, task_inputs, start).replace("/", "-"))
+
+
+def _where(configuration: Configuration, task_inputs: TaskInputs, start: Start) -> str:
+    """What tells a training from the others of a run."""
+    of, ending = configuration, "" if start == "stored" else "-one-ulp"
     names = (task_inputs.task.name, of.backend, of.execution, of.precision, task_inputs.seed)
-    ending = () if start == "stored" else ("one-ulp",)
-    return Checkpoint(folder, "-".join(map(str, (*names, *ending))))
+    return "/".join(map(str, names)) + ending
 
 
 @dataclass(frozen=True)
@@ -78,13 +81,12 @@ class TrainingJob:
 
     def job(self) -> Job:
         """The work of it."""
-        task, seed, of = self.task_inputs.task, self.task_inputs.seed, self.configuration
-        ending, words = ("", "") if self.start == "stored" else ("-one-ulp", ", moved by one ulp")
-        where = f"{task.name}/{of.backend}/{of.execution}/{of.precision}/{seed}{ending}"
+        task, of = self.task_inputs.task, self.configuration
+        words = "" if self.start == "stored" else ", moved by one ulp"
         return Job(
-            id=f"accuracy/{where}",
+            id=f"accuracy/{_where(of, self.task_inputs, self.start)}",
             label=f"training {task.name} for {task.epochs} epochs, {of.backend} {of.execution}, "
-            f"seed {seed}{words}",
+            f"seed {self.task_inputs.seed}{words}",
             cost_seconds=estimate.training(task),
             run=self._run,
         )
@@ -96,7 +98,7 @@ class TrainingJob:
 
     def _train(self, pool: WorkerPool) -> Training:
         task_inputs, task = self.task_inputs, self.task_inputs.task
-        per_epoch = self._per_epoch
+        per_epoch = task_inputs.steps_per_epoch
         files = checkpoint(self.folder, self.configuration, task_inputs, self.start)
         files.prepare()
         done = files.read()
@@ -109,7 +111,9 @@ class TrainingJob:
             done.resumed_after.append(done.epochs)
         for epoch in range(done.epochs, task.epochs):
             part = program.train(epoch * per_epoch, (epoch + 1) * per_epoch)
-            self._check(part.losses, len(done.losses))
+            if bad := [n for n, loss in enumerate(part.losses) if not isfinite(loss)]:
+                step = len(done.losses) + bad[0] + 1
+                raise Unusable(f"the loss of {task.name} is not finite at step {step}")
             done.losses += part.losses
             done.epoch_seconds.append(part.seconds)
             seen = _evaluate(program, "validation", len(done.losses))
@@ -119,43 +123,25 @@ class TrainingJob:
             files.write(done)
         tested = _evaluate(program, "test", len(done.losses))
         program.parameters(str(files.final))
-        repeats = self._repeats(pool, initial, done) if self.first else None
+        repeats = None
+        if self.first:  # does the first epoch give the same losses once more, bit for bit?
+            again = pool.program(self.configuration, task_inputs, initial).train(0, per_epoch)
+            repeats = again.losses == done.losses[:per_epoch]
         files.finish(done)
         return self._record(done, tested, repeats)
-
-    def _check(self, losses: Sequence[float], before: int) -> None:
-        if not all(map(isfinite, losses)):
-            step = before + next(i for i, loss in enumerate(losses) if not isfinite(loss))
-            raise Unusable(
-                f"the loss of {self.task_inputs.task.name} is not finite at step {step + 1}"
-            )
-
-    def _repeats(self, pool: WorkerPool, initial: str, done: Progress) -> bool:
-        """Does the first epoch give the same losses once more, bit for bit?"""
-        program = pool.program(self.configuration, self.task_inputs, initial)
-        again = program.train(0, self._per_epoch).losses
-        return again == done.losses[: self._per_epoch]
-
-    @property
-    def _per_epoch(self) -> int:
-        return self.task_inputs.steps_per_epoch
 
     def _record(self, done: Progress, tested: Evaluation, repeats: bool | None) -> Training:
         task = self.task_inputs.task
         reached = _reached(done.validation_accuracies, task.target_accuracy)
         return Training(
             task=task.name,
-            backend=self.configuration.backend,
-            execution=self.configuration.execution,
-            precision=self.configuration.precision,
-            device=self.configuration.device,
+            **self.configuration.named,
             seed=self.task_inputs.seed,
             epochs=task.epochs,
             steps=len(done.losses),
             batch_size=task.batch_size,
             seconds=sum(done.epoch_seconds),
-            losses=done.losses,
-            validation_accuracies=done.validation_accuracies,
+            **asdict(done),
             test_accuracy=tested.correct / tested.samples,
             test_loss=tested.loss,
             test_correct=tested.correct,
@@ -163,13 +149,10 @@ class TrainingJob:
             data_hash=self.task_inputs.data_hash,
             start=self.start,
             test_macro_f1=macro_f1(tested.confusion),
-            validation_losses=done.validation_losses,
-            epoch_seconds=done.epoch_seconds,
             target=task.target_accuracy,
-            steps_to_target=None if reached is None else reached * self._per_epoch,
+            steps_to_target=None if reached is None else reached * self.task_inputs.steps_per_epoch,
             seconds_to_target=None if reached is None else sum(done.epoch_seconds[:reached]),
             repeats=repeats,
-            resumed_after=done.resumed_after,
         )
 
 

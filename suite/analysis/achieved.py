@@ -28,7 +28,10 @@ class Achieved:
 
     def __init__(self, manifest: Manifest, records: Sequence[Record]) -> None:
         self.manifest = manifest
-        distrusted = set(filter(None, map(_distrusted, records)))
+        failures = [record for record in records if isinstance(record, FailureRecord)]
+        answers = [record.result for record in records if isinstance(record, ParityRecord)]
+        distrusted = {f.cell.backend for f in failures if f.cell and f.status == "implausible"}
+        distrusted |= {answer.backend for answer in answers if answer.phase and answer.wrong}
         self.records = [
             record
             for record in records
@@ -37,54 +40,36 @@ class Achieved:
 
     def ceilings(self) -> list[CeilingSummary]:
         """What each arm reached, in the order of measuring; None for what was not measured."""
-        arms = dict.fromkeys((r.backend, r.execution, r.precision, r.device) for r in self.records)
+        arms = {(r.backend, r.execution, r.precision, r.device): r for r in self.records}
         return [
             CeilingSummary(
-                backend=backend,
-                execution=execution,
-                precision=precision,
-                device=device,
-                matmul_flops_per_second=self._best("matmul", precision, device, backend),
-                copy_bytes_per_second=self._best("copy", precision, device, backend),
+                **arm.model_dump(include={"backend", "execution", "precision", "device"}),
+                matmul_flops_per_second=self._best("matmul", arm, arm.backend),
+                copy_bytes_per_second=self._best("copy", arm, arm.backend),
             )
-            for backend, execution, precision, device in arms
+            for arm in arms.values()
         ]
 
     def added_to(self, cell: CellSummary) -> CellSummary:
         """The cell with what it achieves; None where the run does not tell."""
-        operations = self.step_flops(cell)
-        if operations is None or cell.step_seconds is None:
+        sample = self.manifest.tasks.get(cell.task, {}).get("flops")
+        if not isinstance(sample, int) or sample == 0 or cell.step_seconds is None:
             return cell
+        operations = sample * cell.batch_size * FORWARDS[cell.phase]  # of a step, by its spec
         rate = operations / cell.step_seconds.value
-        ceiling = self._best("matmul", cell.precision, cell.device)
+        ceiling = self._best("matmul", cell)
         share = None if ceiling is None else rate / ceiling
         return cell.model_copy(update={"flops_per_second": rate, "of_ceiling": share})
 
-    def step_flops(self, cell: Cell) -> int | None:
-        """Operations of a step by the model's spec; None if it counts none."""
-        sample = self.manifest.tasks.get(cell.task, {}).get("flops")
-        if not isinstance(sample, int) or sample == 0:
-            return None
-        return sample * cell.batch_size * FORWARDS[cell.phase]
-
     def _best(
-        self, what: str, precision: str, device: str, backend: str | None = None
+        self, what: str, where: Cell | CeilingRecord, backend: str | None = None
     ) -> float | None:
         """The highest rate of this backend, or of any, on the device in the precision."""
+        wanted = (what, where.precision, where.device)
         rates = [
             record.rate
             for record in self.records
-            if (record.what, record.precision, record.device) == (what, precision, device)
+            if (record.what, record.precision, record.device) == wanted
             and backend in (None, record.backend)
         ]
         return max(rates, default=None)
-
-
-def _distrusted(record: Record) -> str | None:
-    """The backend that this record speaks against."""
-    match record:
-        case FailureRecord(status="implausible", cell=Cell() as cell):
-            return cell.backend
-        case ParityRecord(result=result) if result.phase is not None and result.wrong:
-            return result.backend
-    return None

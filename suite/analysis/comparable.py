@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from suite.analysis.digest import Digest
 from suite.records.schema import Cell, Difference, Environment
@@ -20,13 +20,20 @@ def differences(base: Environment, new: Environment) -> list[Difference]:
         for name in MACHINE
         if not _alike(name, a := getattr(base, name), b := getattr(new, name))
     ]
-    found += _told("setting ", base.settings, new.settings, matters=True)
-    found += _told("", {"system": base.system}, {"system": new.system}, matters=False)
-    found += _told("coordinator's ", base.coordinator, new.coordinator, matters=False)
-    for name in sorted(base.backends.keys() & new.backends.keys()):
-        found += _told(f"{name}: ", base.backends[name], new.backends[name], matters=False)
-    for name in sorted(base.facts.keys() & new.facts.keys()):
-        found += _told(f"{name}: ", base.facts[name], new.facts[name], matters=False)
+    told: list[tuple[str, Mapping[str, str], Mapping[str, str]]] = [
+        ("setting ", base.settings, new.settings),
+        ("", {"system": base.system}, {"system": new.system}),
+        ("coordinator's ", base.coordinator, new.coordinator),
+    ]
+    for ours, theirs in ((base.backends, new.backends), (base.facts, new.facts)):
+        both = sorted(ours.keys() & theirs.keys())
+        told += [(f"{name}: ", ours[name], theirs[name]) for name in both]
+    found += [
+        Difference(what=f"{where}{name}", base=old, new=now, matters=where == "setting ")
+        for where, ours, theirs in told
+        for name in sorted(ours.keys() | theirs.keys())
+        if (old := ours.get(name, "not set")) != (now := theirs.get(name, "not set"))
+    ]
     return found
 
 
@@ -46,15 +53,15 @@ def machines(environments: Sequence[Environment]) -> list[int]:
     known: list[Environment] = []
     numbers = []
     for one in environments:
-        alike = (n for n, other in enumerate(known) if not _apart(other, one))
+        alike = (
+            n
+            for n, other in enumerate(known)
+            if not any(each.matters for each in differences(other, one))
+        )
         number = next(alike, len(known))
         known += [one] if number == len(known) else []
         numbers.append(number)
     return numbers
-
-
-def _apart(base: Environment, new: Environment) -> bool:
-    return any(difference.matters for difference in differences(base, new))
 
 
 def _alike(name: str, a: object, b: object) -> bool:
@@ -67,12 +74,3 @@ def _shown(value: object) -> str:
     if isinstance(value, list):
         return "; ".join(value) or "none"
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
-
-
-def _told(
-    where: str, base: Mapping[str, str], new: Mapping[str, str], matters: bool
-) -> Iterator[Difference]:
-    for name in sorted(base.keys() | new.keys()):
-        a, b = base.get(name, "not set"), new.get(name, "not set")
-        if a != b:
-            yield Difference(what=f"{where}{name}", base=a, new=b, matters=matters)

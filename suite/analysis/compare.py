@@ -31,11 +31,12 @@ def compare_digests(base: Digest, new: Digest) -> RunComparison:
     other = {c: why for c in mine if c in theirs and (why := other_work(base, new, c))}
     both = [(mine[cell], theirs[cell]) for cell in mine if cell in theirs and cell not in other]
     measured = [(a, b, (a.logs, b.logs)) for a, b in both if a.logs and b.logs]
-    fit = [pair for pair in measured if _standings(*pair[:2]) == {"fit"}]
-    rest = [pair for pair in measured if _standings(*pair[:2]) != {"fit"}]
-    common, found = changes([logs for *_, logs in fit], [logs for *_, logs in rest])
-    adjusted = holm([change.p_value for change in found[: len(fit)]])
-    adjusted += [change.p_value for change in found[len(fit) :]]
+    measured.sort(key=lambda pair: _standings(*pair[:2]) != {"fit"})  # these first
+    fit = sum(_standings(a, b) == {"fit"} for a, b, _ in measured)
+    logs = [each for *_, each in measured]
+    common, found = changes(logs[:fit], logs[fit:])
+    adjusted = holm([change.p_value for change in found[:fit]])
+    adjusted += [change.p_value for change in found[fit:]]
 
     def judged(a: CellDigest, b: CellDigest, change: Change, p_value: float) -> CellChange:
         said: Verdict | None = None
@@ -55,14 +56,15 @@ def compare_digests(base: Digest, new: Digest) -> RunComparison:
 
     changed = [
         judged(a, b, change, p_value)
-        for (a, b, _), change, p_value in zip([*fit, *rest], found, adjusted, strict=True)
+        for (a, b, _), change, p_value in zip(measured, found, adjusted, strict=True)
     ]
-    first = sorted(changed[: len(fit)], key=lambda one: (one.p_value, -abs(one.ratio - 1)))
-    named = {cell: _told("only in BASE", mine[cell]) for cell in mine if cell not in theirs}
-    named |= {cell: _told("only in NEW", None, theirs[cell]) for cell in theirs if cell not in mine}
-    named |= {cell_of(a): _why(a, b) for a, b in both if not (a.logs and b.logs)}
-    named |= {cell: _told(why, mine[cell], theirs[cell]) for cell, why in other.items()}
-    silent = {cell_of(a): _why(a, b) for a, b, _ in rest if {"absent", "unfit"} & _standings(a, b)}
+    named = {cell: "only in BASE" for cell in mine if cell not in theirs}
+    named |= {cell: "only in NEW" for cell in theirs if cell not in mine}
+    named |= {cell_of(a): "" for a, b in both if not (a.logs and b.logs)} | other
+    told = {cell: _why(mine.get(cell), theirs.get(cell), what) for cell, what in named.items()}
+    silent = {
+        cell_of(a): _why(a, b) for a, b, _ in measured if {"absent", "unfit"} & _standings(a, b)
+    }
     return RunComparison(
         base=base.id,
         new=new.id,
@@ -72,11 +74,14 @@ def compare_digests(base: Digest, new: Digest) -> RunComparison:
         common_low=common.low,
         common_high=common.high,
         differences=apart,
-        changes=[*first, *changed[len(fit) :]],
-        left_out=[f"{cell.label}: {why}" for cell, why in named.items()],
+        changes=[
+            *sorted(changed[:fit], key=lambda one: (one.p_value, -abs(one.ratio - 1))),
+            *changed[fit:],
+        ],
+        left_out=[f"{cell.label}: {why}" for cell, why in told.items()],
         unjudged=[
             f"{cell.label}: {why}"
-            for cell, why in (silent | named).items()
+            for cell, why in (silent | told).items()
             if _stops(mine.get(cell), theirs.get(cell))
         ],
         inconclusive=sum(change.verdict == "INCONCLUSIVE" for change in changed),
@@ -100,17 +105,12 @@ def _standings(base: CellDigest, new: CellDigest) -> set[str]:
     return {base.standing, new.standing}
 
 
-def _why(base: CellDigest, new: CellDigest) -> str:
-    """What is to be known of a cell in either run, in words; empty if nothing."""
-    if base.note and base.note == new.note:
-        return _noted("both", new)
-    return "; ".join(filter(None, (_noted("BASE", base), _noted("NEW", new))))
-
-
-def _told(what: str, base: CellDigest | None = None, new: CellDigest | None = None) -> str:
-    """What sets a cell apart, with what is to be known of it besides."""
-    said = _why(base, new) if base and new else _noted("BASE", base) or _noted("NEW", new)
-    return "; ".join(filter(None, (what, said)))
+def _why(base: CellDigest | None, new: CellDigest | None, what: str = "") -> str:
+    """What sets a cell apart, and what is to be known of it in either run; empty if nothing."""
+    notes = [_noted("BASE", base), _noted("NEW", new)]
+    if base and new and base.note and base.note == new.note:
+        notes = [_noted("both", new)]
+    return "; ".join(filter(None, (what, *notes)))
 
 
 def _noted(where: str, cell: CellDigest | None) -> str:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from statistics import median
-from typing import Any, Literal
+from typing import Literal
 
 from suite.analysis.summary import answers, proven
-from suite.analysis.times import Times
+from suite.analysis.times import Steps, Times
 from suite.analysis.unpaired import Launches, launches
+from suite.analysis.words import spaced
 from suite.records.run import Run
 from suite.records.schema import (
     Cell,
@@ -118,14 +119,8 @@ def cell_of(results: Cell) -> Cell:
 
 def digest(run: Run) -> Digest:
     """Of what was read of the run."""
-    manifest, times = run.manifest, Times(run.records)
+    manifest, parity, times = run.manifest, run.summary.parity, Times(run.records)
     found = {cell_of(summary): summary for summary in run.summary.cells}
-    cells = {cell: found[cell] for cell in manifest.cells if cell in found}
-    asked = _asked(run.summary.parity)
-    logs = {cell: _logs(times, cell) for cell in cells}
-    standings = {
-        cell: _standing(told, logs[cell], run.summary.parity) for cell, told in cells.items()
-    }
     return Digest(
         id=manifest.id,
         created=manifest.created,
@@ -139,38 +134,25 @@ def digest(run: Run) -> Digest:
             name: {key: str(told[key]) for key in ("spec", "data_hash") if key in told}
             for name, told in manifest.tasks.items()
         },
-        parity_passed=sum(result.passed for result in asked),
-        parity_asked=len(asked),
+        parity_passed=sum(result.passed for result in parity),
+        # What could run: the rest has computed nothing that could differ.
+        parity_asked=sum(result.passed or result.wrong for result in parity),
         cells=[
-            CellDigest(
-                **cell.model_dump(),
-                status=summary.status,
-                **standings[cell],
-                launches=summary.launches,
-                logs=logs[cell],
-                step_seconds=summary.step_seconds,
-                compile_seconds=summary.compile_seconds,
-                process_bytes=summary.memory.process,
-                accuracy=summary.accuracy,
-            )
-            for cell, summary in cells.items()
+            _digested(found[cell], times.of(cell), parity)
+            for cell in dict.fromkeys(manifest.cells)
+            if cell in found
         ],
     )
 
 
-def _asked(results: Sequence[ParityResult]) -> list[ParityResult]:
-    """What could run: the rest has computed nothing that could differ."""
-    return [r for r in results if r.verdict not in ("not_supported", "not_available")]
-
-
-def _standing(
-    cell: CellSummary, logs: Launches | None, asked: Sequence[ParityResult]
-) -> dict[str, Any]:
-    """``standing``, ``note`` and ``reason`` of :class:`CellDigest`. A cell that is not stationary
-    is fit, as it is within a run: its launches tell how unsteady it is.
+def _digested(cell: CellSummary, steps: Steps, asked: Sequence[ParityResult]) -> CellDigest:
+    """A cell that is not stationary is fit, as it is within a run: its launches tell how unsteady
+    it is.
     """
+    medians = [median(rounds.values()) for rounds in steps.values()]
+    logs = launches(medians) if medians else None
     standing: Standing
-    note, reason = (None, None) if cell.status == "ok" else (_spaced(cell.status), cell.reason)
+    note, reason = (None, None) if cell.status == "ok" else (spaced(cell.status), cell.reason)
     if cell.status in ABSENT:
         standing = "absent"
     elif cell.status == "implausible":
@@ -178,16 +160,9 @@ def _standing(
     elif logs is None:
         standing, note, reason = "unfit", "without records", None
     elif not proven(answers(cell, asked)):
-        standing, note, reason = "unfit", f"parity {_spaced(cell.parity or 'not known')}", None
+        standing, note, reason = "unfit", f"parity {spaced(cell.parity or 'not known')}", None
     else:
         standing = "disturbed" if cell.status == "disturbed" else "fit"
-    return {"standing": standing, "note": note, "reason": reason}
-
-
-def _spaced(word: str) -> str:
-    return word.replace("_", " ")
-
-
-def _logs(times: Times, cell: Cell) -> Launches | None:
-    steps = times.of(cell)
-    return launches([median(rounds.values()) for rounds in steps.values()]) if steps else None
+    told = {name: value for name, value in cell if name in CellDigest.model_fields}
+    told |= {"standing": standing, "note": note, "reason": reason, "logs": logs}
+    return CellDigest(**told, process_bytes=cell.memory.process)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 from suite.records.schema import BlockRecord, Cell
@@ -17,20 +18,15 @@ Noise = Mapping[str, Any]  # as suite.records.schema.Noise
 
 
 class Disturbance:
-    """The blocks beside which something else ran: void ones, which were measured again, and ones
-    that count, because their set had been measured again often enough.
+    """The blocks by cell. Beside some of them something else ran: beside void ones, which were
+    measured again, and beside some that count, because their set had been measured again often
+    enough.
     """
 
-    def __init__(self) -> None:
-        self.void: dict[Cell, list[BlockRecord]] = defaultdict(list)
-        self.counted: dict[Cell, list[BlockRecord]] = defaultdict(list)
-
-    def add(self, record: BlockRecord) -> None:
-        """Take in a block."""
-        if record.void is None:
-            self.counted[record.cell].append(record)
-        elif record.void == DISTURBED:
-            self.void[record.cell].append(record)
+    def __init__(self, blocks: Iterable[BlockRecord]) -> None:
+        self.blocks: dict[Cell, list[BlockRecord]] = defaultdict(list)
+        for block in blocks:
+            self.blocks[block.cell].append(block)
 
     def met(self, cell: Cell) -> bool:
         """Was any of its blocks disturbed, whether it counts or not?"""
@@ -42,14 +38,18 @@ class Disturbance:
         the interval by more than they move it: one of n moves the mean by its standard error.
         """
         launches: dict[int, list[bool]] = defaultdict(list)
-        for block in self.counted.get(cell, ()):
+        for block in self._counted(cell):
             launches[block.launch].append(block.disturbed)
-        spoilt = [sum(rounds) >= HALF * len(rounds) for rounds in launches.values()]
-        return bool(spoilt) and sum(spoilt) >= HALF * len(spoilt)
+        spoilt = [fmean(rounds) >= HALF for rounds in launches.values()]
+        return bool(spoilt) and fmean(spoilt) >= HALF
+
+    def void(self, cell: Cell) -> list[str]:
+        """Why each of its blocks that does not count does not."""
+        return [block.void for block in self.blocks.get(cell, ()) if block.void is not None]
 
     def reason(self, cell: Cell) -> str | None:
         """What to know of a cell of which disturbed blocks count."""
-        counted = self.counted.get(cell, [])
+        counted = self._counted(cell)
         kept = sum(block.disturbed for block in counted)
         if not kept:
             return None
@@ -59,14 +59,13 @@ class Disturbance:
         """The run in a sentence, ``disturbed`` cells of which have that status; None where nothing
         else ran.
         """
-        timed = [cell for cell in cells if cell in self.counted or cell in self.void]
+        timed = [cell for cell in cells if self._counted(cell) or self.met(cell)]
         met = [cell for cell in timed if self.met(cell)]
         if not met:
             return None
-        kept = any(block.disturbed for cell in met for block in self.counted.get(cell, ()))
         if disturbed:
             rest = f"{disturbed} of them stayed so when measured again, and got no rank"
-        elif kept:
+        elif any(block.disturbed for cell in met for block in self._counted(cell)):
             rest = "less than half of what counts was so"
         else:
             rest = "what counts was measured again when it was quiet"
@@ -82,9 +81,15 @@ class Disturbance:
         share = min(1.0, max(pressure, steal))
         return f"something else ran beside {what}, up to {100 * share:.0f} % of the time"
 
+    def _counted(self, cell: Cell) -> list[BlockRecord]:
+        return [block for block in self.blocks.get(cell, ()) if block.void is None]
+
     def _disturbed(self, cell: Cell) -> list[BlockRecord]:
-        kept = [block for block in self.counted.get(cell, ()) if block.disturbed]
-        return [*self.void.get(cell, ()), *kept]
+        return [
+            block
+            for block in self.blocks.get(cell, ())
+            if block.void == DISTURBED or (block.void is None and block.disturbed)
+        ]
 
     def _most(self, cell: Cell, name: str) -> float:
         """The most of a share that one of the cell's launches had beside its disturbed blocks."""

@@ -30,8 +30,8 @@ class Paired(NamedTuple):
     p_equivalent: float
 
 
-def paired(differences: Sequence[float], margin: float = MARGIN) -> Paired:
-    """Student's paired t over seeds, and two one-sided tests of the mean lying within ± margin
+def paired(differences: Sequence[float]) -> Paired:
+    """Student's paired t over seeds, and two one-sided tests of the mean lying within ± ``MARGIN``
     (Schuirmann 1987, doi 10.1007/BF01068419); ValueError without differences.
     """
     if not differences:
@@ -41,11 +41,11 @@ def paired(differences: Sequence[float], margin: float = MARGIN) -> Paired:
         return Paired(mean, None, None, 1.0, 1.0)
     error = stdev(differences) / sqrt(count)
     if error == 0:  # every seed differs by the same
-        different, equivalent = float(mean == 0), float(abs(mean) >= margin)
+        different, equivalent = float(mean == 0), float(abs(mean) >= MARGIN)
         return Paired(mean, mean, mean, different, equivalent)
     half = float(special.stdtrit(count - 1, 1 - ALPHA / 2)) * error
-    above = float(special.stdtr(count - 1, -(margin + mean) / error))
-    below = float(special.stdtr(count - 1, -(margin - mean) / error))
+    above = float(special.stdtr(count - 1, -(MARGIN + mean) / error))
+    below = float(special.stdtr(count - 1, -(MARGIN - mean) / error))
     different = float(2 * special.stdtr(count - 1, -abs(mean) / error))
     return Paired(mean, mean - half, mean + half, different, max(above, below))
 
@@ -60,7 +60,7 @@ def verdict(found: Paired, p_different: float | None = None) -> LearningVerdict:
     return "DIFFERENT" if adjusted <= ALPHA else "INCONCLUSIVE"
 
 
-def seeds_needed(differences: Sequence[float], margin: float = MARGIN) -> int | None:
+def seeds_needed(differences: Sequence[float]) -> int | None:
     """How many seeds would settle it four times of five if seeds go on to scatter as these do: by
     either verdict, whichever comes first. None with fewer than two seeds or if 1000 would not do.
     """
@@ -69,7 +69,7 @@ def seeds_needed(differences: Sequence[float], margin: float = MARGIN) -> int | 
     mean, spread = abs(fmean(differences)), stdev(differences)
     for count in range(2, MOST_SEEDS + 1):
         error, freedom = max(spread, 1e-12) / sqrt(count), count - 1
-        sides = np.array([margin - mean, margin + mean]) / error
+        sides = np.array([MARGIN - mean, MARGIN + mean]) / error
         sides -= special.stdtrit(freedom, 1 - ALPHA)
         equivalent = special.stdtr(freedom, sides).sum() - 1
         beyond = mean / error - special.stdtrit(freedom, 1 - ALPHA / 2)

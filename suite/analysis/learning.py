@@ -11,14 +11,15 @@ from suite.analysis.equivalence import MARGIN, paired, seeds_needed, verdict
 from suite.analysis.statistics import holm
 from suite.records.schema import LearningSummary, RoundingSummary, Training
 
-Group = tuple[str, str, str]  # task, precision, device
+GROUP = ("task", "precision", "device")
 BySeed = dict[int, Training]
+Arms = dict[str, BySeed]
 
 
 def learning(trainings: Sequence[Training]) -> list[LearningSummary]:
     """Every pair of arms of a task that have seeds in common."""
     found = []
-    for (task, precision, device), arms in _arms(_started(trainings, "stored")).items():
+    for group, arms in _groups(trainings, "stored").items():
         pairs = {
             (base, new): differences
             for base, new in combinations(arms, 2)
@@ -28,21 +29,19 @@ def learning(trainings: Sequence[Training]) -> list[LearningSummary]:
         adjusted = holm([test.p_different for test in tests.values()])
         for ((base, new), test), p_value in zip(tests.items(), adjusted, strict=True):
             said = verdict(test, p_value)
-            needed = seeds_needed(pairs[base, new]) if said == "INCONCLUSIVE" else None
+            differences = pairs[base, new]
             found.append(
                 LearningSummary(
-                    task=task,
-                    precision=precision,
-                    device=device,
+                    **dict(zip(GROUP, group, strict=True)),
                     base=base,
                     new=new,
-                    seeds=len(pairs[base, new]),
+                    seeds=len(differences),
                     difference=test.mean,
                     low=test.low,
                     high=test.high,
                     margin=MARGIN,
                     verdict=said,
-                    seeds_needed=needed,
+                    seeds_needed=seeds_needed(differences) if said == "INCONCLUSIVE" else None,
                 )
             )
     return found
@@ -50,34 +49,26 @@ def learning(trainings: Sequence[Training]) -> list[LearningSummary]:
 
 def rounding(trainings: Sequence[Training]) -> list[RoundingSummary]:
     """What a start moved by one ulp changed, by arm."""
-    stored = _arms(_started(trainings, "stored"))
-    found = []
-    for group, arms in _arms(_started(trainings, "one ulp")).items():
-        for backend, moved in arms.items():
-            changes = _differences(stored.get(group, {}).get(backend, {}), moved)
-            if changes:
-                task, precision, device = group
-                found.append(
-                    RoundingSummary(
-                        task=task,
-                        precision=precision,
-                        device=device,
-                        backend=backend,
-                        seeds=len(changes),
-                        difference=sqrt(sum(c * c for c in changes) / len(changes)),
-                    )
-                )
-    return found
+    stored = _groups(trainings, "stored")
+    return [
+        RoundingSummary(
+            **dict(zip(GROUP, group, strict=True)),
+            backend=backend,
+            seeds=len(changes),
+            difference=sqrt(sum(c * c for c in changes) / len(changes)),
+        )
+        for group, arms in _groups(trainings, "one ulp").items()
+        for backend, moved in arms.items()
+        if (changes := _differences(stored.get(group, {}).get(backend, {}), moved))
+    ]
 
 
-def _started(trainings: Iterable[Training], start: str) -> list[Training]:
-    return [training for training in trainings if training.start == start]
-
-
-def _arms(trainings: Iterable[Training]) -> dict[Group, dict[str, BySeed]]:
-    groups: dict[Group, dict[str, BySeed]] = defaultdict(lambda: defaultdict(dict))
+def _groups(trainings: Iterable[Training], start: str) -> dict[tuple[str, ...], Arms]:
+    """Those with this start, by what ``GROUP`` names, arm and seed."""
+    groups: dict[tuple[str, ...], Arms] = defaultdict(lambda: defaultdict(dict))
     for t in trainings:
-        groups[t.task, t.precision, t.device][t.backend][t.seed] = t
+        if t.start == start:
+            groups[t.task, t.precision, t.device][t.backend][t.seed] = t
     return groups
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
 from math import ceil
 from statistics import fmean, median, quantiles
+from typing import Any
 
 from suite.analysis.achieved import MOST_OF_CEILING, Achieved
 from suite.analysis.comparisons import arm_names, comparisons
@@ -25,7 +25,6 @@ from suite.records.schema import (
     CellMemory,
     CellSummary,
     ComparisonSummary,
-    Exchange,
     ExchangeRecord,
     FailureRecord,
     Interval,
@@ -37,7 +36,6 @@ from suite.records.schema import (
     ParityResult,
     ParityVerdict,
     PhaseRecord,
-    ReferenceLine,
     Status,
     Summary,
     Training,
@@ -53,6 +51,7 @@ WORST_FIRST: tuple[ParityVerdict, ...] = (
     "not_available",
     "same",
 )
+Judged = tuple[str | None, str | None]  # a verdict and its reason
 
 
 def summarise(manifest: Manifest, records: Sequence[AnyRecord], damaged: Sequence[str]) -> Summary:
@@ -60,9 +59,7 @@ def summarise(manifest: Manifest, records: Sequence[AnyRecord], damaged: Sequenc
     view = _View(records)
     achieved = Achieved(manifest, records)
     cells = {
-        cell: _explained(achieved.added_to(view.cell(cell))).model_copy(
-            update={"command": command(manifest, cell)}
-        )
+        cell: _explained(achieved.added_to(view.cell(cell, command(manifest, cell))))
         for cell in manifest.cells
     }
     found = [
@@ -80,126 +77,88 @@ def summarise(manifest: Manifest, records: Sequence[AnyRecord], damaged: Sequenc
         parity=view.parity,
         trainings=view.trainings,
         failures=[_sentence(f) for f in view.failures if f.status in WRONG],
-        notes=[*([busy] if busy else []), *_notes(manifest), *lacks(records), *damaged],
+        notes=[*([busy] if busy else []), *_notes(manifest), *view.lacks(), *damaged],
         ceilings=achieved.ceilings(),
         learning=learning(view.trainings),
         rounding=rounding(view.trainings),
-        lines=view.lines,
-        exchanges=view.exchanges,
+        lines=[each.line for each in view.kinds[LineRecord]],
+        exchanges=[each.exchange for each in view.kinds[ExchangeRecord]],
         disturbed_cells=sum(view.disturbance.met(cell) for cell in manifest.cells),
     )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evidence:
-    """What two arms' times say: the ratio; the A/A arm's; how likely chance alone makes the
-    difference, adjusted for so many claims.
-    """
-
-    ratio: Estimate
-    launches: int
-    twin: Estimate | None
-    p_value: float
-    claims: int
 
 
 class _View:
     """The records, by what they are about."""
 
     def __init__(self, records: Iterable[AnyRecord]) -> None:
-        self.times = Times()
-        self.disturbance = Disturbance()
-        self.void: dict[Cell, list[str]] = defaultdict(list)
-        self.phases: dict[Cell, list[PhaseRecord]] = defaultdict(list)
-        self.memory: dict[Cell, MemoryRecord] = {}
-        self.parity: list[ParityResult] = []
-        self.answers: dict[tuple[str, ...], list[ParityResult]] = defaultdict(list)
-        self.trainings: list[Training] = []
-        self.lines: list[ReferenceLine] = []
-        self.exchanges: list[Exchange] = []
-        self.failures: list[FailureRecord] = []
+        self.kinds: dict[type[Any], list[Any]] = defaultdict(list)
         for record in records:
-            if isinstance(record, BlockRecord):
-                self.disturbance.add(record)
-            match record:
-                case BlockRecord(void=str() as why):
-                    self.void[record.cell].append(why)
-                case BlockRecord():
-                    self.times.add(record)
-                case PhaseRecord(cell=Cell() as cell):
-                    self.phases[cell].append(record)
-                case MemoryRecord():
-                    self.memory[record.cell] = record
-                case ParityRecord():
-                    told = record.result
-                    self.parity.append(told)
-                    self.answers[told.task, told.backend, told.execution].append(told)
-                case AccuracyRecord():
-                    self.trainings.append(record.training)
-                case LineRecord():
-                    self.lines.append(record.line)
-                case ExchangeRecord():
-                    self.exchanges.append(record.exchange)
-                case FailureRecord():
-                    self.failures.append(record)
+            self.kinds[type(record)].append(record)
+        kinds = self.kinds
+        blocks: list[BlockRecord] = kinds[BlockRecord]
+        self.times, self.disturbance = Times(blocks), Disturbance(blocks)
+        self.phases: dict[Cell | None, list[PhaseRecord]] = defaultdict(list)
+        for phase in kinds[PhaseRecord]:
+            self.phases[phase.cell].append(phase)
+        self.memory: dict[Cell, MemoryRecord] = {each.cell: each for each in kinds[MemoryRecord]}
+        self.parity: list[ParityResult] = [each.result for each in kinds[ParityRecord]]
+        self.answers: dict[tuple[str, ...], list[ParityResult]] = defaultdict(list)
+        for told in self.parity:
+            self.answers[told.task, told.backend, told.execution].append(told)
+        self.trainings: list[Training] = [each.training for each in kinds[AccuracyRecord]]
+        self.failures: list[FailureRecord] = kinds[FailureRecord]
 
-    def cell(self, cell: Cell) -> CellSummary:
-        steps = self.times.of(cell)
+    def cell(self, cell: Cell, again: str) -> CellSummary:
+        """All that is known of a cell; the command ``again`` measures it once more."""
+        steps, value = self.times.of(cell), self.times.typical(cell)
         status, reason = self._status(cell)
         cautions = (reason, self.disturbance.reason(cell), self._not_counted(cell))
-        reason = "; ".join(filter(None, cautions)) or None
-        value = estimate([list(rounds.values()) for rounds in steps.values()]) if steps else None
-        compiled = self._compile_seconds(cell)
-        fed = [seconds for seconds in self._samples(cell, "fed") if seconds > 0]
-        joules = self._samples(cell, "energy")
+        joules = _median(self._samples(cell, "energy"))
         memory = self.memory.get(cell)
         trained = self._trained(cell)
         return CellSummary(
             **cell.model_dump(),
             status=status,
-            reason=reason,
+            reason="; ".join(filter(None, cautions)) or None,
             samples_per_second=cell.batch_size / value.value if value else None,
             step_seconds=Interval(**value._asdict()) if value else None,
             launches=len(steps),
             blocks=sum(map(len, steps.values())),
-            compile_seconds=compiled,
+            compile_seconds=self._compile_seconds(cell),
             latency=_latency(self._samples(cell, "latency")),
-            fed_seconds=median(fed) if fed else None,
-            joules_per_sample=median(joules) / cell.batch_size if joules else None,
+            fed_seconds=_median([seconds for seconds in self._samples(cell, "fed") if seconds > 0]),
+            joules_per_sample=None if joules is None else joules / cell.batch_size,
             break_even_steps=self._break_even(cell),
-            memory=CellMemory(
-                live=memory.live if memory else None,
-                reserved=memory.reserved if memory else None,
-                process=memory.process if memory else None,
-                planned=memory.planned if memory else None,
-                device=memory.device if memory else None,
-            ),
+            memory=CellMemory(**{k: getattr(memory, k, None) for k in CellMemory.model_fields}),
             accuracy=fmean(t.test_accuracy for t in trained) if trained else None,
             test_samples=trained[0].test_samples if trained else None,
             parity=self._parity(cell),
+            command=again,
             launch_seconds=[median(rounds.values()) for _, rounds in sorted(steps.items())],
         )
 
+    def _phases(self, cell: Cell, name: str) -> list[PhaseRecord]:
+        return [record for record in self.phases.get(cell, ()) if record.phase == name]
+
     def _samples(self, cell: Cell, phase: str) -> list[float]:
-        return [s for p in self.phases.get(cell, ()) if p.phase == phase for s in p.samples]
+        return [sample for record in self._phases(cell, phase) for sample in record.samples]
 
     def _compile_seconds(self, cell: Cell) -> float | None:
-        found = [p.seconds for p in self.phases.get(cell, ()) if p.phase == "compile"]
-        return median(found) if found else None
+        return _median([record.seconds for record in self._phases(cell, "compile")])
 
     def _break_even(self, cell: Cell) -> int | None:
         """After how many steps the time to compile is made up for against the backend's eager
         execution; None where there is none, or never.
         """
         other = cell.model_copy(update={"execution": "eager"})
-        if cell == other or not (self.times.of(cell) and self.times.of(other)):
+        launches, step = self.times.paired(other, cell), self.times.typical(other)
+        if cell == other or not launches or step is None:
             return None
         spent, before = self._compile_seconds(cell), self._compile_seconds(other)
-        gained = 1 - estimate(self.times.paired(other, cell)).value
+        gained = 1 - estimate(launches).value
         if spent is None or before is None or gained <= 0:
             return None
-        step = estimate([list(rounds.values()) for rounds in self.times.of(other).values()]).value
-        return max(0, ceil((spent - before) / (gained * step)))
+        return max(0, ceil((spent - before) / (gained * step.value)))
 
     def compare(
         self, group: Sequence[Cell], delta: float, cells: Mapping[Cell, CellSummary]
@@ -207,13 +166,14 @@ class _View:
         """Every pair of a comparison's cells that have rounds in common; the A/A arm with the one
         that it doubles alone. No verdict is given on a cell whose status says that it is wrong.
         """
-        names, twin = arm_names(group), self._twin(group)
+        names = arm_names(group)
         pairs = {
             (base, new): launches
             for base, new in combinations(group, 2)
             if (not new.is_twin or doubled_by(new) == base.arm)
             and (launches := self.times.paired(base, new))
         }
+        twins = [estimate(launches) for (_, new), launches in pairs.items() if new.is_twin]
         claimed = [pair for pair in pairs if not pair[1].is_twin]
         adjusted = dict(
             zip(claimed, holm([difference(pairs[pair]) for pair in claimed]), strict=True)
@@ -221,18 +181,10 @@ class _View:
         found = []
         for (base, new), launches in pairs.items():
             ratio = estimate(launches)
-            evidence = Evidence(
-                ratio=ratio,
-                launches=len(launches),
-                twin=None if new.is_twin else twin,
-                p_value=adjusted.get((base, new), 0.0),
-                claims=len(claimed),
-            )
-            wrong = [cells[cell] for cell in (base, new) if cells[cell].status in WRONG]
-            judged, reason = (
-                (None, f"no verdict: {wrong[0].backend} is {wrong[0].status}")
-                if wrong
-                else self._judge(base, new, evidence, delta)
+            twin = twins[0] if twins and not new.is_twin else None
+            p_value = adjusted.get((base, new), 0.0)
+            judged, reason = self._barred(base, new, cells, len(launches)) or _judge(
+                ratio, delta, twin, p_value, len(claimed)
             )
             found.append(
                 ComparisonSummary(
@@ -254,18 +206,13 @@ class _View:
             )
         return found
 
-    def _twin(self, group: Sequence[Cell]) -> Estimate | None:
-        """The ratio of the A/A arm to the one that it doubles, if there is one."""
-        by_arm = {cell.arm: cell for cell in group}
-        for cell in group:
-            if cell.is_twin and doubled_by(cell) in by_arm:
-                launches = self.times.paired(by_arm[doubled_by(cell)], cell)
-                return estimate(launches) if launches else None
-        return None
-
-    def _judge(
-        self, base: Cell, new: Cell, evidence: Evidence, delta: float
-    ) -> tuple[str | None, str | None]:
+    def _barred(
+        self, base: Cell, new: Cell, cells: Mapping[Cell, CellSummary], launches: int
+    ) -> Judged | None:
+        """What keeps two arms from being judged by their times."""
+        for cell in (base, new):
+            if cells[cell].status in WRONG:
+                return None, f"no verdict: {cell.backend} is {cells[cell].status}"
         for cell in (base, new):
             if not proven(self._answers(cell)):
                 parity = self._parity(cell) or "not known"
@@ -274,41 +221,29 @@ class _View:
         if busy:
             names = "both" if len(busy) == 2 else busy[0].backend
             return "INCONCLUSIVE", self.disturbance.sentence(busy, names)
-        if evidence.launches == 1:
+        if launches == 1:
             return "INCONCLUSIVE", "one launch does not tell how another would be"
-        ratio, twin, p_value = evidence.ratio, evidence.twin, evidence.p_value
-        judged = verdict(ratio, delta, twin, p_value)
-        if judged == verdict(ratio, delta):
-            wide = reach(*ratio) > DETERMINED
-            return judged, "launches differ: the ratio is not determined" if wide else None
-        if twin is not None and judged != verdict(ratio, delta, None, p_value):
-            if reach(*twin) > DETERMINED:
-                return judged, "of identical code the A/A arm shows nothing: it is not determined"
-            spread = f"{twin.low:.2f} to {twin.high:.2f}"
-            return judged, f"no more than the A/A arm shows of identical code: {spread}"
-        chance = (
-            f"may be chance: p = {p_value:.2g}, adjusted for {evidence.claims} comparisons (Holm)"
-        )
-        return judged, chance
+        return None
 
     def _status(self, cell: Cell) -> tuple[Status, str | None]:
+        training = ("accuracy", "train", cell.task, *cell.arm)
         for failure in self.failures:
-            if failure.cell == cell or (failure.stage == "accuracy" and _trains(failure, cell)):
+            about = (failure.stage, cell.phase, failure.task, failure.backend, failure.execution)
+            precise = failure.precision in (None, cell.precision)
+            if failure.cell == cell or (about == training and precise):
                 stage = "" if failure.stage == "plan" else f"{failure.stage}: "
                 return failure.status, stage + failure.reason
         if not self.times.of(cell):
             return "not_available", "not measured: the run ended before"
         if self.disturbance.decides(cell):
             return "disturbed", None  # why stands in the blocks' own sentence
-        last = [p for p in self.phases.get(cell, ()) if p.phase == "warmup"]
-        if any(p.steady is False for p in last):
+        if any(record.steady is False for record in self._phases(cell, "warmup")):
             return "not_stationary", "the time of a step did not settle during the warm-up"
         return "ok", None
 
     def _not_counted(self, cell: Cell) -> str | None:
         """How many blocks are void, where others are not."""
-        void = self.void.get(cell, [])
-        steps = self.times.of(cell)
+        void, steps = self.disturbance.void(cell), self.times.of(cell)
         if not void or not steps:
             return None
         blocks = len(void) + sum(map(len, steps.values()))
@@ -316,13 +251,11 @@ class _View:
 
     def _trained(self, cell: Cell) -> list[Training]:
         """The trainings of all seeds, whose mean is shown with the ``train`` cells of the task."""
-        wanted = (cell.task, cell.backend, cell.execution, cell.precision)
+        wanted = ("train", "stored", cell.task, *cell.arm, cell.precision)
         return [
             t
             for t in self.trainings
-            if cell.phase == "train"
-            and t.start == "stored"
-            and (t.task, t.backend, t.execution, t.precision) == wanted
+            if (cell.phase, t.start, t.task, t.backend, t.execution, t.precision) == wanted
         ]
 
     def _parity(self, cell: Cell) -> ParityVerdict | None:
@@ -332,6 +265,42 @@ class _View:
 
     def _answers(self, cell: Cell) -> list[ParityResult]:
         return answers(cell, self.answers.get((cell.task, *doubled_by(cell)), ()))
+
+    def lacks(self) -> list[str]:
+        """What today's checks ask and these records do not tell: a sentence, or nothing."""
+        timed = [cell for cell in self.times.steps if not cell.is_twin]
+        missing = sum(
+            not any(r.phase and r.precision == cell.precision for r in self._answers(cell))
+            for cell in timed
+        )
+        if not missing:
+            return []
+        of = f"{missing} of {len(timed)} cells"
+        return [
+            f"Parity was not asked with the batch that was timed, only with a smaller one: {of}."
+        ]
+
+
+def _judge(
+    ratio: Estimate, delta: float, twin: Estimate | None, p_value: float, claims: int
+) -> Judged:
+    """What two arms' times say: their ratio; the A/A arm's, which is the ``twin``'s; how likely
+    chance alone makes the difference, adjusted for so many ``claims``.
+    """
+    judged = verdict(ratio, delta, twin, p_value)
+    if judged == verdict(ratio, delta):
+        wide = reach(*ratio) > DETERMINED
+        return judged, "launches differ: the ratio is not determined" if wide else None
+    if twin is not None and judged != verdict(ratio, delta, None, p_value):
+        if reach(*twin) > DETERMINED:
+            return judged, "of identical code the A/A arm shows nothing: it is not determined"
+        spread = f"{twin.low:.2f} to {twin.high:.2f}"
+        return judged, f"no more than the A/A arm shows of identical code: {spread}"
+    return judged, f"may be chance: p = {p_value:.2g}, adjusted for {claims} comparisons (Holm)"
+
+
+def _median(values: Sequence[float]) -> float | None:
+    return median(values) if values else None
 
 
 def _explained(cell: CellSummary) -> CellSummary:
@@ -384,37 +353,11 @@ def exit_code(summary: Summary) -> int:
     return 1 if failed or apart else 0
 
 
-def _trains(failure: FailureRecord, cell: Cell) -> bool:
-    found = (failure.task, failure.backend, failure.execution)
-    same = failure.precision in (None, cell.precision)
-    return cell.phase == "train" and same and found == (cell.task, cell.backend, cell.execution)
-
-
 def _sentence(failure: FailureRecord) -> str:
     about = failure.cell or failure
     names = [failure.stage, about.task, getattr(about, "phase", None), about.backend]
     names += [about.execution, about.precision]
     return f"{' '.join(name for name in names if name)}: {failure.reason}"
-
-
-def lacks(records: Iterable[AnyRecord]) -> list[str]:
-    """What today's checks ask and these records do not tell: a sentence, or nothing."""
-    timed: set[Cell] = set()
-    asked: set[tuple[str, ...]] = set()
-    for record in records:
-        match record:
-            case BlockRecord(void=None) if not record.cell.is_twin:
-                timed.add(record.cell)
-            case ParityRecord(result=told) if told.phase is not None:
-                about = (told.task, told.backend, told.execution, told.precision, told.phase)
-                asked.add((*about, str(told.batch_size)))
-    missing = sum(
-        (c.task, *c.arm, c.precision, c.phase, str(c.batch_size)) not in asked for c in timed
-    )
-    if not missing:
-        return []
-    of = f"{missing} of {len(timed)} cells"
-    return [f"Parity was not asked with the batch that was timed, only with a smaller one: {of}."]
 
 
 def _notes(manifest: Manifest) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations
 from math import inf, log
 
-from suite.analysis.statistics import estimate, ratios
+from suite.analysis.statistics import Estimate, estimate, ratios
 from suite.records.schema import BlockRecord, Cell, Record
 
 Steps = dict[int, dict[int, float]]  # launch: {round: seconds per step}
@@ -31,18 +31,19 @@ class Times:
         """Empty if it was not measured."""
         return self.steps.get(cell, {})
 
+    def typical(self, cell: Cell) -> Estimate | None:
+        """The cell's estimate; None if it was not measured."""
+        steps = self.of(cell)
+        return estimate([list(rounds.values()) for rounds in steps.values()]) if steps else None
+
     def paired(self, base: Cell, new: Cell) -> list[list[float]]:
         """new / base by launch, of the rounds that both have."""
         mine, theirs, launches = self.of(new), self.of(base), []
         for launch in sorted(mine.keys() & theirs.keys()):
-            rounds = sorted(mine[launch].keys() & theirs[launch].keys())
+            found, other = mine[launch], theirs[launch]
+            rounds = sorted(found.keys() & other.keys())
             if rounds:
-                launches.append(
-                    ratios(
-                        [mine[launch][number] for number in rounds],
-                        [theirs[launch][number] for number in rounds],
-                    )
-                )
+                launches.append(ratios([found[n] for n in rounds], [other[n] for n in rounds]))
         return launches
 
     def half_width(self, cells: Sequence[Cell]) -> float:

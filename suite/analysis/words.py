@@ -13,9 +13,11 @@ from suite.records.schema import (
     Environment,
     Interval,
     LearningSummary,
+    LearningVerdict,
     ParityResult,
     Summary,
     Training,
+    Verdict,
 )
 
 NOT_AVAILABLE = "n/a"
@@ -36,6 +38,19 @@ LEAST_RATIO = 0.005  # below it two decimals would leave nothing
 MOST_SHOWN = 1e6  # of a ratio as a plain number
 MOST_KNOWN = 11.0  # times the value, +1,000 %: an interval that reaches farther says nothing
 NOT_KNOWN = "not known"
+UNDECIDED = "{new} and {base}: undecided"
+SENTENCES: dict[Verdict | None, str] = {
+    "FASTER": "{new} is faster than {base}",
+    "SLOWER": "{new} is slower than {base}",
+    "EQUIVALENT": "{new} is as fast as {base}",
+    "INCONCLUSIVE": UNDECIDED,
+    None: "{new} and {base}: no verdict",
+}
+LEARNT: dict[LearningVerdict, str] = {
+    "EQUIVALENT": "{new} learns as well as {base}",
+    "DIFFERENT": "{new} learns {word} than {base}",
+    "INCONCLUSIVE": UNDECIDED,
+}
 
 
 def plain(text: str) -> str:
@@ -261,28 +276,13 @@ def verdict(comparison: ComparisonSummary) -> str:
 
 def sentence(comparison: ComparisonSummary) -> str:
     """What a comparison found, in words."""
-    new, base = comparison.new, comparison.base
-    match comparison.verdict:
-        case "FASTER" | "SLOWER":
-            return f"{new} is {comparison.verdict.lower()} than {base}"
-        case "EQUIVALENT":
-            return f"{new} is as fast as {base}"
-        case "INCONCLUSIVE":
-            return f"{new} and {base}: undecided"
-        case _:
-            return f"{new} and {base}: no verdict"
+    return SENTENCES[comparison.verdict].format(new=comparison.new, base=comparison.base)
 
 
 def learning(found: LearningSummary) -> str:
     """Whether two arms learn the same, in words."""
-    base, new = found.base, found.new
-    match found.verdict:
-        case "EQUIVALENT":
-            return f"{new} learns as well as {base}"
-        case "DIFFERENT":
-            return f"{new} learns {'better' if found.difference > 0 else 'worse'} than {base}"
-        case _:
-            return f"{new} and {base}: undecided"
+    word = "better" if found.difference > 0 else "worse"
+    return LEARNT[found.verdict].format(new=found.new, base=found.base, word=word)
 
 
 def points(share: float | None) -> str:

@@ -11,7 +11,6 @@ from suite.commands.options import Names, Pythons, Quiet, console, interpreters,
 from suite.engine.inputs import TaskInputs
 from suite.files import write_whole
 from suite.parity import calibration, gate
-from suite.parity.asking import ask, references_of
 from suite.parity.thresholds import LIMITS, RECORD
 from suite.plan import catalogue
 from suite.plan.configurations import configurations
@@ -57,25 +56,21 @@ def command(
     directory.check_file(output)
     found = discover(interpreters(python), wanted=choice.backends)
     alone = choose("precision", split(precision), tuple(LIMITS.precision))
-    every = alone or (gate.EXACT, *LIMITS.precision)
-    asked = [
-        configuration
-        for p in every
-        for configuration in configurations(choice, found, p, every=True)
-    ]
+    precisions = alone or (gate.EXACT, *LIMITS.precision)
+    asked = configurations(choice, found, *precisions, every=True)
     counts = {
         one: seeds or (50 if one.name.endswith("-tiny") else 5)
         for one in pick_tasks(choice.tasks, ("*",), known)
     }
     results: list[ParityResult] = []
-    with references_of(found) as (references, live, files):
+    with gate.references_of(found) as (references, live, files):
         mistakes = {}
         if not alone:
             firsts = [TaskInputs(one, 0, files) for one in counts]
             mistakes = calibration.mistakes(references[0], firsts)
         for one, count in counts.items():
             wanted = [(one, seed) for seed in range(count)]
-            results += ask(wanted, asked, references, live, files, quiet)
+            results += gate.ask(wanted, asked, references, live, files, quiet)
             references[0].forget()  # a seed of cnn-tiny is 0.1 GB
     if alone:
         limits = calibration.rederived(LIMITS, results)

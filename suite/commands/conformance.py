@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Annotated
 
@@ -24,7 +23,7 @@ from suite.commands.options import (
 from suite.engine.progress import reporter
 from suite.errors import FAILED
 from suite.files import keep_logs, scratch
-from suite.parity.conformance.checks import CONFORMANCE_SCHEMA, THRESHOLDS, Check, Result
+from suite.parity.conformance.checks import CONFORMANCE_SCHEMA, THRESHOLDS
 from suite.parity.conformance.run import conform, pick
 from suite.plan.configurations import Configuration, reference_configuration
 from suite.plan.options import Choice, UsageError, choose
@@ -59,37 +58,27 @@ def command(
     }
     if name not in found:
         raise UsageError(f"no backend {name!r}; there are {', '.join(found)}")
-    if (why := found[name].why) is not None:
-        raise UsageError(f"{name} is not available: {why}")
+    where = found[name]
+    if where.why is not None:
+        raise UsageError(f"{name} is not available: {where.why}")
+    wanted = precisions or [p for p in where.adapter.precisions if p in THRESHOLDS]
     asked = [
-        Configuration(installation=found[name], execution=e, precision=p, device=device)
-        for e in choose("execution", choice.executions, EXECUTIONS)
-        or found[name].adapter.executions
-        for p in precisions or [p for p in found[name].adapter.precisions if p in THRESHOLDS]
+        Configuration(installation=where, execution=e, precision=p, device=device)
+        for e in choose("execution", choice.executions, EXECUTIONS) or where.adapter.executions
+        for p in wanted
     ]
     done_in = dict.fromkeys(each for one in checks for each in one.precisions)
-    if not any(configuration.precision in done_in for configuration in asked):
-        given = (
-            ", ".join(dict.fromkeys(configuration.precision for configuration in asked))
-            or "none of them"
-        )
-        known = ", ".join(done_in)
+    if done_in.keys().isdisjoint(wanted):
+        given, known = ", ".join(wanted) or "none of them", ", ".join(done_in)
         raise UsageError(f"nothing to check: that is done in {known}, and asked for is {given}")
-    results = _conform(asked, reference_configuration(list(found.values())), checks, quiet)
+    reference = reference_configuration(list(found.values()))
+    with scratch() as files, reporter(quiet) as progress:
+        results = conform(asked, reference, checks, files, files / "logs", progress)
+        if any(result.verdict == "failed" for result in results):
+            keep_logs(files / "logs")
     if as_json:
         data = [asdict(result) for result in results]
         print(json.dumps({"schema": CONFORMANCE_SCHEMA, "backend": name, "results": data}))
     else:
         show_conformance(name, results, console())
     raise typer.Exit(FAILED if any(r.verdict in ("fail", "failed") for r in results) else 0)
-
-
-def _conform(
-    asked: Sequence[Configuration], reference: Configuration, checks: Sequence[Check], quiet: bool
-) -> list[Result]:
-    """The answers of these checks; the logs are kept only if a worker failed."""
-    with scratch() as files, reporter(quiet) as progress:
-        results = conform(asked, reference, checks, files, files / "logs", progress)
-        if any(result.verdict == "failed" for result in results):
-            keep_logs(files / "logs")
-    return results

@@ -48,8 +48,10 @@ def command(
                 keep_logs(seen.logs)
     sections = {"Self-tests": seen.tests, "Machine": looked, "Frameworks": seen.frameworks}
     if as_json:
-        data = {title: list(map(asdict, answers)) for title, answers in sections.items()}
-        named = {title.lower().replace("-", "_"): each for title, each in data.items()}
+        named = {
+            title.lower().replace("-", "_"): list(map(asdict, answers))
+            for title, answers in sections.items()
+        }
         print(json.dumps({"schema": DOCTOR_SCHEMA} | named))
     else:
         show_answers(sections, console())

@@ -24,7 +24,6 @@ from suite.commands.options import (
 from suite.errors import FAILED
 from suite.files import write_whole
 from suite.parity import gate
-from suite.parity.asking import Interrupted, ask, references_of
 from suite.parity.thresholds import LIMITS
 from suite.plan import catalogue
 from suite.plan.configurations import configurations
@@ -34,7 +33,7 @@ from suite.records.schema import PARITY_SCHEMA
 from suite.report.page.parity import render_parity
 from suite.report.terminal.parity import show_parity
 from suite.store import directory
-from suite.store.fingerprint import version
+from suite.store.fingerprint import version, versions
 from suite.worker.installations import discover
 
 
@@ -73,27 +72,18 @@ def command(
         directory.check_file(page)
     precisions = choose("precision", choice.precisions or gate.USUAL, gate.PRECISIONS)
     found = discover(interpreters(python), device, wanted=choice.backends)
-    asked = [
-        configuration
-        for p in precisions
-        for configuration in configurations(choice, found, p, every=True)
-    ]
+    asked = configurations(choice, found, *precisions, every=True)
     tasks = pick_tasks(choice.tasks, ("*",), known)
     wanted = [(one, number) for one in tasks for number in range(seed, seed + seeds)]
-    with references_of(found) as (references, live, files):
+    with gate.references_of(found) as (references, live, files):
         try:
-            results = ask(wanted, asked, references, live, files, quiet)
-        except Interrupted as stop:
+            results = gate.ask(wanted, asked, references, live, files, quiet)
+        except gate.Interrupted as stop:
             if not as_json:
                 show_parity(stop.results, console())
             raise
     if page is not None:
-        facts = {"tribench": {"version": version()}}
-        facts |= {
-            installation.name: dict(installation.adapter.versions)
-            for installation in found
-            if installation.why is None
-        }
+        facts = {"tribench": {"version": version()}} | versions(found)
         write_whole(page, render_parity(results, LIMITS, facts))
         if not quiet:
             print(f"Page: {page}", file=sys.stderr)

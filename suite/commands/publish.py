@@ -9,9 +9,9 @@ import typer
 
 from suite.analysis import words
 from suite.plan.options import UsageError
-from suite.run import session
 from suite.store import directory
 from suite.store import publish as publishing
+from suite.store.recovery import read
 
 PUBLISHED = Path("results/published")
 
@@ -30,7 +30,7 @@ def command(
     """Check runs and copy their records to where the site is made from: all of them or none."""
     if check:
         raise typer.Exit(_check(runs))
-    found = [session.read(path) for path in runs]
+    found = [read(path) for path in runs]
     for run in found:
         problems = publishing.problems(run)
         if problems:
@@ -48,7 +48,7 @@ def _check(runs: list[Path]) -> int:
             raise UsageError(f"{path} is no run: it is no folder")
         problems = publishing.foreign(path)
         try:
-            problems += publishing.problems(session.read(path))
+            problems += publishing.problems(read(path))
         except directory.StoreError as error:
             problems.append(str(error))
         found += [f"{path}: {problem}" for problem in problems]

@@ -13,6 +13,7 @@ from suite.report.streams import json_of
 from suite.report.terminal import tables
 from suite.run import session
 from suite.store import directory
+from suite.store.recovery import read
 from suite.store.seal import DATA
 
 
@@ -31,11 +32,11 @@ def command(
     if site is not None:
         for path in runs:
             if not any((path / name).exists() for name in DATA):
-                session.check(path)  # a run that is none is told before work starts
+                read(path)  # a run that is none is told before work starts
         directory.check(site)
-        print(f"Index: {build_site(runs, site, session.read)}")
+        print(f"Index: {build_site(runs, site, read)}")
         return
-    for one in [session.read(path) for path in runs]:
+    for one in [read(path) for path in runs]:
         session.render(one)
         if as_json:
             print(json_of(one.summary))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -39,8 +38,9 @@ from suite.run import budget, session, stages
 from suite.store import directory, seal
 from suite.store.directory import RunDirectory
 from suite.store.lock import Lock
+from suite.store.recovery import read
 from suite.worker.environment import CONTROLLED
-from suite.worker.installations import Installation, discover
+from suite.worker.installations import discover
 from suite.worker.process import NO_LIMITS
 
 RUNS = Path("results/runs")
@@ -146,7 +146,7 @@ def command(
         if choice != Choice():
             raise UsageError("--resume takes its options from the run; give --python alone")
         if seal.is_sealed(resume):
-            done = session.read(resume)
+            done = read(resume)
             session.render(done)
             _told(done, as_json, quiet)
         choice = session.choice_of(resume)
@@ -159,23 +159,17 @@ def command(
         found = discover(pythons, choice.device, wanted=choice.backends)
         plan = budget.fit(make(choice, known, found))
         if resume is None:
-            store = session.begin(plan, choice, found, output, session.command(choice, pythons))
+            store = session.begin(plan, output, session.command(choice, pythons))
         else:
-            store = session.go_on(resume, plan, found)
+            store = session.go_on(resume, plan)
         lock.tell(store.path.absolute())
         if not quiet:
             print(f"tribench: {budget.announcement(plan)}", file=sys.stderr)
-        done = _measure(plan, found, store, pythons, quiet)
+        done = _measure(plan, store, pythons, quiet)
     _told(done, as_json, quiet)
 
 
-def _measure(
-    plan: Plan,
-    found: Sequence[Installation],
-    store: RunDirectory,
-    pythons: dict[str, str],
-    quiet: bool,
-) -> Run:
+def _measure(plan: Plan, store: RunDirectory, pythons: dict[str, str], quiet: bool) -> Run:
     """The finished run; if something ends it before, one line says how to go on."""
     again = ["tribench", "run", "--resume", str(store.path)]
     again += [f"--python={name}={path}" for name, path in pythons.items()]
@@ -184,7 +178,7 @@ def _measure(
         with store:
             try:
                 with reporter(quiet) as progress:
-                    left_out = stages.run(plan, found, store, progress)
+                    left_out = stages.run(plan, store, progress)
             except KeyboardInterrupt:
                 session.close(store, complete=False)
                 print(f"tribench: interrupted; {go_on}", file=sys.stderr)

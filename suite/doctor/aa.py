@@ -9,9 +9,10 @@ from statistics import median
 from suite.analysis import words
 from suite.analysis.statistics import DETERMINED, Estimate, estimate, quantile, reach
 from suite.analysis.verdict import DELTA
-from suite.doctor.answer import Answer
+from suite.doctor.answer import Answer, Values, judged
 from suite.records.schema import FailureRecord
 
+NAME = "A/A"
 PROJECTED = (3, 5, 8, 12, 16)  # launches
 
 
@@ -28,15 +29,10 @@ def answer(
     arm: str, task: str, launches: Sequence[Sequence[float]], failures: Sequence[FailureRecord]
 ) -> Answer:
     """``launches`` are the ratios twin / arm, round by round."""
-    name = "A/A"
     if len(launches) < 2:
         why = failures[0].reason if failures else "fewer than two launches were measured"
-        return Answer(
-            name=name,
-            verdict="warning",
-            finding=f"What {arm} differs by from itself could not be measured: {why}.",
-            remedy="Ask tribench list whether it can run.",
-        )
+        finding = f"What {arm} differs by from itself could not be measured: {why}."
+        return Answer(NAME, "warning", finding, "Ask tribench list whether it can run.")
     found = estimate(launches)
     quiet = found.low >= 1 - DELTA and found.high <= 1 + DELTA
     widths = half_widths(found, len(launches))
@@ -50,18 +46,13 @@ def answer(
     )
     verdicts = "" if quiet else "; on this machine now verdicts finer than that are noise"
     enough = [n for n, width in widths.items() if width <= DELTA]
-    remedy = (
+    values: Values = {"ratio": found.value, "low": found.low, "high": found.high, "delta": DELTA}
+    return judged(
+        NAME,
+        quiet,
+        f"{said}{verdicts}. Half widths to expect by launches: {ahead}.",
         f"Launches: {enough[0]} or more would do, if the machine stays as it is."
         if enough
-        else "Launches alone will not do: quieten the machine first, as below."
-    )
-    return Answer(
-        name=name,
-        verdict="pass" if quiet else "warning",
-        finding=f"{said}{verdicts}. Half widths to expect by launches: {ahead}.",
-        remedy=None if quiet else remedy,
-        values=dict[str, float | None](
-            {"ratio": found.value, "low": found.low, "high": found.high, "delta": DELTA}
-            | {f"half_width_{n}": width for n, width in widths.items()}
-        ),
+        else "Launches alone will not do: quieten the machine first, as below.",
+        values | {f"half_width_{n}": width for n, width in widths.items()},
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 
-from suite.doctor.answer import Answer
+from suite.doctor.answer import Answer, judged
 from suite.doctor.machine import CORES_SECONDS, Machine
 from suite.machine import idle
 from suite.machine.cores import SLOW
@@ -19,45 +19,26 @@ MOST_SWAPPED = 64 << 20
 MOST_CLOCK_SECONDS = 1e-6
 GOOD_CLOCKS = ("tsc", "kvm-clock", "hyperv_clocksource_tsc_page", "arch_sys_counter", "xen")
 MOST_CELSIUS = 90.0
-
-Look = Callable[[Machine], Answer]
-LOOKS: list[Look] = []
 UNTOLD = "This system does not tell"
-
-
-def look(function: Look) -> Look:
-    """Add to what is looked at, in the order of this file."""
-    LOOKS.append(function)
-    return function
+TURBO = {None: f"{UNTOLD} whether it is on.", True: "It is on.", False: "It is off."}
+PLACES = {None: "a machine of unknown kind", True: "a virtual machine", False: "real hardware"}
 
 
 def findings(machine: Machine) -> list[Answer]:
     """An answer for everything that is looked at."""
-    return [each(machine) for each in LOOKS]
+    return [*_looks(machine)]
 
 
-def _answer(
-    name: str, good: bool, finding: str, remedy: str, values: dict[str, float | None] | None = None
-) -> Answer:
-    return Answer(
-        name=name,
-        verdict="pass" if good else "warning",
-        finding=finding,
-        remedy=None if good else remedy,
-        values=values or {},
-    )
-
-
-@look
-def cores(machine: Machine) -> Answer:
-    """A quota below the threads stops all of them again and again in the middle of a block; where
-    it is no whole number, what is left over is of no use to anybody.
+def _looks(machine: Machine) -> Iterator[Answer]:
+    """A row for each look: its name, whether all is well, what was found, how to mend it, and the
+    numbers.
     """
-    quota = machine.quota_cores
+    # A quota below the threads stops all of them again and again in the middle of a block; where it
+    # is no whole number, what is left over is of no use to anybody.
+    quota, throttled = machine.quota_cores, machine.throttled_seconds or 0.0
     limit = "no limit by its control group" if quota is None else f"a limit of {quota:g}"
-    throttled = machine.throttled_seconds or 0.0
     stopped = f"; it was throttled for {throttled:.2f} s just now" if throttled else ""
-    return _answer(
+    yield judged(
         "cores",
         (quota is None or quota >= machine.threads) and not throttled,
         f"{machine.threads} threads on {machine.cores} cores, {limit}{stopped}.",
@@ -65,67 +46,47 @@ def cores(machine: Machine) -> Answer:
         "cores as the limit has.",
         {"cores": machine.cores, "threads": machine.threads, "quota_cores": quota},
     )
-
-
-@look
-def frequency(machine: Machine) -> Answer:
-    """A governor that waits for load makes the first steps of a block slower."""
+    # A governor that waits for load makes the first steps of a block slower.
     governor = machine.governor
-    return _answer(
+    yield judged(
         "frequency governor",
         governor in (None, "performance"),
         f"{UNTOLD} the governor: its host decides." if governor is None else f"It is {governor}.",
         "sudo cpupower frequency-set -g performance",
     )
-
-
-@look
-def turbo(machine: Machine) -> Answer:
-    """Its frequency depends on heat and on how many cores work."""
-    told = {None: f"{UNTOLD} whether it is on.", True: "It is on.", False: "It is off."}
-    return _answer(
+    # Its frequency depends on heat and on how many cores work.
+    yield judged(
         "turbo",
         not machine.turbo,
-        told[machine.turbo],
+        TURBO[machine.turbo],
         "It makes steps faster and less even; to switch it off: echo 0 | sudo tee "
         "/sys/devices/system/cpu/cpufreq/boost (Intel: echo 1 to intel_pstate/no_turbo).",
     )
-
-
-@look
-def others(machine: Machine) -> Answer:
-    """What else computes here."""
+    # What else computes here.
     names = ", ".join(f"{name} {used:.2f}" for name, used in machine.busiest.items())
     most = f"; most cores: {names}" if names else ""
-    return _answer(
+    yield judged(
         "other processes",
         machine.busy <= MOST_BUSY,
         f"They use {100 * machine.busy:.0f} % of all cores{most}.",
         "Stop them, or wait until they have ended.",
         {"busy": machine.busy},
     )
-
-
-@look
-def load(machine: Machine) -> Answer:
-    """The last minute, where the second just seen was quiet by chance."""
+    # The last minute, where the second just seen was quiet by chance.
     if machine.load is None:
-        return _answer("load", True, f"{UNTOLD} it.", "")
-    each = machine.load / machine.cores
-    return _answer(
-        "load",
-        each <= MOST_LOAD,
-        f"In the last minute {machine.load:.1f} processes wanted to run on {machine.cores} cores.",
-        "Find them with top, or wait a minute and ask again.",
-        {"load": machine.load},
-    )
-
-
-@look
-def pressure(machine: Machine) -> Answer:
-    """Linux counts the time in which somebody waits for a core."""
+        yield judged("load", True, f"{UNTOLD} it.")
+    else:
+        yield judged(
+            "load",
+            machine.load / machine.cores <= MOST_LOAD,
+            f"In the last minute {machine.load:.1f} processes wanted to run on {machine.cores} "
+            "cores.",
+            "Find them with top, or wait a minute and ask again.",
+            {"load": machine.load},
+        )
+    # Linux counts the time in which somebody waits for a core.
     waiting = machine.pressure
-    return _answer(
+    yield judged(
         "pressure",
         waiting is None or waiting <= MOST_PRESSURE,
         f"{UNTOLD} it (/proc/pressure/cpu)."
@@ -134,26 +95,18 @@ def pressure(machine: Machine) -> Answer:
         "Fewer processes, or more cores.",
         {"pressure": waiting},
     )
-
-
-@look
-def steal(machine: Machine) -> Answer:
-    """What the host gives to its other guests."""
+    # What the host gives to its other guests.
     taken = machine.steal
-    return _answer(
+    yield judged(
         "steal",
         taken is None or taken <= MOST_STEAL,
         f"{UNTOLD} it." if taken is None else f"The host took {100 * taken:.1f} % of the time.",
         "Other guests do that: take a dedicated machine, another hour, or more launches.",
         {"steal": taken},
     )
-
-
-@look
-def slow_cores(machine: Machine) -> Answer:
-    """A host may run two cores of a guest as two threads of one; nothing counts as taken away."""
+    # A host may run two cores of a guest as two threads of one; nothing counts as taken away.
     share = machine.slow_cores
-    return _answer(
+    yield judged(
         "slow cores",
         share is None or share <= MOST_SLOW,
         f"{UNTOLD} how fast each is."
@@ -165,13 +118,9 @@ def slow_cores(machine: Machine) -> Answer:
         "again.",
         {"slow_cores": share},
     )
-
-
-@look
-def idle_cores(machine: Machine) -> Answer:
-    """Those that a guest gives back at once it waits for when there is work again."""
+    # Those that a guest gives back at once it waits for when there is work again.
     waits = machine.halt_poll_nanoseconds
-    return _answer(
+    yield judged(
         "idle cores",
         waits != 0,
         f"{UNTOLD} how they wait."
@@ -181,13 +130,9 @@ def idle_cores(machine: Machine) -> Answer:
         "takes, where it may.",
         {"halt_poll_nanoseconds": waits},
     )
-
-
-@look
-def memory(machine: Machine) -> Answer:
-    """A machine that swaps measures its disk."""
+    # A machine that swaps measures its disk.
     free, swapped = machine.available_bytes, machine.swapped_bytes
-    return _answer(
+    yield judged(
         "memory",
         free >= LEAST_AVAILABLE and swapped <= MOST_SWAPPED,
         f"{free / 2**30:.1f} of {machine.memory_bytes / 2**30:.1f} GiB are available, "
@@ -195,67 +140,45 @@ def memory(machine: Machine) -> Answer:
         "End what holds memory; sudo swapoff -a && sudo swapon -a brings back what was swapped.",
         {"available": free, "swapped": swapped},
     )
-
-
-@look
-def place(machine: Machine) -> Answer:
-    """Nothing to mend; to know why some of the above is not told."""
-    kind = {None: "a machine of unknown kind", True: "a virtual machine", False: "real hardware"}
+    # Nothing to mend; to know why some of the above is not told.
     inside = ", in a container" if machine.container else ""
-    return _answer("place", True, f"This is {kind[machine.virtual]}{inside}.", "")
-
-
-@look
-def huge_pages(machine: Machine) -> Answer:
-    """With them fresh memory costs fewer page faults; runs that differ in it are not alike."""
-    told = machine.huge_pages
-    return _answer(
+    yield judged("place", True, f"This is {PLACES[machine.virtual]}{inside}.")
+    # With them fresh memory costs fewer page faults; runs that differ in it are not alike.
+    kind = machine.huge_pages
+    yield judged(
         "transparent huge pages",
         True,
-        f"{UNTOLD}." if told is None else f"They are set to {told}: compare with such runs alone.",
-        "",
+        f"{UNTOLD}." if kind is None else f"They are set to {kind}: compare with such runs alone.",
     )
-
-
-@look
-def clock(machine: Machine) -> Answer:
-    """A slow clock source is read by a call into the kernel."""
+    # A slow clock source is read by a call into the kernel.
     source, each = machine.clock, machine.clock_seconds
-    return _answer(
+    yield judged(
         "clock",
         (source is None or source in GOOD_CLOCKS) and each <= MOST_CLOCK_SECONDS,
         f"{source or 'It'} is read in {1e9 * each:.0f} ns.",
         "Boot with clocksource=tsc, if the processor has an invariant one.",
         {"clock_seconds": each},
     )
-
-
-@look
-def heat(machine: Machine) -> Answer:
-    """A processor that is too hot makes itself slower."""
+    # A processor that is too hot makes itself slower.
     count, celsius = machine.throttle_count, machine.celsius
     if count is None and celsius is None:
-        return _answer("heat", True, f"{UNTOLD} any temperature.", "")
-    hot = f"{celsius:.0f} °C" if celsius is not None else "Temperature not told"
-    return _answer(
-        "heat",
-        not count and (celsius is None or celsius < MOST_CELSIUS),
-        f"{hot}; slowed down by heat {count or 0} times since the start.",
-        "Cool it, or switch turbo off.",
-        {"throttle_count": count, "celsius": celsius},
-    )
-
-
-@look
-def variables(machine: Machine) -> Answer:
-    """What a framework would have read; no worker of a controlled run sees it."""
+        yield judged("heat", True, f"{UNTOLD} any temperature.")
+    else:
+        hot = f"{celsius:.0f} °C" if celsius is not None else "Temperature not told"
+        yield judged(
+            "heat",
+            not count and (celsius is None or celsius < MOST_CELSIUS),
+            f"{hot}; slowed down by heat {count or 0} times since the start.",
+            "Cool it, or switch turbo off.",
+            {"throttle_count": count, "celsius": celsius},
+        )
+    # What a framework would have read; no worker of a controlled run sees it.
     others = machine.dropped_others
-    names = [*machine.dropped, *([f"{others} that only begin like them"] if others else [])]
-    return _answer(
+    dropped = [*machine.dropped, *([f"{others} that only begin like them"] if others else [])]
+    yield judged(
         "environment variables",
         True,
-        f"Kept from all workers, unless --environment is stock: {', '.join(names)}."
-        if names
+        f"Kept from all workers, unless --environment is stock: {', '.join(dropped)}."
+        if dropped
         else "None is set that a framework would have read.",
-        "",
     )

@@ -13,12 +13,14 @@ from pathlib import Path
 import psutil
 
 from suite.machine import control_group, cores, idle, noise
+from suite.machine.kernel import number, text
 from suite.worker.environment import NEVER, threads
-from suite.worker.variables import CHANGES, is_read
+from suite.worker.variables import changes, is_read
 
 SECONDS = 1.0
 CORES_SECONDS = 10.0  # stretches in which they were slow took 2 to 10
 APART_SECONDS = 0.05
+CLOCK_TIMES = 2000  # that the clock is read, in pairs
 CPU = Path("/sys/devices/system/cpu")
 
 
@@ -65,6 +67,7 @@ def read() -> Machine:
     total = psutil.cpu_percent() / 100
     seen = noise.between(before, noise.read())
     memory, swap = psutil.virtual_memory(), psutil.swap_memory()
+    known = changes()
     dropped = [name for name in os.environ if is_read(name) and name not in NEVER]
     after = control_group.throttled_seconds()
     return Machine(
@@ -72,7 +75,7 @@ def read() -> Machine:
         threads=threads(),
         quota_cores=control_group.cpus(),
         throttled_seconds=None if throttled is None or after is None else after - throttled,
-        governor=_text(CPU / "cpu0/cpufreq/scaling_governor"),
+        governor=text(CPU / "cpu0/cpufreq/scaling_governor"),
         turbo=_turbo(),
         busy=total,
         busiest=_busiest(processes, _cpu_seconds()),
@@ -86,13 +89,13 @@ def read() -> Machine:
         swapped_bytes=swap.used,
         container=Path("/.dockerenv").exists() or Path("/run/.containerenv").exists(),
         virtual=_virtual(),
-        huge_pages=_chosen(_text(Path("/sys/kernel/mm/transparent_hugepage/enabled"))),
-        clock=_text(Path("/sys/devices/system/clocksource/clocksource0/current_clocksource")),
+        huge_pages=_chosen(text(Path("/sys/kernel/mm/transparent_hugepage/enabled"))),
+        clock=text(Path("/sys/devices/system/clocksource/clocksource0/current_clocksource")),
         clock_seconds=_clock_seconds(),
-        throttle_count=_number(CPU / "cpu0/thermal_throttle/core_throttle_count"),
+        throttle_count=number(CPU / "cpu0/thermal_throttle/core_throttle_count"),
         celsius=_celsius(),
-        dropped=tuple(sorted(name for name in dropped if name in CHANGES)),
-        dropped_others=sum(name not in CHANGES for name in dropped),
+        dropped=tuple(sorted(name for name in dropped if name in known)),
+        dropped_others=sum(name not in known for name in dropped),
     )
 
 
@@ -107,36 +110,24 @@ def _slow_cores() -> float | None:
     return statistics.mean(cores.slow([work], looks) for work in looks)
 
 
-def _text(path: Path) -> str | None:
-    try:
-        return path.read_text().strip()
-    except OSError:
-        return None
-
-
-def _number(path: Path) -> int | None:
-    text = _text(path)
-    return int(text) if text and text.isdigit() else None
-
-
 def _turbo() -> bool | None:
     """Intel's driver says whether it is off, the others whether it is on."""
-    off = _number(CPU / "intel_pstate/no_turbo")
+    off = number(CPU / "intel_pstate/no_turbo")
     if off is not None:
         return off == 0
-    on = _number(CPU / "cpufreq/boost")
+    on = number(CPU / "cpufreq/boost")
     return None if on is None else on == 1
 
 
 def _virtual() -> bool | None:
-    text = _text(Path("/proc/cpuinfo"))
-    flags = next((line for line in (text or "").splitlines() if line.startswith("flags")), None)
+    lines = (text(Path("/proc/cpuinfo")) or "").splitlines()
+    flags = next((line for line in lines if line.startswith("flags")), None)
     return None if flags is None else "hypervisor" in flags.split()
 
 
-def _chosen(text: str | None) -> str | None:
+def _chosen(told: str | None) -> str | None:
     """``madvise`` of ``always [madvise] never``."""
-    return text.partition("[")[2].partition("]")[0] or None if text else None
+    return told.partition("[")[2].partition("]")[0] or None if told else None
 
 
 def _celsius() -> float | None:
@@ -146,9 +137,9 @@ def _celsius() -> float | None:
     return max(found, default=None)
 
 
-def _clock_seconds(times: int = 2000) -> float:
+def _clock_seconds() -> float:
     """A median of readings in pairs."""
-    apart = [-(time.perf_counter() - time.perf_counter()) for _ in range(times)]
+    apart = [-(time.perf_counter() - time.perf_counter()) for _ in range(CLOCK_TIMES)]
     return statistics.median(apart)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from suite.analysis.statistics import estimate
-from suite.doctor.answer import Answer, Verdict
+from suite.doctor.answer import Answer, judged
 from suite.doctor.known import ALLOCATED_BYTES, STEP_SECONDS
 from suite.records.schema import CellSummary, FailureRecord, MemoryRecord
 from tasks.spec import LSTM, Attention, Conv2d, Input, Layer, Linear, ModelSpec
@@ -67,19 +67,17 @@ def step(cell: CellSummary, account: Account, failures: Sequence[FailureRecord] 
     told, true = cell.step_seconds.value, estimate(account).value
     off, late = told / true - 1, true / STEP_SECONDS - 1
     right = abs(off) <= TIME_WITHIN and late >= -LEAST_LATE
-    verdict: Verdict = "fail" if not right else "warning" if late > TIME_WITHIN else "pass"
-    remedies: dict[Verdict, str] = {
-        "fail": "Report a bug.",
-        "warning": "The machine was late, not tribench: stop what else uses the processor.",
-    }
-    return Answer(
-        name=name,
-        verdict=verdict,
-        finding=f"A step set to {1000 * STEP_SECONDS:g} ms took {1000 * true:.3f} ms by its own "
+    return judged(
+        name,
+        right and late <= TIME_WITHIN,
+        f"A step set to {1000 * STEP_SECONDS:g} ms took {1000 * true:.3f} ms by its own "
         f"account and is measured as {1000 * told:.3f} ms ({100 * off:+.2f} %, allowed "
         f"±{100 * TIME_WITHIN:g} %).",
-        remedy=remedies.get(verdict),
-        values={"set": STEP_SECONDS, "account": true, "measured": told, "allowed": TIME_WITHIN},
+        "The machine was late, not tribench: stop what else uses the processor."
+        if right
+        else "Report a bug.",
+        {"set": STEP_SECONDS, "account": true, "measured": told, "allowed": TIME_WITHIN},
+        "warning" if right else "fail",
     )
 
 
@@ -88,20 +86,20 @@ def rate(cell: CellSummary, failures: Sequence[FailureRecord] = ()) -> Answer:
     name = f"known rates, {cell.phase}"
     if cell.flops_per_second is None or cell.samples_per_second is None or not cell.step_seconds:
         return _not_measured(name, failures, cell.reason)
-    known = {
-        "operations": (STEP_FLOPS[cell.phase], cell.flops_per_second),
-        "samples": (BATCH, cell.samples_per_second),
-    }
     seconds = cell.step_seconds.value
-    counted = {what: told * seconds for what, (_, told) in known.items()}
-    good = all(abs(counted[what] / true - 1) <= EXACT for what, (true, _) in known.items())
-    parts = [f"{counted[what]:,.6g} {what} (known: {true:,})" for what, (true, _) in known.items()]
-    return Answer(
-        name=name,
-        verdict="pass" if good else "fail",
-        finding=f"What is told by the second comes to {' and '.join(parts)} a step.",
-        remedy=None if good else "Report a bug.",
-        values=dict(counted),
+    known = {"operations": STEP_FLOPS[cell.phase], "samples": BATCH}
+    counted = {
+        "operations": cell.flops_per_second * seconds,
+        "samples": cell.samples_per_second * seconds,
+    }
+    parts = [f"{counted[what]:,.6g} {what} (known: {true:,})" for what, true in known.items()]
+    return judged(
+        name,
+        all(abs(counted[what] / true - 1) <= EXACT for what, true in known.items()),
+        f"What is told by the second comes to {' and '.join(parts)} a step.",
+        "Report a bug.",
+        dict(counted),
+        "fail",
     )
 
 
@@ -115,14 +113,15 @@ def operations(
         if (found := layer.flops(shape)) != true
     ]
     names = ", ".join(what for what, *_ in counted)
-    return Answer(
-        name="known operations",
-        verdict="fail" if wrong else "pass",
-        finding=f"Counted otherwise than by hand: {'; '.join(wrong)}."
+    return judged(
+        "known operations",
+        not wrong,
+        f"Counted otherwise than by hand: {'; '.join(wrong)}."
         if wrong
         else f"Counted as by hand, exactly: {names}.",
-        remedy="Report a bug in tasks/spec." if wrong else None,
-        values={"layers": len(counted), "wrong": len(wrong)},
+        "Report a bug in tasks/spec.",
+        {"layers": len(counted), "wrong": len(wrong)},
+        "fail",
     )
 
 
@@ -133,42 +132,28 @@ def memory(records: Sequence[MemoryRecord], failures: Sequence[FailureRecord]) -
         return _not_measured(name, failures, None)
     found = records[0]
     if found.process is None:
-        return Answer(
-            name=name,
-            verdict="warning",
-            finding="The system has no /proc/self/status, so no process peak can be had.",
-            remedy="Measure memory on Linux.",
-        )
+        finding = "The system has no /proc/self/status, so no process peak can be had."
+        return Answer(name, "warning", finding, "Measure memory on Linux.")
     off = found.process / ALLOCATED_BYTES - 1
     live = found.live == ALLOCATED_BYTES
-    good = live and abs(off) <= MEMORY_WITHIN
     kept = "" if live else f" The live peak that the program told, {ALLOCATED_BYTES}, was lost."
-    return Answer(
-        name=name,
-        verdict="pass" if good else "fail",
-        finding=f"{ALLOCATED_BYTES >> 20} MiB, written to and given back, are measured as a "
+    return judged(
+        name,
+        live and abs(off) <= MEMORY_WITHIN,
+        f"{ALLOCATED_BYTES >> 20} MiB, written to and given back, are measured as a "
         f"process peak of {found.process / 2**20:.1f} MiB ({100 * off:+.2f} %, allowed "
         f"±{100 * MEMORY_WITHIN:g} %).{kept}",
-        remedy=None if good else "Look whether the memory is free and not swapped; else a bug.",
-        values={
+        "Look whether the memory is free and not swapped; else a bug.",
+        {
             "expected": ALLOCATED_BYTES,
             "measured": found.process,
             "live": found.live,
             "allowed": MEMORY_WITHIN,
         },
+        "fail",
     )
-
-
-def manifest_tasks() -> Mapping[str, dict[str, str | int]]:
-    """What a run's manifest tells of the known task."""
-    return {MODEL.name: {"flops": MODEL.flops()}}
 
 
 def _not_measured(name: str, failures: Sequence[FailureRecord], reason: str | None) -> Answer:
     why = failures[0].reason if failures else reason or "no record of it"
-    return Answer(
-        name=name,
-        verdict="fail",
-        finding=f"It could not be measured: {why}.",
-        remedy="See what the worker printed.",
-    )
+    return Answer(name, "fail", f"It could not be measured: {why}.", "See what the worker printed.")

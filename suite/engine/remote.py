@@ -15,32 +15,12 @@ from suite.engine.pool import WorkerPool
 from suite.plan.configurations import Configuration
 from suite.worker.client import Client, Program
 from tasks.base import Batch, Task
-from tasks.codec import NamedData, encode, portable
-from tasks.parameters import probe, probe_buffers
-from tasks.spec import CrossEntropy, ModelSpec, Optimizer
+from tasks.codec import encode, portable
+from tasks.parameters import probe, probe_buffers, rounded
 
 Arrays = dict[str, NDArray[Any]]
 
 STEPS = 10  # optimizer steps that the batches of a program suffice for
-
-
-def rounded(array: NDArray[np.float64]) -> NDArray[np.float64]:
-    """To float32's values, so that both precisions start from the same."""
-    return array.astype(np.float32).astype(np.float64)
-
-
-def bare(model: ModelSpec, optimizer: Optimizer, batch_size: int) -> Task:
-    """A task without data, for a model that is looked at and not trained to an end."""
-    return Task(
-        name=model.name,
-        model=model,
-        data=NamedData(name="none"),
-        loss=CrossEntropy(),
-        optimizer=optimizer,
-        batch_size=batch_size,
-        timed_batch_size=batch_size,
-        epochs=1,
-    )
 
 
 def read(path: str) -> Arrays:
@@ -149,11 +129,9 @@ class RemoteProgram:
         valid: NDArray[np.bool_] | None = None,
     ) -> Arrays:
         """One layer alone: ``output``, ``input_gradients`` and ``gradients/NAME``."""
-        given = {"inputs": inputs, "upstream": upstream}
-        return self.layer_of(place, given if valid is None else given | {"valid": valid})
-
-    def layer_of(self, place: str, given: Arrays) -> Arrays:
-        """The same for ``inputs``, ``upstream`` and perhaps ``valid``."""
+        given: Arrays = {"inputs": inputs, "upstream": upstream}
+        if valid is not None:
+            given["valid"] = valid
         made = self.backend.path("layer")
         self.program.layer(place, self.backend.write("given", given), made)
         return read(made)

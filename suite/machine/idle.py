@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from suite.machine.kernel import number
+
 SETTING = Path("/sys/module/haltpoll/parameters/guest_halt_poll_ns")
 DEFAULT = 200_000  # nanoseconds; the kernel's (Linux Documentation/virt/guest-halt-polling.rst)
 
@@ -23,10 +25,7 @@ def told() -> int | None:
     """For how many nanoseconds an idle core looks for work before it is given back; None where the
     system has no such setting.
     """
-    try:
-        return int(SETTING.read_text())
-    except (OSError, ValueError):
-        return None
+    return number(SETTING)
 
 
 def disclosed() -> dict[str, str]:

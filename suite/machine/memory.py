@@ -8,6 +8,8 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
+from suite.machine.kernel import text
+
 
 def resident_bytes() -> int | None:
     """What is in memory now; None where there is no /proc."""
@@ -26,11 +28,7 @@ def reset_peak() -> None:
 
 
 def _status(name: str) -> int | None:
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-    except OSError:
-        return None
-    for line in lines:
+    for line in (text(Path("/proc/self/status")) or "").splitlines():
         if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024
     return None

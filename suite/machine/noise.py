@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(NamedTuple):
     """Counters at one moment; None where the system has none (not Linux, or hidden)."""
 
     wall_seconds: float
@@ -21,32 +20,24 @@ class Reading:
 
 def read() -> Reading:
     """The counters now."""
-    return Reading(
-        wall_seconds=time.perf_counter(),
-        cpu_seconds=time.process_time(),
-        steal_seconds=_steal(),
-        pressure_seconds=_pressure(),
-        involuntary_switches=_switches(),
-    )
+    return Reading(time.perf_counter(), time.process_time(), _steal(), _pressure(), _switches())
 
 
 def between(start: Reading, end: Reading) -> dict[str, float | int | None]:
     """cpu_per_wall: this process's CPU seconds per second; steal: the share of the machine's time
     that its host took away; pressure: the share of time in which some process waited for a core.
     """
-    wall = max(end.wall_seconds - start.wall_seconds, 1e-9)
+    gone = [None if a is None or b is None else b - a for a, b in zip(start, end, strict=True)]
+    wall, cpu, steal, pressure, switches = gone
+    seconds = max(wall or 0.0, 1e-9)
 
-    def share(a: float | None, b: float | None, of: float) -> float | None:
-        return None if a is None or b is None else round((b - a) / of, 4)
+    def share(value: float | None, of: float) -> float | None:
+        return None if value is None else round(value / of, 4)
 
-    cores = os.cpu_count() or 1
-    switches = None
-    if start.involuntary_switches is not None and end.involuntary_switches is not None:
-        switches = end.involuntary_switches - start.involuntary_switches
     return {
-        "cpu_per_wall": share(start.cpu_seconds, end.cpu_seconds, wall),
-        "steal": share(start.steal_seconds, end.steal_seconds, wall * cores),
-        "pressure": share(start.pressure_seconds, end.pressure_seconds, wall),
+        "cpu_per_wall": share(cpu, seconds),
+        "steal": share(steal, seconds * (os.cpu_count() or 1)),
+        "pressure": share(pressure, seconds),
         "involuntary_switches": switches,
     }
 

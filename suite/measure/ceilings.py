@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from suite.engine.job import Job, Sink, Unusable
 from suite.engine.pool import WorkerPool
-from suite.engine.remote import RemoteBackend, bare
+from suite.engine.remote import RemoteBackend
 from suite.files import writing
 from suite.measure import repeats
 from suite.measure.validity import JUMPED, LATE, jumped, late
@@ -40,7 +40,7 @@ from suite.plan.configurations import Configuration
 from suite.records.schema import CeilingRecord
 from suite.worker import waiting
 from suite.worker.client import Program
-from tasks.codec import encode, portable
+from tasks.codec import bare, encode, portable
 from tasks.parameters import uniform
 from tasks.spec import SGD, Input, Layer, Linear, ModelSpec, ReLU
 
@@ -70,50 +70,36 @@ def jobs(
     """A job per configuration in which something is measured, left out where the backend is not
     trusted by then. What fails there costs its ceilings alone.
     """
-    wanted: dict[Configuration, list[Measure]] = {}
-    for configuration in dict.fromkeys(map(_plain, configurations)):
-        wanted.setdefault(configuration, []).append(matmul)
-    for configuration in dict.fromkeys(map(_copying, wanted)):
-        wanted.setdefault(configuration, []).append(
-            COPYING.get(configuration.device, copy_by_program)
+
+    def job(configuration: Configuration, measures: Sequence[Measure]) -> Job:
+        def run(pool: WorkerPool, sink: Sink) -> None:
+            if not trusts(configuration.backend):
+                return
+            backend = RemoteBackend(pool, configuration, files)
+            for measure in measures:
+                with sink.failures("ceiling", pool, configuration):
+                    measure(backend, sink)
+
+        return Job(
+            id="/".join(["ceiling", *configuration.named.values()]),
+            label=f"ceilings of the {configuration.device} as {configuration.backend} reaches them",
+            cost_seconds=COST_SECONDS,
+            run=run,
         )
-    return tuple(_job(where, measures, files, trusts) for where, measures in wanted.items())
+
+    wanted: dict[Configuration, list[Measure]] = {}
+    for configuration in map(_plain, configurations):
+        wanted.setdefault(configuration, [matmul])
+    copying = [c if c.device == "cpu" else replace(c, precision="float32") for c in wanted]
+    for configuration in dict.fromkeys(copying):
+        wanted.setdefault(configuration, []).append(copy)
+    return tuple(job(*each) for each in wanted.items())
 
 
 def _plain(configuration: Configuration) -> Configuration:
     """The configuration in which products are measured."""
     eager = configuration.device != "cpu" and "eager" in configuration.adapter.executions
     return replace(configuration, execution="eager") if eager else configuration
-
-
-def _copying(configuration: Configuration) -> Configuration:
-    """The configuration in which copying is measured."""
-    exact = replace(configuration, precision="float32")
-    return configuration if configuration.device == "cpu" else exact
-
-
-def _job(
-    configuration: Configuration,
-    measures: Sequence[Measure],
-    files: Path,
-    trusts: Callable[[str], bool],
-) -> Job:
-    name, device = configuration.backend, configuration.device
-
-    def run(pool: WorkerPool, sink: Sink) -> None:
-        if not trusts(name):
-            return
-        backend = RemoteBackend(pool, configuration, files)
-        for measure in measures:
-            with sink.failures("ceiling", pool, configuration):
-                measure(backend, sink)
-
-    return Job(
-        id="/".join(("ceiling", name, configuration.execution, configuration.precision, device)),
-        label=f"ceilings of the {device} as {name} reaches them",
-        cost_seconds=COST_SECONDS,
-        run=run,
-    )
 
 
 def matmul(backend: RemoteBackend, sink: Sink) -> None:
@@ -129,21 +115,18 @@ def matmul(backend: RemoteBackend, sink: Sink) -> None:
             return
 
 
-def copy_by_numpy(backend: RemoteBackend, sink: Sink) -> None:
-    """As the processor copies, whatever the framework. Raises what Worker.call raises."""
-    size = COPIED_BYTES[backend.configuration.device]
-    found = backend.client.copy(size, 2 * REPEATS)
-    _emit(backend, sink, "copy", "by NumPy", 2 * size, found)
-
-
-def copy_by_program(backend: RemoteBackend, sink: Sink) -> None:
-    """As an element-wise layer copies. Raises what Worker.call raises."""
-    size = COPIED_BYTES[backend.configuration.device]
-    found = _steps(backend, (ReLU(),), COLUMNS, size // (FLOAT_BYTES * COLUMNS))
-    _emit(backend, sink, "copy", "by ReLU", 2 * size, found)
-
-
-COPYING: dict[str, Measure] = {"cpu": copy_by_numpy}
+def copy(backend: RemoteBackend, sink: Sink) -> None:
+    """As the processor copies on the CPU, whatever the framework; elsewhere as an element-wise
+    layer does. Raises what Worker.call raises.
+    """
+    device = backend.configuration.device
+    size = COPIED_BYTES[device]
+    if device == "cpu":
+        how, found = "by NumPy", backend.client.copy(size, 2 * REPEATS)
+    else:
+        rows = size // (FLOAT_BYTES * COLUMNS)
+        how, found = "by ReLU", _steps(backend, (ReLU(),), COLUMNS, rows)
+    _emit(backend, sink, "copy", how, 2 * size, found)
 
 
 def _steps(backend: RemoteBackend, layers: Sequence[Layer], width: int, rows: int) -> list[float]:
@@ -198,15 +181,5 @@ def _block(program: Program, size: int, steps: int) -> float | None:
 def _emit(
     backend: RemoteBackend, sink: Sink, what: str, how: str, amount: int, seconds: list[float]
 ) -> None:
-    configuration = backend.configuration
-    sink.emit(
-        CeilingRecord,
-        what=what,
-        how=how,
-        backend=configuration.backend,
-        execution=configuration.execution,
-        precision=configuration.precision,
-        device=configuration.device,
-        amount=amount,
-        step_seconds=seconds,
-    )
+    told = {"what": what, "how": how, "amount": amount, "step_seconds": seconds}
+    sink.emit(CeilingRecord, **told, **backend.configuration.named)

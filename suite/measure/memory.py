@@ -26,28 +26,28 @@ def groups(
     failed: set[Cell],
 ) -> tuple[JobGroup, ...]:
     """A job group and a process per cell; what could not be timed is not tried again."""
-    return tuple(_group(where, cell, inputs_of[cell.task], failed) for where, cell in cells)
 
+    def group(configuration: Configuration, cell: Cell) -> JobGroup:
+        task_inputs = inputs_of[cell.task]
 
-def _group(
-    configuration: Configuration, cell: Cell, task_inputs: TaskInputs, failed: set[Cell]
-) -> JobGroup:
-    def run(pool: WorkerPool, sink: Sink) -> None:
-        if cell in failed:
-            return
-        before = gpu.used(cell.device)
-        with sink.failures("memory", pool, configuration, cell):
-            program = pool.program(configuration, task_inputs, task_inputs.initial)
-            program.block(cell.phase, cell.batch_size, STEPS)
-            peak = program.peak()
-            after = gpu.used(cell.device)
-            taken = None if before is None or after is None else after - before
-            sink.emit(MemoryRecord, cell=cell, device=taken, **peak._asdict())
+        def run(pool: WorkerPool, sink: Sink) -> None:
+            if cell in failed:
+                return
+            before = gpu.used(cell.device)
+            with sink.failures("memory", pool, configuration, cell):
+                program = pool.program(configuration, task_inputs, task_inputs.initial)
+                program.block(cell.phase, cell.batch_size, STEPS)
+                peak = program.peak()
+                after = gpu.used(cell.device)
+                taken = None if before is None or after is None else after - before
+                sink.emit(MemoryRecord, cell=cell, device=taken, **peak._asdict())
 
-    job = Job(
-        id=f"memory/{cell.id}",
-        label=f"memory of {cell.label}",
-        cost_seconds=estimate.memory(task_inputs.task, cell.phase, cell.batch_size),
-        run=run,
-    )
-    return JobGroup(suffix=f"memory-{cell.task}-{cell.phase}", jobs=(job,))
+        job = Job(
+            id=f"memory/{cell.id}",
+            label=f"memory of {cell.label}",
+            cost_seconds=estimate.memory(task_inputs.task, cell),
+            run=run,
+        )
+        return JobGroup(suffix=f"memory-{cell.task}-{cell.phase}", jobs=(job,))
+
+    return tuple(group(*each) for each in cells)

@@ -31,7 +31,11 @@ LEAST_SECONDS = 0.7  # per launch, in blocks of the fastest arm
 MOST_SECONDS = 8.0  # but no more rounds than give the slowest arm this
 FASTEST_BLOCK_SECONDS = 0.03  # a block of the fastest arm takes at least this
 SLOWEST_BLOCK_SECONDS = 0.5  # and of the slowest at most this, if a step allows
-LEAD_IN_SECONDS = 0.015  # before a block's clock starts, and at least a step
+# Before a block's clock starts, and at least a step: after another worker's turn, PyTorch's first
+# cnn-tiny step took 30 % longer and its first two predictions 69 and 25 %, JAX's first
+# transformer-tiny step 3 %. Caches have to be filled and threads woken, and no training pays for
+# that.
+LEAD_IN_SECONDS = 0.015
 MOST_AGAIN = 2  # disturbed sets of rounds of a launch that are measured again
 MOST_WAIT_SECONDS = 10.0  # of a launch, in all, while the cores are slow
 LOOK_SECONDS = 0.25  # until they are looked at again
@@ -57,23 +61,10 @@ class Entry:
     void: list[str | None] = field(default_factory=list)  # of each block
 
 
-@dataclass(frozen=True)
-class Block:
-    """A block as it was seen, before its set is known to count.
-
-    The steps of the lead-in are not timed: after another worker's turn, PyTorch's first cnn-tiny
-    step took 30 % longer and its first two predictions 69 and 25 %, JAX's first transformer-tiny
-    step 3 %. Caches have to be filled and threads woken, and no training pays for that.
-    """
-
-    entry: Entry
-    number: int
-    position: int
-    steps: int
-    lead_in: int
-    times: BlockTimes
-
-
+# A block as it was seen, before its set is known to count: of which cell, the fields of its record
+# that tell where it stands, its times.
+Seen = tuple[Entry, dict[str, int], BlockTimes]
+Comparison = Sequence[tuple[Configuration, Cell]]
 Look = Callable[[WorkerPool, Configuration, Cell, TaskInputs, bool], ParityResult | None]
 
 
@@ -97,55 +88,43 @@ class State:
 
 def launch(
     number: int,
-    comparisons: Sequence[Sequence[tuple[Configuration, Cell]]],
+    comparisons: Sequence[Comparison],
     inputs_of: Mapping[str, TaskInputs],
     state: State,
     half_width: float | None = None,
     share: float = 1.0,
 ) -> JobGroup:
     """Launch ``number`` of every comparison, in workers of its own; with ``half_width`` only of
-    those whose intervals are still wider. Its rounds get this ``share`` of the usual seconds.
+    those whose intervals are still wider. Its rounds get this ``share`` of the usual seconds. Each
+    cell that cannot be measured leaves a failure record.
     """
 
-    def job(comparison: Sequence[tuple[Configuration, Cell]]) -> Job:
+    def job(comparison: Comparison) -> Job:
         first = comparison[0][1]
         task_inputs = inputs_of[first.task]
-        timing = TimingJob(number, comparison, task_inputs, state, share)
-        what = (task_inputs.task, first.phase, first.batch_size, len(comparison))
+
+        def able() -> Comparison:
+            """What no earlier launch failed to measure."""
+            return [each for each in comparison if each[1] not in state.failed]
+
+        def run(pool: WorkerPool, sink: Sink) -> None:
+            Launch(number, task_inputs, state, pool, sink, share).run(able())
+
+        def wider(half_width: float) -> bool:
+            """Is an interval still wider than this?"""
+            return state.times.half_width([cell for _, cell in able()]) > half_width
+
+        cells = [cell for _, cell in comparison]
         return Job(
             id="/".join(map(str, ("timing", number, *first.comparison))),
             label=f"timing, launch {number + 1}: {first.task} {first.phase}, "
             f"batch {first.batch_size}",
-            cost_seconds=estimate.timing(*what, share, number == 0),
-            run=timing.run,
-            wanted=None if half_width is None else partial(timing.wider, half_width),
+            cost_seconds=estimate.timing(task_inputs.task, cells, share, number == 0),
+            run=run,
+            wanted=None if half_width is None else partial(wider, half_width),
         )
 
     return JobGroup(suffix=str(number), jobs=tuple(map(job, comparisons)))
-
-
-@dataclass(frozen=True)
-class TimingJob:
-    """One launch of one comparison."""
-
-    launch: int
-    comparison: Sequence[tuple[Configuration, Cell]]
-    task_inputs: TaskInputs
-    state: State
-    share: float = 1.0
-
-    def able(self) -> list[tuple[Configuration, Cell]]:
-        """What no earlier launch failed to measure."""
-        return [each for each in self.comparison if each[1] not in self.state.failed]
-
-    def wider(self, half_width: float) -> bool:
-        """Is an interval still wider than this?"""
-        return self.state.times.half_width([cell for _, cell in self.able()]) > half_width
-
-    def run(self, pool: WorkerPool, sink: Sink) -> None:
-        """Measure what can be; each cell that cannot leaves a failure record."""
-        turn = Launch(self.launch, self.task_inputs, self.state, pool, sink, self.share)
-        turn.run(self.able(), self.task_inputs.seed + self.launch)
 
 
 @dataclass(frozen=True)
@@ -159,24 +138,22 @@ class Launch:
     sink: Sink
     share: float = 1.0
 
-    def run(self, comparison: Sequence[tuple[Configuration, Cell]], seed: int) -> None:
+    def run(self, comparison: Comparison) -> None:
         """Prepare all cells, time them in rounds, then look at each by itself."""
         entries = [Entry(configuration, cell) for configuration, cell in comparison]
         self._prepare(entries)
         for entry in entries:
-            if entry.alive:
-                self._attempt(entry, self._warm_up)
+            self._attempt(entry, self._warm_up)
         ready = [entry for entry in entries if entry.alive]
         if not ready:
             return
-        self._rounds(ready, seed)
+        self._rounds(ready, self.task_inputs.seed + self.launch)
         for entry in ready:
             for do in (
                 *(self._wait_for_each, self._feed, self._count_joules),
                 *(self._repeat, self._ask_again, _judge),
             ):
-                if entry.alive:
-                    self._attempt(entry, do)
+                self._attempt(entry, do)
 
     def _program(self, entry: Entry) -> Program:
         return self.pool.client(entry.configuration).programs[entry.cell.task]
@@ -246,7 +223,11 @@ class Launch:
             self.sink.fail("timing", cell, "implausible", why)
 
     def _attempt(self, entry: Entry, do: Callable[[Entry], None]) -> None:
-        """Do one thing with one cell; a failure costs this cell and nothing else."""
+        """Do one thing with one cell, if nothing failed before; a failure costs this cell and
+        nothing else.
+        """
+        if not entry.alive:
+            return
         with self.sink.failures("timing", self.pool, entry.configuration, entry.cell):
             try:
                 do(entry)
@@ -286,18 +267,29 @@ class Launch:
                 time.sleep(LOOK_SECONDS)
                 patience -= LOOK_SECONDS
             order = orders(len(entries), seed + number)
-            seen: list[Block] = []
+            seen: list[Seen] = []
             for turn, row in enumerate(order):
                 work = self._look()
-                for position, entry in enumerate(entries[index] for index in row):
-                    if entry.alive:
-                        where = (seen, number + turn, position, steps, work)
-                        self._attempt(entry, partial(self._block, *where))
-            beside = [(block.times.seconds, block.times.noise) for block in seen]
+                for position, index in enumerate(row):
+                    place = {"round": number + turn, "position": position, "steps": steps}
+                    self._attempt(entries[index], partial(self._block, seen, place, work))
+            beside = [(times.seconds, times.noise) for _, _, times in seen]
             busy = disturbed(beside, self.state.known_work)
             repeat = again > 0 and busy
-            for each in seen:
-                self._keep(each, DISTURBED if repeat else None, busy and not repeat)
+            for entry, place, times in seen:
+                why = void(times) or (DISTURBED if repeat else None)
+                record = self.sink.emit(
+                    BlockRecord,
+                    cell=entry.cell,
+                    launch=self.launch,
+                    **place,
+                    seconds=times.seconds,
+                    noise=times.noise,
+                    void=why,
+                    disturbed=busy and why is None,
+                )
+                self.state.times.add(record)
+                entry.void.append(why)
             number += len(order)
             again, left = (again - 1, left) if repeat else (again, left - len(order))
 
@@ -310,37 +302,13 @@ class Launch:
         return [work]
 
     def _block(
-        self,
-        seen: list[Block],
-        number: int,
-        position: int,
-        steps: int,
-        work: list[float],
-        entry: Entry,
+        self, seen: list[Seen], place: dict[str, int], work: list[float], entry: Entry
     ) -> None:
         lead_in = max(1, ceil(LEAD_IN_SECONDS / entry.step_seconds))
-        times = self._steps(entry, steps, lead_in)
+        times = self._steps(entry, place["steps"], lead_in)
         if work:
             times = times._replace(noise=times.noise | {"known_work_ms": work[0]})
-        seen.append(Block(entry, number, position, steps, lead_in, times))
-
-    def _keep(self, block: Block, void_because: str | None, busy: bool) -> None:
-        why = void(block.times) or void_because
-        record = self.sink.emit(
-            BlockRecord,
-            cell=block.entry.cell,
-            launch=self.launch,
-            round=block.number,
-            position=block.position,
-            steps=block.steps,
-            lead_in=block.lead_in,
-            seconds=block.times.seconds,
-            noise=block.times.noise,
-            void=why,
-            disturbed=busy and why is None,
-        )
-        self.state.times.add(record)
-        block.entry.void.append(why)
+        seen.append((entry, place | {"lead_in": lead_in}, times))
 
     def _wait_for_each(self, entry: Entry) -> None:
         """Latencies of inference, in a pass of their own: a wait per step would cost the blocks."""

@@ -9,18 +9,15 @@ times the worst that a correct program reaches.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from math import ceil, floor, inf, log10, sqrt
 
 from suite.engine.inputs import TaskInputs
 from suite.engine.remote import read
 from suite.errors import FAILED, CommandError
-from suite.parity import layer_checks, optimizer_checks
-from suite.parity.cases import distinct
-from suite.parity.compare import errors, worst
-from suite.parity.ensemble import is_large
+from suite.parity import cases, compare, ensemble, layer_checks, optimizer_checks
 from suite.parity.known_mistakes import layers, optimizers
-from suite.parity.known_mistakes.layers import Given
-from suite.parity.reference import PARTS, Reference, ReferenceFailed
+from suite.parity.reference import INSIDE, Reference, ReferenceFailed
 from suite.parity.thresholds import Extreme, Limit, Limits
 from suite.records.schema import ParityResult, Question
 from tasks.spec import local
@@ -46,20 +43,19 @@ def derive(
         if _asked_exactly(result) and result.wrong:
             raise NotCorrect(f"{_where(result)} is {result.verdict}: {result.reason}")
     of_function = [r for r in results if _asked_exactly(r) and r.errors]
-    functions = {
-        "function": [(_whole(r), r) for r in of_function],
-        **{look: [(r.errors[look], r) for r in of_function] for look in LOOKS},
-    }
-    for name, found in functions.items():
-        if not found:
-            raise NotCorrect(f"no program answered, so that nothing is known of {name}")
+    if not of_function:
+        raise NotCorrect("no program answered, so that nothing is known of function")
+
+    def limit(name: str) -> Limit:
+        found = [(r.errors[name] if name in LOOKS else _whole(r), r) for r in of_function]
+        return _between(name, _greatest(found), mistakes[name])
+
     return Limits(
         programs=sorted({f"{r.backend} {r.execution}" for r in of_function}),
         seeds=seeds,
-        **{
-            name: _between(name, _greatest(found), mistakes[name])
-            for name, found in functions.items()
-        },
+        function=limit("function"),
+        alone=limit("alone"),
+        drills=limit("drills"),
         precision=_by_precision("precision", results),
         training=_by_precision("training", results)["float32"],
     )
@@ -78,65 +74,45 @@ def mistakes(reference: Reference, all_inputs: Sequence[TaskInputs]) -> dict[str
     """The smallest effect of a known mistake on the whole of models that are not large, on a layer
     alone, and in the optimizer checks. Raises ReferenceFailed.
     """
-    whole = [m for m in all_inputs if not is_large(m.task)] or all_inputs[:1]
+    whole = [m for m in all_inputs if not ensemble.is_large(m.task)] or all_inputs[:1]
+    # Each mistake where it shows most: no case shows all.
+    alone = layer_checks.greatest(pair for m in all_inputs for pair in _of_layers(reference, m))
     return {
         "function": _smallest(pair for m in whole for pair in _of_whole(reference, m)),
-        "alone": _smallest(pair for m in all_inputs for pair in _of_layers(reference, m)),
+        "alone": _smallest(alone.items()),
         "drills": _smallest(_of_updates(reference)),
     }
 
 
-def _of_whole(reference: Reference, task_inputs: TaskInputs) -> Iterator[tuple[float, str]]:
+def _of_whole(reference: Reference, task_inputs: TaskInputs) -> Iterator[tuple[str, float]]:
     wanted, parameters = reference.findings(task_inputs), read(task_inputs.probe)
-    for place in distinct(task_inputs.task.model):
-        own = Given(
-            layer=place.layer,
-            parameters=local(parameters, place.path),
-            inputs=wanted.capture[f"activations/{place.path}"],  # not looked at here
-        )
-        for mistake in layers.mistakes(own):
+    for place in cases.distinct(task_inputs.task.model):
+        for mistake in layers.unseen(place, parameters):
             try:
-                found = reference.mistaken(task_inputs, {place.path: mistake.given})
+                found = reference.mistaken(task_inputs, [mistake.instead])
             except (ReferenceFailed, SpecError):  # it cannot be computed, so that nobody did
                 continue
-            error = max(worst(errors(found, wanted, PARTS)).values())
-            yield error, f"{task_inputs.task.name} {place.path}: {mistake.words}"
+            error = max(compare.errors(found, wanted, INSIDE).values())
+            yield f"{task_inputs.task.name} {place.path}: {mistake.words}", error
 
 
-def _of_layers(reference: Reference, task_inputs: TaskInputs) -> Iterator[tuple[float, str]]:
-    """Each mistake where it shows most: no case shows all."""
-    shown: dict[str, float] = {}
+def _of_layers(reference: Reference, task_inputs: TaskInputs) -> Iterator[tuple[str, float]]:
     parameters, right = read(task_inputs.probe), reference.alone(task_inputs)
-    for place, case in layer_checks.asked(task_inputs.task.model):
-        own = Given(
-            layer=place.layer,
-            parameters=local(parameters, place.path),
-            inputs=case.inputs,
-            valid=case.valid,
-        )
-        wanted = right[place.path, case.name]["output"]
-        for mistake in layers.mistakes(own):
-            try:
-                found = reference.supposing(mistake.given, case.upstream)["output"]
-            except ReferenceFailed:
-                continue
-            where = f"{task_inputs.task.name} {place.path}: {mistake.words}"
-            error = max(layer_checks.errors(found, wanted, case.axis))
-            shown[where] = max(error, shown.get(where, 0.0))
-    yield from ((value, where) for where, value in shown.items())
+    for case in cases.chosen(task_inputs.task.model):
+        given = replace(case, parameters=local(parameters, case.path), finite=False)
+        for mistake, found in reference.misled(given):
+            every = layer_checks.errors(given, found, right[case.at])["output"]
+            yield f"{task_inputs.task.name} {case.path}: {mistake.words}", max(every.values())
 
 
-def _of_updates(reference: Reference) -> Iterator[tuple[float, str]]:
+def _of_updates(reference: Reference) -> Iterator[tuple[str, float]]:
     every = optimizer_checks.CHECKS | optimizer_checks.STEPPED
+    del every[optimizer_checks.LOSS]
     for name, right in reference.updates(every).items():
-        if every[name].of_loss:
-            continue
-        for mistake in optimizers.mistakes(every[name].optimizer):
-            made = optimizer_checks.named(
-                mistake.rule(optimizer_checks.start(), optimizer_checks.gradients())
-            )
-            error = max(optimizer_checks.off(made[key], right[key]) for key in right)
-            yield error, f"{name}: {mistake.words}"
+        for mistake in optimizers.mistakes(every[name]):
+            made = optimizer_checks.ruled(mistake.instead)
+            error = optimizer_checks.worst({name: made}, {name: right})
+            yield f"{name}: {mistake.words}", error
 
 
 def _asked_exactly(result: ParityResult) -> bool:
@@ -155,7 +131,11 @@ def _by_precision(question: Question, results: Sequence[ParityResult]) -> dict[s
             found.setdefault(result.precision, []).append((own, result))
     if not found:
         raise NotCorrect(f"no program answered, so that nothing is known of {question}")
-    return {precision: _above(_greatest(each)) for precision, each in found.items()}
+    return {
+        precision: Limit(threshold=_rounded_up(HEADROOM * worst.value), correct=worst)
+        for precision, each in found.items()
+        for worst in [_greatest(each)]
+    }
 
 
 def _whole(result: ParityResult) -> float:
@@ -171,9 +151,9 @@ def _greatest(found: Sequence[tuple[float, ParityResult]]) -> Extreme:
     return Extreme(value=value, where=_where(result))
 
 
-def _smallest(found: Iterable[tuple[float, str]]) -> Extreme:
+def _smallest(found: Iterable[tuple[str, float]]) -> Extreme:
     """Of those that change anything, and to something that can be told."""
-    value, where = min((pair for pair in found if 0 < pair[0] < inf), key=lambda pair: pair[0])
+    where, value = min((pair for pair in found if 0 < pair[1] < inf), key=lambda pair: pair[1])
     return Extreme(value=value, where=where)
 
 
@@ -183,10 +163,6 @@ def _between(name: str, correct: Extreme, mistake: Extreme) -> Limit:
         raise NotCorrect(f"{what}, no more than the correct {correct.where}: {correct.value:.1e}")
     value = sqrt(correct.value * mistake.value)
     return Limit(threshold=_rounded_up(value), correct=correct, mistake=mistake)
-
-
-def _above(correct: Extreme) -> Limit:
-    return Limit(threshold=_rounded_up(HEADROOM * correct.value), correct=correct)
 
 
 def _rounded_up(value: float) -> float:

@@ -1,4 +1,5 @@
-"""What a layer is given when it is looked at alone: samples that make silent faults visible.
+"""The cases that parity chooses of a model's layers: samples that make silent faults visible. And
+the layers that are wrong in them, so that the one at fault shows itself and not those behind it.
 
 Random values hide much: an epsilon that is ten times too great changes a variance of 1/3 in the
 fourth digit, ties never happen, and without padding a mask is never read.
@@ -7,19 +8,24 @@ fourth digit, ties never happen, and without padding a mask is never read.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import singledispatch
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from backends.base import NotSupported
+from suite.engine.inputs import TaskInputs
+from suite.engine.remote import Arrays, RemoteBackend, RemoteProgram
+from suite.parity import thresholds
+from suite.parity.layer_checks import ORDINARY, Case, errors, greatest, run
+from suite.records.schema import Location
 from tasks import spec
-from tasks.parameters import uniform
+from tasks.parameters import rounded, uniform
 from tasks.spec import Layer, ModelSpec, Place, Shape
 
-ORDINARY: tuple[str, ...] = ("ordinary", "no padding")  # no error grows there
 STEEP = "met by a large gradient"
 KINDS = ("ordinary", "large", "nearly constant", "zero", "tied", STEEP)
 LARGE = 10.0  # saturates gates and heats logits; masks of -1e4 stay far below them
@@ -30,7 +36,6 @@ STEADY = "large and the same at every step"
 CELLS = 128  # that are given such values, at least; one of many adds up
 STEPS = 12  # of a recurrent layer, at least: more than what adapters unroll
 HOT, EMPTY = "padding and large values", "no valid step"
-PADDINGS = ("full", "right", "left", "holes", "single", "none")
 NAMES = {
     "full": "no padding",
     "right": "padding on the right",
@@ -39,27 +44,10 @@ NAMES = {
     "single": "a single valid step",
     "none": "no valid step",
 }
+MASKED = (spec.Attention, spec.LSTM, spec.GRU, spec.LastStep, spec.MeanSteps)
+FAR = 1e3  # times the error: a mask of -20 is 1e-8 off where scores are alike, 0.1 where not
 
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Case:
-    """Inputs (samples, ...), the upstream gradient of the output, and which steps are valid.
-    ``kinds`` says what each index along ``axis`` is like; errors are taken for each by itself, so
-    that large values do not hide small ones. Where ``finite`` is set, no more is asked for.
-    """
-
-    name: str
-    inputs: NDArray[Any]
-    upstream: NDArray[np.float64]
-    kinds: tuple[str, ...]
-    valid: NDArray[np.bool_] | None = None
-    axis: int = 0
-    finite: bool = False
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """As a worker's ``layer`` reads it."""
-        given = {"inputs": self.inputs, "upstream": self.upstream}
-        return given if self.valid is None else given | {"valid": self.valid}
+Answers = dict[tuple[str, str], Arrays]  # by path and case
 
 
 def distinct(model: ModelSpec) -> list[Place]:
@@ -73,136 +61,187 @@ def distinct(model: ModelSpec) -> list[Place]:
     return list(found.values())
 
 
+def chosen(model: ModelSpec) -> Iterator[Case]:
+    """Every distinct layer in every case."""
+    first = model.places()[0].path
+    for place in distinct(model):
+        yield from cases(place, model.input.vocabulary if place.path == first else None)
+
+
 def cases(place: Place, vocabulary: int | None) -> Iterator[Case]:
     """What the layer at this place is given: token ids below ``vocabulary``, or reals."""
-    shape = _lengthened(place.layer, place.input_shape)
-    inputs, axis = _ids(shape, vocabulary) if vocabulary else _inputs(place.layer, shape)
-    upstream = _random(f"{place.path} upstream", place.layer.output_shape(shape))
+    layer, shape = place.layer, place.input_shape
+    if isinstance(layer, spec.Recurrent):
+        shape = (max(STEPS, shape[0]), *shape[1:])
+    axis = 1 if isinstance(layer, spec.BatchNorm) else 0  # a channel has statistics of its own
+    inputs = _ids(shape, vocabulary) if vocabulary else _inputs(layer, shape, axis)
     kinds = tuple(KINDS[n % len(KINDS)] for n in range(inputs.shape[axis]))
+    upstream = _random(f"{place.path} upstream", layer.output_shape(shape))
     steep = upstream.copy()
     np.moveaxis(steep, axis, 0)[[kind == STEEP for kind in kinds]] *= STEEPNESS
-    yield Case(name="values", inputs=inputs, upstream=steep, kinds=kinds, axis=axis)
-    if isinstance(place.layer, spec.LSTM):
-        yield from _steady(place, shape, upstream)
-    if isinstance(place.layer, MASKED):
-        yield _padded("padding", place, shape, upstream, 1.0, _paddings(place.layer))
-    if isinstance(place.layer, spec.Attention):
+    case = Case(
+        name="values",
+        layer=layer,
+        path=place.path,
+        inputs=inputs,
+        upstream=steep,
+        kinds=kinds,
+        axis=axis,
+    )
+    yield case
+    case = replace(case, upstream=upstream)
+    if isinstance(layer, spec.LSTM):
+        yield from _steady(case, layer)
+    if isinstance(layer, MASKED):
+        yield _padded(case, "padding", 1.0, _paddings(layer))
+    if isinstance(layer, spec.Attention):
         # Scores far apart show a mask that only lowers them; -1e4 still stays below them.
-        yield _padded(HOT, place, shape, upstream, LARGE, _paddings(place.layer))
-        yield _padded(EMPTY, place, shape, upstream, 1.0, ("none",) * len(PADDINGS))
+        yield _padded(case, HOT, LARGE, _paddings(layer))
+        yield _padded(case, EMPTY, 1.0, ["none"] * len(NAMES))
 
 
-def _steady(place: Place, shape: Shape, upstream: NDArray[np.float64]) -> Iterator[Case]:
+def _steady(case: Case, layer: spec.LSTM) -> Iterator[Case]:
     """The same large values at every step, so that cells add up. With 15 seeds of rnn-tiny the
     greatest cell reached 10.0 at least; with the other cases 1.6, so that a cell that is
     clipped at 3 was the same.
     """
-    assert isinstance(place.layer, spec.LSTM)
-    cells = len(KINDS) * place.layer.hidden_size
-    for number in range(1, 1 + ceil(CELLS / cells)):
-        once = _random(f"{place.path} steady {number}", shape)[:, :1]
-        yield Case(
+    for number in range(1, 1 + ceil(CELLS / (len(KINDS) * layer.hidden_size))):
+        once = _random(f"{case.path} steady {number}", case.inputs.shape[1:])[:, :1]
+        yield replace(
+            case,
             name=f"{STEADY} {number}",
-            inputs=LARGE * np.broadcast_to(once, (len(KINDS), *shape)).copy(),
-            upstream=upstream,
+            inputs=LARGE * np.broadcast_to(once, case.inputs.shape).copy(),
             kinds=(STEADY,) * len(KINDS),
         )
 
 
-def _padded(
-    name: str,
-    place: Place,
-    shape: Shape,
-    upstream: NDArray[np.float64],
-    size: float,
-    paddings: tuple[str, ...],
-) -> Case:
-    return Case(
+def _padded(case: Case, name: str, size: float, paddings: list[str]) -> Case:
+    shape = case.inputs.shape[1:]
+    return replace(
+        case,
         name=name,
-        inputs=size * _random(f"{place.path} padded", shape),
-        upstream=upstream,
+        inputs=size * _random(f"{case.path} padded", shape),
         kinds=tuple(NAMES[kind] + " and large values" * (name == HOT) for kind in paddings),
         valid=np.stack([_valid(kind, n, shape[0]) for n, kind in enumerate(paddings)]),
         finite=name == EMPTY,
     )
 
 
-MASKED = (spec.Attention, spec.LSTM, spec.GRU, spec.LastStep, spec.MeanSteps)
-
-
-def _paddings(layer: Layer) -> tuple[str, ...]:
+def _paddings(layer: Layer) -> list[str]:
     """Attention has something to attend to: where it has not, a mask of -1e4 gives the mean of the
     values and one of -inf nothing. Both are in use, so that only its being finite is asked for.
     """
     if not isinstance(layer, spec.Attention):
-        return PADDINGS
+        return [*NAMES]
     if layer.causal:
-        return tuple("right" if kind != "full" else kind for kind in PADDINGS)
-    return tuple("full" if kind == "none" else kind for kind in PADDINGS)
+        return ["full" if kind == "full" else "right" for kind in NAMES]
+    return ["full" if kind == "none" else kind for kind in NAMES]
 
 
-def _lengthened(layer: Layer, shape: Shape) -> Shape:
-    if isinstance(layer, (spec.LSTM, spec.GRU)):
-        return (max(STEPS, shape[0]), *shape[1:])
-    return shape
-
-
-@singledispatch
-def _inputs(layer: Layer, shape: Shape) -> tuple[NDArray[Any], int]:
-    """A sample of every kind; and the axis along which the kinds lie."""
+def _inputs(layer: Layer, shape: Shape, axis: int) -> NDArray[Any]:
+    """A sample, or a channel, of every kind."""
     values = _random(type(layer).__name__, shape)
     large = LARGE if layer.parameters() else HUGE
-    for number, kind in enumerate(KINDS):
-        values[number] = _like(kind, values[number], large)
-    return values, 0
+    for number, each in enumerate(np.moveaxis(values, axis, 0)):
+        match KINDS[number % len(KINDS)]:
+            case "large":
+                each *= large
+            case "nearly constant":
+                each[...] = OFFSET + SPREAD * each
+            case "zero":
+                each[...] = 0
+            case "tied":
+                np.round(each, out=each)
+    return values
 
 
-@_inputs.register
-def _of_batch_norm(layer: spec.BatchNorm, shape: Shape) -> tuple[NDArray[Any], int]:
-    values = _random("BatchNorm", shape)
-    for channel in range(layer.channels):  # each has statistics of its own
-        values[:, channel] = _like(KINDS[channel % len(KINDS)], values[:, channel], LARGE)
-    return values, 1
-
-
-def _ids(shape: Shape, vocabulary: int) -> tuple[NDArray[Any], int]:
+def _ids(shape: Shape, vocabulary: int) -> NDArray[Any]:
     ids = np.arange(len(KINDS) * shape[0]) % vocabulary  # first, last and repeated ones
-    return ids.reshape(len(KINDS), *shape).astype(np.int32), 0
-
-
-def _like(kind: str, values: NDArray[np.float64], large: float) -> NDArray[np.float64]:
-    match kind:
-        case "large":
-            return large * values
-        case "nearly constant":
-            return OFFSET + SPREAD * values
-        case "zero":
-            return np.zeros_like(values)
-        case "tied":
-            return np.round(values)
-        case _:
-            return values
+    return ids.reshape(len(KINDS), *shape).astype(np.int32)
 
 
 def _valid(kind: str, number: int, steps: int) -> NDArray[np.bool_]:
     """One sample's valid steps; at least one of them, but for "none"."""
     at = np.arange(steps)
-    valid: NDArray[np.bool_] = np.ones(steps, bool)
-    match kind:
-        case "right":
-            valid = at < max(1, steps - 1 - number % 2)
-        case "left":
-            valid = at >= min(steps - 1, 1 + number % 2)
-        case "holes":
-            valid = (at % 2 == 0) | (at == steps - 1)
-        case "single":
-            valid = at == steps // 2
-        case "none":
-            valid[:] = False
-    return valid
+    valid: dict[str, NDArray[np.bool_]] = {
+        "full": at >= 0,
+        "right": at < max(1, steps - 1 - number % 2),
+        "left": at >= min(steps - 1, 1 + number % 2),
+        "holes": (at % 2 == 0) | (at == steps - 1),
+        "single": at == steps // 2,
+        "none": at < 0,
+    }
+    return valid[kind]
 
 
 def _random(name: str, shape: Shape) -> NDArray[np.float64]:
-    """To float32's values, which every precision can hold."""
-    values = uniform(0, f"situation {name}", (len(KINDS), *shape))
-    return values.astype(np.float32).astype(np.float64)
+    return rounded(uniform(0, f"situation {name}", (len(KINDS), *shape)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """A layer that does not do alone what the reference does. ``key`` is the first array that is
+    off, by ``error``, in samples (of a batch norm: channels) of these ``kinds``; ``ordinary`` is
+    the worst error in those that amplify nothing, over all cases.
+    """
+
+    case: Case
+    key: str
+    error: float
+    kinds: tuple[str, ...]
+    ordinary: float = 0.0
+
+    @property
+    def location(self) -> Location:
+        """The layer; or its parameter, if only that one's gradient is wrong."""
+        part, _, name = self.key.partition("/")
+        if part == "gradients":
+            return Location(kind="parameter", path=f"{self.case.path}.{name}")
+        return Location(kind="layer", path=self.case.path)
+
+
+def answers(backend: RemoteBackend, task_inputs: TaskInputs) -> Answers:
+    """What one backend makes of every case, of the task as it is built, at the probe's parameters;
+    what it does not support is left out. Raises what else Worker.call raises.
+    """
+    program = RemoteProgram(backend, backend.start(task_inputs, task_inputs.probe))
+    found = Answers()
+    for case in chosen(task_inputs.task.model):
+        with suppress(NotSupported):
+            found[case.at] = run(program, case)
+    return found
+
+
+def faults(model: ModelSpec, found: Answers, wanted: Answers) -> list[Fault]:
+    """The layers whose answers are off by more than ALONE, in the order of computing: each in its
+    first case, or in a later one where it shows by far more.
+    """
+    seen: dict[str, Fault] = {}
+    every = list(_errors(model, found, wanted))
+    ordinary = greatest(
+        (case.path, kinds.get(kind, 0.0)) for case, _, kinds in every for kind in ORDINARY
+    )
+    for case, key, kinds in every:
+        off = tuple(kind for kind, error in kinds.items() if error > thresholds.ALONE)
+        if off:
+            some = () if len(off) == len(kinds) else off
+            fault = Fault(case=case, key=key, error=max(kinds.values()), kinds=some)
+            before = seen.setdefault(case.path, fault)
+            if case is not before.case and fault.error > FAR * before.error:
+                seen[case.path] = fault
+    return [replace(fault, ordinary=ordinary[path]) for path, fault in seen.items()]
+
+
+def worst(model: ModelSpec, found: Answers, wanted: Answers) -> float:
+    """The worst error of all."""
+    every = (max(kinds.values()) for *_, kinds in _errors(model, found, wanted))
+    return max(every, default=0.0)
+
+
+def _errors(
+    model: ModelSpec, found: Answers, wanted: Answers
+) -> Iterator[tuple[Case, str, dict[str, float]]]:
+    for case in chosen(model):
+        if case.at in found:
+            every = errors(case, found[case.at], wanted[case.at])
+            yield from ((case, key, kinds) for key, kinds in every.items())

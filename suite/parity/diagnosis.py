@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import isfinite, prod
 from typing import Any
@@ -11,22 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suite.engine.inputs import TaskInputs
-from suite.engine.remote import Arrays, read
-from suite.parity import evaluation, hidden, layer_checks, optimizer_checks
-from suite.parity.cases import ORDINARY, Case
-from suite.parity.compare import only, relative, repeated
-from suite.parity.ensemble import is_large
-from suite.parity.evaluation import Evaluated
-from suite.parity.findings import Findings
-from suite.parity.known_mistakes import layers, losses, optimizers, statistics
-from suite.parity.known_mistakes.words import guess
-from suite.parity.layer_checks import Fault
-from suite.parity.optimizer_checks import OptimizerCheck, WrongUpdate
-from suite.parity.reference import Reference, ReferenceFailed
+from suite.engine.remote import Arrays, RemoteProgram, read
+from suite.parity import cases, ensemble, findings, layer_checks, optimizer_checks
+from suite.parity.compare import only, repeated
+from suite.parity.inquiry import Inquiry
+from suite.parity.known_mistakes import layers, losses, optimizers
+from suite.parity.known_mistakes.words import Mistake, guess
+from suite.parity.layer_checks import ORDINARY, Case, relative
+from suite.parity.optimizer_checks import LOSS, WrongUpdate, ruled
+from suite.parity.reference import ReferenceFailed
 from suite.parity.thresholds import ALONE, CHECKS, FUNCTION
-from suite.parity.whole import TWICE, Sight
+from suite.parity.whole import IN_EVALUATION, TWICE, Evaluated, Sight
 from suite.records.schema import Location
-from tasks.spec import BatchNorm, Layer, ModelSpec, Place, local
+from tasks.spec import BatchNorm, Layer, ModelSpec, Residual, local
+from tasks.spec.layer import SpecError
 
 CLOSE = 1e-7  # a mistake that makes what the backend made
 FLOAT32 = 1e-6  # what float32 arithmetic inside a float64 program leaves in a layer
@@ -36,24 +35,14 @@ MOST_PATHS = 3  # that are named
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evidence:
-    """What one backend made of a task in float64: of the whole, where ``sight`` is the first
-    difference, of every layer alone, and of the optimizer checks. ``again`` has it do a layer alone
-    once more, ``check`` other optimizer checks, of a model's parameters.
+class Evidence(Inquiry):
+    """What the backend that is asked made of a task in float64: of the whole, where ``sight`` is
+    the first difference, of every layer alone, and of the optimizer checks.
     """
 
-    task_inputs: TaskInputs
-    found: Findings
-    wanted: Findings
     sight: Sight | None
-    layers: layer_checks.Answers
-    again: Callable[[Place, Case], Arrays]
     updates: optimizer_checks.Answers
-    check: Callable[[dict[str, OptimizerCheck], ModelSpec | None], optimizer_checks.Answers]
-
-    @property
-    def model(self) -> ModelSpec:
-        return self.task_inputs.task.model
+    layers: cases.Answers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +63,13 @@ class Diagnosis:
         location = self.location.model_copy(update={"field": field, "guess": guess(word, cause)})
         return replace(self, location=location, cause=cause)
 
+    def by_first(self, tries: Iterable[tuple[Mistake[Any], float]], close: float) -> Diagnosis:
+        """The same with the first mistake that makes what was made, up to an error this close."""
+        for mistake, error in tries:
+            if error <= close:
+                return self.by(mistake.word, mistake.words, mistake.field)
+        return self
+
     def unrepeatable(self) -> Diagnosis:
         """The same as what comes out otherwise every time: dropout, a state."""
         told = self if TWICE in self.words else self.saying(TWICE)
@@ -84,24 +80,24 @@ class Diagnosis:
         return replace(self, words=(*self.words, *filter(None, words)))
 
 
-def diagnose(evidence: Evidence, reference: Reference) -> Diagnosis | None:
+def diagnose(evidence: Evidence) -> Diagnosis | None:
     """What is wrong; None if nothing is. Raises ReferenceFailed."""
-    model = evidence.model
-    faults = layer_checks.faults(model, evidence.layers, reference.alone(evidence.task_inputs))
-    asked = optimizer_checks.of(evidence.task_inputs.task)
+    task_inputs, reference, sight = evidence.task_inputs, evidence.reference, evidence.sight
+    found = cases.faults(evidence.model, evidence.layers, reference.alone(task_inputs))
+    asked = optimizer_checks.of(task_inputs.task)
     wrong_updates = optimizer_checks.wrong(evidence.updates, reference.updates(asked), asked)
-    found = _diagnosis(evidence, faults, wrong_updates, reference)
-    if found is None:
-        return None
-    seen = evidence.sight.error if evidence.sight else 0.0
-    mild = [seen <= FLOAT32, *(m.error <= AMPLIFIED for m in wrong_updates), *map(_mild, faults)]
-    # What a known mistake makes is a mistake, however small: a biased variance was 4e-7 off.
-    if all(mild) and found.cause is None:
-        return replace(found.saying("float32 somewhere in a float64 program"), rounding=True)
-    return found
+    diagnosis = _diagnosis(evidence, found, wrong_updates)
+    if diagnosis is None or diagnosis.cause is not None:
+        # What a known mistake makes is a mistake, however small: a biased variance was 4e-7 off.
+        return diagnosis
+    mild = [sight is None or sight.error <= FLOAT32, *map(_mild, found)]
+    if all([*mild, *(wrong_update.error <= AMPLIFIED for wrong_update in wrong_updates)]):
+        told = diagnosis.saying("float32 somewhere in a float64 program")
+        return replace(told, rounding=True)
+    return diagnosis
 
 
-def _mild(fault: Fault) -> bool:
+def _mild(fault: cases.Fault) -> bool:
     """Is it no more than float32 leaves? What has grown in special samples must be there in
     ordinary ones too, where a cell that is clipped is exact.
     """
@@ -110,49 +106,50 @@ def _mild(fault: Fault) -> bool:
 
 
 def _diagnosis(
-    evidence: Evidence, faults: list[Fault], wrong_updates: list[WrongUpdate], reference: Reference
+    evidence: Evidence, found: list[cases.Fault], wrong_updates: list[WrongUpdate]
 ) -> Diagnosis | None:
     """The first that tells where it is. The whole tells it for forward values. Where gradients are
     wrong it only shows how far behind the fault they are: there layers alone tell, and if all are
     right, it is the loss that gives them a wrong gradient. A training that goes elsewhere though
     updates are right is a layer's first, too.
     """
-    sight = evidence.sight
-    of_loss = [wrong_update for wrong_update in wrong_updates if wrong_update.check.of_loss]
-    of_update = [wrong_update for wrong_update in wrong_updates if not wrong_update.check.of_loss]
-    own = type(evidence.task_inputs.task.optimizer)
-    of_update.sort(key=lambda wrong_update: not isinstance(wrong_update.check.optimizer, own))
+    sight, own = evidence.sight, type(evidence.task_inputs.task.optimizer)
+    of_loss = [each for each in wrong_updates if each.name == LOSS]
+    of_update = [each for each in wrong_updates if each.name != LOSS]
+    of_update.sort(key=lambda each: not isinstance(each.optimizer, own))
     silent = sight is None or sight.part in ("gradients", "input_gradients")
     silent = silent or (sight is not None and sight.part == "trained" and not of_update)
-    if silent and faults:
+    if silent and found:
         when = [w for w in sight.words if not w.startswith("only in")] if sight else []
-        return _of_layer(evidence, faults[0].location, faults[0], reference).saying(*when)
+        return _of_layer(evidence, found[0].location, found[0]).saying(*when)
     if silent and of_loss:
         return _of_loss(evidence, of_loss[0])
     if sight is None:
         anywhere = Location(kind="optimizer", path="optimizer")
-        return _of_update(evidence, anywhere, of_update[0], reference) if of_update else None
+        return _of_update(evidence, anywhere, of_update[0]) if of_update else None
     whole = Diagnosis(
         location=sight.location, error=sight.error, threshold=FUNCTION, words=sight.words
     )
     if TWICE in sight.words:
         return whole.unrepeatable()
     if sight.part == "loss":
-        logits, targets = _logits(sight, evidence.model), sight.batch["targets"]
-        return _of_value(whole, sight.found.loss, logits, targets, evidence.task_inputs)
+        logits = sight.wanted.capture[f"activations/{evidence.model.places()[-1].path}"]
+        value, targets = sight.found.loss, sight.batch["targets"]
+        return _of_value(whole, value, logits, targets, evidence.task_inputs)
     if sight.part in ("update", "trained") and sight.location.kind == "optimizer":
-        return _of_own_update(evidence, whole, of_update, reference)
+        return _of_own_update(evidence, whole, of_update)
     if sight.part == "buffers":
         return _of_statistics(evidence, whole, sight)
     if sight.evaluated is not None:
-        return _of_evaluation(evidence, whole, sight.evaluated, sight.wanted, reference)
-    for fault in faults:
-        if fault.place.layer == _layer(evidence, sight.location.path):
-            return _of_layer(evidence, sight.location, fault, reference).saying(*sight.words)
+        return _of_evaluation(evidence, whole, sight, sight.evaluated)
+    at = {place.path: place.layer for place in evidence.model.places()}
+    for fault in found:
+        if fault.case.layer == at.get(sight.location.path):
+            return _of_layer(evidence, sight.location, fault).saying(*sight.words)
     if sight.part == "gradients" and not np.any(sight.found.capture.get(sight.key, True)):
         return whole.by("gradient", CUT)
     if sight.part in ("activations", "predictions"):
-        return _of_hidden(evidence, whole, sight, reference)
+        return _of_hidden(evidence, whole, sight)
     return whole
 
 
@@ -161,76 +158,52 @@ def _close(error: float) -> float:
     return min(CLOSE, error / 10)
 
 
-def _layer(evidence: Evidence, path: str) -> Layer | None:
-    return next((place.layer for place in evidence.model.places() if place.path == path), None)
-
-
-def _of_layer(
-    evidence: Evidence, location: Location, fault: Fault, reference: Reference
-) -> Diagnosis:
+def _of_layer(evidence: Evidence, location: Location, fault: cases.Fault) -> Diagnosis:
     """A layer that is wrong alone: the mistake that makes its output, if there is one."""
-    place, case, key = fault.place, fault.case, fault.key
-    at = (place.path, case.name)
-    made = evidence.layers[at]
+    case, key, task_inputs = fault.case, fault.key, evidence.task_inputs
+    made, backend = evidence.layers[case.at], evidence.backend
     found = Diagnosis(location=location, error=fault.error, threshold=ALONE)
-    again = evidence.again(place, case).get(key)
-    if not repeated(again, made.get(key), ALONE):
+    again = layer_checks.run(RemoteProgram(backend, backend.started(task_inputs)), case)
+    if not repeated(again.get(key), made.get(key), ALONE):
         return found.unrepeatable()
-    only_where = ""
+    only_where = None
     if fault.kinds and not set(fault.kinds) & set(ORDINARY):
         where = "with" if case.valid is not None else "where the input is"
         only_where = f"only {where} {' or '.join(fault.kinds)}"
     if key != "output":
-        right = reference.alone(evidence.task_inputs)[at][key]
-        rows = only(made.get(key), right) if key.startswith("gradients/") else None
-        if key.startswith("gradients/") and key in made and not made[key].any():
-            found = found.by("gradient", CUT)
-        return found.saying("the output is right, its gradient is not", only_where, rows)
-    found = found.saying(only_where)
-    given = layers.Given(
-        layer=place.layer,
-        parameters=local(read(evidence.task_inputs.probe), place.path),
-        inputs=case.inputs,
-        valid=case.valid,
+        found = found.saying("the output is right, its gradient is not", only_where)
+        if key.startswith("gradients/"):
+            right = evidence.reference.alone(task_inputs)[case.at][key]
+            found = found.saying(only(made.get(key), right))
+            if key in made and not made[key].any():
+                found = found.by("gradient", CUT)
+        return found
+    given = replace(case, parameters=local(read(task_inputs.probe), case.path))
+    tries = (
+        (mistake, max(layer_checks.errors(case, made, misled)[key].values()))
+        for mistake, misled in evidence.reference.misled(given)
     )
-    for mistake in layers.mistakes(given):
-        try:
-            misled = reference.supposing(mistake.given, case.upstream)
-        except ReferenceFailed:  # it cannot be computed, so that nobody did
-            continue
-        errors = layer_checks.errors(made.get("output"), misled["output"], case.axis)
-        if max(errors) <= _close(fault.error):
-            return found.by(mistake.word, mistake.words, mistake.field)
-    return found
+    return found.saying(only_where).by_first(tries, _close(fault.error))
 
 
 def _of_evaluation(
-    evidence: Evidence, whole: Diagnosis, seen: Evaluated, wanted: Findings, reference: Reference
+    evidence: Evidence, whole: Diagnosis, sight: Sight, seen: Evaluated
 ) -> Diagnosis:
     """A layer that is wrong in evaluation alone; all but batch norm do there what they do in
     training, and so do their mistakes.
     """
-    place, made, close = seen.place, seen.made, _close(whole.error)
-    if isinstance(place.layer, BatchNorm):
-        trained = wanted.capture[f"activations/{place.path}"].reshape(made.shape)
-        same = relative(made, trained) <= close
-        return whole.by("statistics", "the batch's statistics in evaluation too") if same else whole
-    parameters = local(read(evidence.task_inputs.probe), place.path)
-    given = layers.Given(
-        layer=place.layer,
-        parameters=parameters,
-        inputs=seen.samples.inputs,
-        valid=seen.samples.valid,
-    )
-    upstream = np.zeros((len(made), *place.output_shape))
-    for mistake in layers.mistakes(given):
-        try:
-            misled = reference.supposing(mistake.given, upstream)["output"]
-        except ReferenceFailed:
-            continue
-        if misled.size == made.size and relative(made, misled.reshape(made.shape)) <= close:
-            return whole.by(mistake.word, mistake.words, mistake.field)
-    return whole
+    case, made = seen
+    tries: Iterable[tuple[Mistake[Any], float]]
+    if isinstance(case.layer, BatchNorm):
+        trained = sight.wanted.capture[f"activations/{case.path}"].reshape(made.shape)
+        words = "the batch's statistics in evaluation too"
+        tries = [(Mistake("statistics", words, trained), relative(made, trained))]
+    else:
+        tries = (
+            (mistake, relative(made, misled["output"]))
+            for mistake, misled in evidence.reference.misled(case)
+        )
+    return whole.by_first(tries, _close(whole.error))
 
 
 def _of_loss(evidence: Evidence, wrong_update: WrongUpdate) -> Diagnosis:
@@ -239,12 +212,8 @@ def _of_loss(evidence: Evidence, wrong_update: WrongUpdate) -> Diagnosis:
     found = Diagnosis(location=location, error=wrong_update.error, threshold=CHECKS)
     if wrong_update.key != "loss":
         return found.saying("its value is right, its gradient is not")
-    made, targets = (
-        evidence.updates[wrong_update.name],
-        np.asarray(optimizer_checks.batch().targets),
-    )
-    logits = made["predictions/logits"]
-    large = found.saying("only where logits are large")
+    made, targets = evidence.updates[wrong_update.name], optimizer_checks.batch().targets
+    large, logits = found.saying("only where logits are large"), made["predictions/logits"]
     return _of_value(large, float(made["loss"]), logits, targets, evidence.task_inputs)
 
 
@@ -256,119 +225,138 @@ def _of_value(
     task_inputs: TaskInputs,
 ) -> Diagnosis:
     """With the loss that has this value, if one is known."""
-    sizes = {
-        task_inputs.task.batch_size,
-        task_inputs.task.timed_batch_size,
-        optimizer_checks.RECIPE,
-    }
-    for word, words, loss in losses.mistakes(sizes) if isfinite(value) else ():
-        if abs(loss(logits, targets) - value) <= CLOSE * max(1.0, abs(value)):
-            return found.by(word, words)
-    return found
+    task, size = task_inputs.task, max(1.0, abs(value))
+    sizes = {task.batch_size, task.timed_batch_size, optimizer_checks.RECIPE}
+    tries = (
+        (mistake, abs(mistake.instead(logits, targets) - value) / size)
+        for mistake in losses.mistakes(sizes)
+        if isfinite(value)
+    )
+    return found.by_first(tries, CLOSE)
 
 
 def _of_update(
     evidence: Evidence,
     location: Location,
     wrong_update: WrongUpdate,
-    reference: Reference,
     made: Arrays | None = None,
     model: ModelSpec | None = None,
 ) -> Diagnosis:
     """The mistake that makes a optimizer check's updates; else the first of the optimizer's fields
     that goes wrong when it alone is switched on. The optimizer check is of ``model``'s parameters.
     """
-    made = evidence.updates[wrong_update.name] if made is None else made
+    name, optimizer = wrong_update.name, wrong_update.optimizer
+    made = evidence.updates[name] if made is None else made
     found = Diagnosis(location=location, error=wrong_update.error, threshold=CHECKS)
-    found = found.saying(f"in {wrong_update.name}, {wrong_update.key}")
-    if model is None or not is_large(evidence.task_inputs.task):  # 40 rules of 3 million numbers
-        given = (optimizer_checks.start(model), optimizer_checks.gradients(model))
-        for mistake in optimizers.mistakes(wrong_update.check.optimizer):
-            updates = optimizer_checks.named(mistake.rule(*given))
-            if max(optimizer_checks.off(made.get(key), a) for key, a in updates.items()) <= _close(
-                wrong_update.error
-            ):
-                return found.by(mistake.field, mistake.words, mistake.field)
-    parts = optimizer_checks.switched(wrong_update.check.optimizer)
-    switched, right = evidence.check(parts, model), reference.updates(parts, model=model)
+    found = found.saying(f"in {name}, {wrong_update.key}")
+    # Of a large model it would be 40 rules of 3 million numbers.
+    if model is None or not ensemble.is_large(evidence.task_inputs.task):
+        tries = (
+            (each, optimizer_checks.worst({name: made}, {name: ruled(each.instead, model)}))
+            for each in optimizers.mistakes(optimizer)
+        )
+        caused = found.by_first(tries, _close(wrong_update.error))
+        if caused.cause is not None:
+            return caused
+    parts = optimizer_checks.switched(optimizer)
+    switched = optimizer_checks.answers(evidence.backend, parts, model)
+    right = evidence.reference.updates(parts, model=model)
     failing = optimizer_checks.wrong(switched, right, parts)
     if not failing:
         return found
-    name = failing[0].name
-    off, every = optimizer_checks.paths(switched[name], right[name])
-    if name == "learning_rate" and not optimizer_checks.proportional(switched[name], right[name]):
+    field = failing[0].name
+    off, every = optimizer_checks.paths(switched[field], right[field])
+    if field == "learning_rate" and not optimizer_checks.proportional(
+        switched[field], right[field]
+    ):
         return found  # with nothing but its rate it is another rule
     words = None
     if len(off) < len(every):
         more = f" and {len(off) - MOST_PATHS} more" if len(off) > MOST_PATHS else ""
         words = f"only of {', '.join(off[:MOST_PATHS])}{more}"
-    located = found.location.model_copy(update={"field": name})
+    located = found.location.model_copy(update={"field": field})
     return replace(found, location=located).saying(words)
 
 
-def _of_own_update(
-    evidence: Evidence, whole: Diagnosis, of_update: list[WrongUpdate], reference: Reference
-) -> Diagnosis:
+def _of_own_update(evidence: Evidence, whole: Diagnosis, of_update: list[WrongUpdate]) -> Diagnosis:
     """The optimizer as the task has it, on the task's own parameters, which may be told apart by
     their names; where that is right, the optimizer checks.
     """
-    task, model = evidence.task_inputs.task, evidence.model
-    own = {"the task's own optimizer": OptimizerCheck(optimizer=task.optimizer)}
-    made, right = evidence.check(own, model), reference.updates(own, model=model)
-    wrong_updates = optimizer_checks.wrong(made, right, own)
+    name, model = "the task's own optimizer", evidence.model
+    own = {name: evidence.task_inputs.task.optimizer}
+    made = optimizer_checks.answers(evidence.backend, own, model)
+    wrong_updates = optimizer_checks.wrong(made, evidence.reference.updates(own, model=model), own)
     if wrong_updates:
-        (name,) = own
-        return _of_update(evidence, whole.location, wrong_updates[0], reference, made[name], model)
-    if of_update:
-        return _of_update(evidence, whole.location, of_update[0], reference)
-    return whole
+        return _of_update(evidence, whole.location, wrong_updates[0], made[name], model)
+    return _of_update(evidence, whole.location, of_update[0]) if of_update else whole
 
 
 def _of_statistics(evidence: Evidence, whole: Diagnosis, sight: Sight) -> Diagnosis:
-    owner, _, name = whole.location.path.rpartition(".")
+    path = whole.location.path
+    owner, _, name = path.rpartition(".")
     place = next(place for place in evidence.model.places() if place.path == owner)
     if not isinstance(place.layer, BatchNorm):
         return whole
     made, right = sight.found.capture.get(sight.key), sight.wanted.capture[sight.key]
     count = len(sight.batch["targets"]) * prod(place.input_shape[1:])
-    old = read(sight.start).get(whole.location.path)
+    old = read(sight.start).get(path)
     if old is None:  # a training's first step; see tasks.parameters.initial_buffers
         old = np.full_like(right, place.layer.buffers()[name].centre)
-    momentum = place.layer.momentum
-    for word, field, words, array in statistics.mistakes(name, momentum, old, right, count):
-        if optimizer_checks.off(made, array) <= _close(whole.error):
-            return whole.by(word, words, field)
+    tries = (
+        (mistake, optimizer_checks.off(made, mistake.instead))
+        for mistake in layers.of_statistics(name, place.layer.momentum, old, right, count)
+    )
+    return whole.by_first(tries, _close(whole.error))
+
+
+def _of_hidden(evidence: Evidence, whole: Diagnosis, sight: Sight) -> Diagnosis:
+    """A port of a whole model that shows little: the place may be any of what it does not show.
+    Known mistakes are tried everywhere there. Large models are not tried, nor other samples than
+    the probe's.
+    """
+    path, task_inputs = whole.location.path, evidence.task_inputs
+    before = [place.path for place in evidence.model.places()]
+    what = "nothing was shown"
+    if sight.part == "activations":
+        before, what = before[: before.index(path)], "nothing before it was shown"
+    capture = sight.found.capture
+    dark = [one for one in before if f"activations/{one}" not in capture]
+    if not dark or IN_EVALUATION in sight.words:
+        return whole
+    if len(dark) < len(before):
+        what = f"not shown before it: {', '.join(dark)}"
+    whole = whole.saying(what)
+    if ensemble.is_large(task_inputs.task) or sight.start != task_inputs.probe or sight.words:
+        return whole
+    for (first, *others), mistake, made in _tries(evidence, [*dark, path]):
+        if relative(capture.get(sight.key), made.capture[sight.key]) <= _close(sight.error):
+            told = replace(whole, location=Location(kind="layer", path=first))
+            told = told.by(mistake.word, mistake.words, mistake.field)
+            return told.saying(f"the same in {', '.join(others)}" if others else None)
     return whole
 
 
-def _of_hidden(
-    evidence: Evidence, whole: Diagnosis, sight: Sight, reference: Reference
-) -> Diagnosis:
-    """A port of a whole model that shows little: the place may be any of what it does not show."""
-    path = whole.location.path
-    places = [place.path for place in evidence.model.places()]
-    before = places[: places.index(path)] if sight.part == "activations" else places
-    dark = [one for one in before if f"activations/{one}" not in sight.found.capture]
-    if not dark or evaluation.ALONE in sight.words:
-        return whole
-    if len(dark) == len(before):
-        told = "nothing before it was shown" if sight.part == "activations" else "nothing was shown"
-    else:
-        told = f"not shown before it: {', '.join(dark)}"
-    whole = whole.saying(told)
-    mistake = hidden.mistake(
-        evidence.task_inputs, reference, sight, [*dark, path], _close(sight.error)
-    )
-    if mistake is None:
-        return whole
-    location = Location(kind="layer", path=mistake.paths[0])
-    others = f"the same in {', '.join(mistake.paths[1:])}" if mistake.paths[1:] else None
-    return (
-        replace(whole, location=location)
-        .by(mistake.word, mistake.words, mistake.field)
-        .saying(others)
-    )
-
-
-def _logits(sight: Sight, model: ModelSpec) -> NDArray[Any]:
-    return sight.wanted.capture[f"activations/{model.places()[-1].path}"]
+def _tries(
+    evidence: Evidence, among: Sequence[str]
+) -> Iterator[tuple[list[str], Mistake[Any], findings.Findings]]:
+    """Every mistake that another layer, other parameters or no mask make, in all layers ``among``
+    these paths that are alike, and in each; and what the reference makes of it.
+    """
+    task_inputs, reference = evidence.task_inputs, evidence.reference
+    places = [place for place in evidence.model.places() if place.path in among]
+    unmasked = reference.unmasked(task_inputs)
+    reading = [place.path for place in places if isinstance(place.layer, cases.MASKED)]
+    if reading and unmasked is not None:
+        yield reading, Mistake("mask", "padding taken for steps", None), unmasked
+    parameters = read(task_inputs.probe)
+    alike: dict[Layer, list[list[Mistake[Case]]]] = {}
+    for place in places:
+        if not isinstance(place.layer, Residual):
+            alike.setdefault(place.layer, []).append(layers.unseen(place, parameters))
+    for known in alike.values():
+        for each in [known, *([one] for one in known)] if len(known) > 1 else [known]:
+            for same in zip(*each, strict=True):
+                changes = [mistake.instead for mistake in same]
+                with suppress(ReferenceFailed, SpecError):  # it cannot be computed: nobody did
+                    found = reference.mistaken(task_inputs, changes)
+                    yield [case.path for case in changes], same[0], found

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
 
 from suite.engine.inputs import TaskInputs
 from suite.engine.remote import Arrays, RemoteBackend, read
+from suite.records.schema import Phase
 from suite.worker.client import Program
+from tasks.base import Task
+
+# That the reference does in a step. It reaches some 1e10 a second on two cores: a minute. That of
+# the largest task, transformer-small with a batch of 128, has 1.6e11.
+MOST_OPERATIONS = 6e11
+LATE = 10_000  # steps that a program may have made when it is asked again
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +44,7 @@ def examine(
     """
     found = look_inside(backend, task_inputs)
     program, path = backend.started(task_inputs), backend.path_of(task_inputs, "update")
-    own = _capture(backend, task_inputs, "own", "own")
+    own = captured(program, "own", backend.path_of(task_inputs, "own"))
     program.update(gradients or found.file, path)
     return replace(found, own=own, update=read(path))
 
@@ -48,17 +58,11 @@ def look_inside(
     """Inner values for the probe batch or the one in a file, at the probe's parameters or those of
     another file.
     """
-    backend.files.mkdir(parents=True, exist_ok=True)
     program = backend.start(task_inputs, parameters or task_inputs.probe)
     if batch is not None:
         program.load(batch)
     name = "probe" if batch is None else "look"  # others still read the probe's file
-    return _capture(backend, task_inputs, "probe", name)
-
-
-def _capture(backend: RemoteBackend, task_inputs: TaskInputs, split: str, name: str) -> Findings:
-    file = backend.path_of(task_inputs, name)
-    return captured(backend.started(task_inputs), split, file)
+    return captured(program, "probe", backend.path_of(task_inputs, name))
 
 
 def captured(program: Program, split: str, file: str) -> Findings:
@@ -71,7 +75,6 @@ def train(
     backend: RemoteBackend, task_inputs: TaskInputs, start: str, steps: Sequence[int]
 ) -> list[Arrays]:
     """The parameters and buffers after each of so many steps from those of the file ``start``."""
-    backend.files.mkdir(parents=True, exist_ok=True)
     program, path = backend.start(task_inputs, start), backend.path_of(task_inputs, "trained")
     found = []
     for first, last in zip([0, *steps], steps, strict=False):
@@ -79,3 +82,46 @@ def train(
         program.parameters(path)
         found.append(read(path))
     return found
+
+
+def written(backend: RemoteBackend, task_inputs: TaskInputs, what: str, arrays: Arrays) -> str:
+    """The file of what the backend is given about a task and seed."""
+    path = backend.path_of(task_inputs, what)
+    np.savez(path, **arrays)  # type: ignore[arg-type]
+    return path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """One phase with batches of one size, on the task's own training samples and at parameters that
+    the program does not have before.
+    """
+
+    phase: Phase
+    size: int
+    step: int = 0  # how many are counted before
+
+    def distinct(self, task: Task) -> int | None:
+        """How many different samples a training batch has; None if all are."""
+        affordable = int(MOST_OPERATIONS / max(1, 3 * task.model.flops()))
+        return None if affordable >= self.size else max(1, affordable)
+
+    def made(self, backend: RemoteBackend, task_inputs: TaskInputs, again: bool = False) -> Arrays:
+        """``logits`` (samples, classes); or ``loss`` before the step, and after it ``parameters/``,
+        ``buffers/`` and ``moments/``, with ``again/`` what another shows. The program is left at
+        another state. Raises what Worker.call raises.
+        """
+        backend.files.mkdir(parents=True, exist_ok=True)
+        path = backend.path_of(task_inputs, "attempt")
+        backend.started(task_inputs).attempt(
+            self.phase,
+            self.size,
+            task_inputs.other,
+            path,
+            step=self.step,
+            distinct=self.distinct(task_inputs.task),
+            again=again,
+        )
+        found = read(path)
+        Path(path).unlink()
+        return found

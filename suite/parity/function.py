@@ -6,17 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from math import isfinite
 
-from suite.parity import layer_checks, optimizer_checks, whole
-from suite.parity.compare import Errors, judged, labelled, unseen, worst
+from suite.parity import cases, ensemble, findings, optimizer_checks, thresholds, whole
+from suite.parity.compare import judged, labelled, unseen, worst
 from suite.parity.diagnosis import Diagnosis, Evidence, diagnose
-from suite.parity.findings import Findings, examine, train
-from suite.parity.inquiry import Inquiry, all_finite, finite, named, told
-from suite.parity.thresholds import FUNCTION
-from suite.parity.trajectory import steps
-from suite.parity.whole import Look, Sight
+from suite.parity.inquiry import Inquiry, all_finite, finite, named, noted, told
 from suite.records.schema import ParityResult
 
 
@@ -24,57 +19,47 @@ def ask(inquiry: Inquiry, updates: Callable[[], optimizer_checks.Answers] | None
     """The whole; and if ``updates`` gives what the backend makes of the optimizer checks, every
     layer alone too, with a diagnosis. Raises what Worker.call raises, and ReferenceFailed.
     """
-    task_inputs = inquiry.task_inputs
-    wanted, last = inquiry.reference.findings(task_inputs), steps(task_inputs.task)
-    found = examine(inquiry.backend, task_inputs, wanted.file)
-    (trained,) = train(inquiry.backend, task_inputs, task_inputs.initial, [last])
-    found = replace(found, trained=trained)
-    measured, differences = whole.looks(found, wanted), inquiry.differences()
-    label = labelled(measured[0].errors, differences)
+    task_inputs, reference, backend = inquiry.task_inputs, inquiry.reference, inquiry.backend
+    wanted, last = reference.findings(task_inputs), ensemble.steps(task_inputs.task)
+    found = findings.examine(backend, task_inputs, wanted.file)
+    (trained,) = findings.train(backend, task_inputs, task_inputs.initial, [last])
+    measured = whole.looks(task_inputs, replace(found, trained=trained), wanted)
+    differences = inquiry.differences()
     looks = [replace(look, errors=judged(look.errors, differences)) for look in measured]
     sight = whole.sight(inquiry, looks)
-    answer = _labelled(_judged(inquiry, looks, sight), label)
+    answer = _judged(inquiry, looks, sight)
+    answer = noted(answer, labelled(measured[0].errors, differences))
     if updates is None:
         return answer
-    evidence = _evidence(inquiry, found, wanted, sight, updates())
-    reference, model = inquiry.reference, task_inputs.task.model
-    layers = layer_checks.worst(model, evidence.layers, reference.alone(task_inputs))
-    asked = optimizer_checks.worst(
-        evidence.updates, reference.updates(optimizer_checks.of(task_inputs.task))
-    )
-    beside = all_finite({"alone": layers, "drills": asked})
-    answer = answer.model_copy(update={"errors": answer.errors | beside})
-    return _diagnosed(_gaps(answer, evidence), diagnose(evidence, reference))
-
-
-def _evidence(
-    inquiry: Inquiry,
-    found: Findings,
-    wanted: Findings,
-    sight: Sight | None,
-    updates: optimizer_checks.Answers,
-) -> Evidence:
-    backend, task_inputs = inquiry.backend, inquiry.task_inputs
-    return Evidence(
+    evidence = Evidence(
+        backend=backend,
         task_inputs=task_inputs,
-        found=found,
-        wanted=wanted,
+        reference=reference,
         sight=sight,
-        layers=layer_checks.answers(backend, task_inputs),
-        again=partial(layer_checks.answer, backend, task_inputs),
-        updates=updates,
-        check=partial(optimizer_checks.answers, backend),
+        updates=updates(),
+        layers=cases.answers(backend, task_inputs),
     )
+    model, asked = evidence.model, optimizer_checks.of(task_inputs.task)
+    beside = {
+        "alone": cases.worst(model, evidence.layers, reference.alone(task_inputs)),
+        "drills": optimizer_checks.worst(evidence.updates, reference.updates(asked)),
+    }
+    answer = answer.model_copy(update={"errors": answer.errors | all_finite(beside)})
+    if answer.verdict == "same":
+        answer = noted(answer, _gaps(evidence, unseen(found, wanted)))
+    return _diagnosed(answer, diagnose(evidence))
 
 
-def _judged(inquiry: Inquiry, looks: Sequence[Look], sight: Sight | None) -> ParityResult:
+def _judged(
+    inquiry: Inquiry, looks: Sequence[whole.Look], sight: whole.Sight | None
+) -> ParityResult:
     """The verdict on the whole."""
-    parts: Errors = {}
-    for look in looks:
-        parts |= {part: max(e, parts.get(part, 0.0)) for part, e in worst(look.errors).items()}
     error, key = max((e, key) for look in looks for key, e in look.errors.items())
     same = inquiry.result(
-        "function", error=finite(error), errors=all_finite(parts), threshold=FUNCTION
+        "function",
+        error=finite(error),
+        errors=all_finite(worst(*(look.errors for look in looks))),
+        threshold=thresholds.FUNCTION,
     )
     if sight is None:
         return same
@@ -86,36 +71,20 @@ def _judged(inquiry: Inquiry, looks: Sequence[Look], sight: Sight | None) -> Par
     )
 
 
-def _labelled(answer: ParityResult, label: str | None) -> ParityResult:
-    """The same, with what was not judged."""
-    told = "; ".join(filter(None, (answer.reason, label)))
-    return answer.model_copy(update={"reason": told or None})
-
-
-def _gaps(answer: ParityResult, evidence: Evidence) -> ParityResult:
-    """The same, with what could not be looked at: what the backend does not support among the
-    layers alone and the optimizer checks, and what it does not show of its inner values.
+def _gaps(evidence: Evidence, dark: Sequence[str]) -> str | None:
+    """What could not be looked at: what the backend does not support among the layers alone and the
+    optimizer checks, and what it does not show of its inner values.
     """
-    hidden = [
-        key.removeprefix("activations/")
-        for key in unseen(evidence.found, evidence.wanted)
-        if key.startswith("activations/")
-    ]
-    gaps = [f"the activations of {', '.join(hidden)}"] if hidden else []
+    names = [key.partition("/")[2] for key in dark if key.startswith("activations/")]
+    gaps = [f"the activations of {', '.join(names)}"] if names else []
     gaps += [
-        f"{place.path} with {case.name}"
-        for place, case in layer_checks.asked(evidence.task_inputs.task.model)
-        if (place.path, case.name) not in evidence.layers
+        f"{case.path} with {case.name}"
+        for case in cases.chosen(evidence.model)
+        if case.at not in evidence.layers
     ]
-    gaps += [
-        name
-        for name in optimizer_checks.of(evidence.task_inputs.task)
-        if name not in evidence.updates
-    ]
-    if not gaps or answer.verdict != "same":
-        return answer
-    told = f"not shown or not supported, so not looked at: {', '.join(gaps)}"
-    return _labelled(answer, told)
+    asked = optimizer_checks.of(evidence.task_inputs.task)
+    gaps += [name for name in asked if name not in evidence.updates]
+    return f"not shown or not supported, so not looked at: {', '.join(gaps)}" if gaps else None
 
 
 def _diagnosed(answer: ParityResult, diagnosis: Diagnosis | None) -> ParityResult:
@@ -124,13 +93,12 @@ def _diagnosed(answer: ParityResult, diagnosis: Diagnosis | None) -> ParityResul
     """
     if diagnosis is None:
         return answer
-    location = diagnosis.location
-    words = [named(location), f"off by {told(diagnosis.error)}", *diagnosis.words]
+    words = [named(diagnosis.location), f"off by {told(diagnosis.error)}", *diagnosis.words]
     words += [f"consistent with {diagnosis.cause}"] if diagnosis.cause else []
     return answer.model_copy(
         update={
             "verdict": "precision_loss" if diagnosis.rounding else "different",
-            "location": location,
+            "location": diagnosis.location,
             "error": finite(diagnosis.error),
             "threshold": diagnosis.threshold,
             "reason": ", ".join(words),

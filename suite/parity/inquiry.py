@@ -13,6 +13,7 @@ from suite.engine.remote import RemoteBackend
 from suite.parity.reference import Reference
 from suite.plan.configurations import Configuration
 from suite.records.schema import Location, ParityResult, Question
+from tasks.spec import ModelSpec
 
 OWN_RULES = ("buffers", "update", "trained")  # what may be declared; the rest is the function
 
@@ -29,6 +30,11 @@ class Inquiry:
     def configuration(self) -> Configuration:
         """The backend's."""
         return self.backend.configuration
+
+    @property
+    def model(self) -> ModelSpec:
+        """The task's."""
+        return self.task_inputs.task.model
 
     def result(self, question: Question, **found: Any) -> ParityResult:
         """An answer; ``same`` unless something else was found."""
@@ -51,6 +57,12 @@ class Inquiry:
         """
         found = self.backend.started(self.task_inputs).differences()
         return {part: why for part, why in found.items() if part in OWN_RULES}
+
+
+def noted(answer: ParityResult, words: str | None) -> ParityResult:
+    """The same with a note, if there is one, behind its reason."""
+    reason = "; ".join(filter(None, (answer.reason, words)))
+    return answer.model_copy(update={"reason": reason or None})
 
 
 def named(location: Location) -> str:

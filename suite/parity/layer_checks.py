@@ -1,164 +1,171 @@
-"""Each layer alone: what it makes of the same inputs and upstream gradient as the reference's, so
-that the layer at fault shows itself and not the ones behind it.
+"""A layer alone: one type of case, one way to run it, one way to judge it.
+
+The gate, ``tribench parity``, ``tribench conformance`` and the operators' benchmark choose cases.
+The benchmark runs in a framework's own environment, so that this module needs NumPy alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from math import inf, isfinite
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.base import NotSupported
-from suite.engine.inputs import TaskInputs
-from suite.engine.remote import Arrays, RemoteBackend, RemoteProgram
-from suite.parity.cases import ORDINARY, Case, cases, distinct
-from suite.parity.compare import relative
-from suite.parity.thresholds import ALONE
-from suite.records.schema import Location
-from tasks.spec import ModelSpec, Place
+from tasks.base import Batch, Task
+from tasks.codec import bare
+from tasks.parameters import probe, probe_buffers, rounded, uniform
+from tasks.spec import SGD, Flatten, Input, Layer, ModelSpec, Shape
 
-FAR = 1e3  # times the error: a mask of -20 is 1e-8 off where scores are alike, 0.1 where not
+if TYPE_CHECKING:
+    from suite.engine.remote import RemoteBackend, RemoteProgram
+
+Arrays = dict[str, NDArray[Any]]
+
+ORDINARY: tuple[str, ...] = ("ordinary", "no padding")  # no error grows there
 LEAST_NORM = 1e-3  # below it errors are absolute: what should be 0 has no relative error
 
 
-Answers = dict[tuple[str, str], Arrays]  # by path and case
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Case:
+    """A layer, its inputs (samples, ...), the upstream gradient of its output, and which steps are
+    valid. ``path`` is its place in the model that it is from, ``parameters`` its parameters and
+    buffers by local name; random ones where there are none. It is run in ``training``, or else as
+    in evaluation.
 
-
-@dataclass(frozen=True, kw_only=True)
-class Fault:
-    """A layer that does not do alone what the reference does. ``key`` is the first array that is
-    off, by ``error``, in samples (of a batch norm: channels) of these ``kinds``; ``ordinary`` is
-    the worst error in those that amplify nothing, over all cases.
+    ``kinds`` says what each index along ``axis`` is like; errors are taken for each by itself, so
+    that large values do not hide small ones. Where ``finite`` is set, no more is asked for.
     """
 
-    place: Place
-    case: Case
-    key: str
-    error: float
-    kinds: tuple[str, ...]
-    ordinary: float = 0.0
+    name: str
+    layer: Layer
+    inputs: NDArray[Any]
+    upstream: NDArray[np.float64]
+    valid: NDArray[np.bool_] | None = None
+    path: str = "layer"
+    parameters: Arrays = field(default_factory=dict)
+    training: bool = True
+    kinds: tuple[str, ...] = ORDINARY[:1]
+    axis: int | None = None
+    finite: bool = False
 
     @property
-    def location(self) -> Location:
-        """The layer; or its parameter, if only that one's gradient is wrong."""
-        if self.key.startswith("gradients/"):
-            path = f"{self.place.path}.{self.key.removeprefix('gradients/')}"
-            return Location(kind="parameter", path=path)
-        return Location(kind="layer", path=self.place.path)
+    def at(self) -> tuple[str, str]:
+        """Which one it is among the cases of a model."""
+        return self.path, self.name
+
+    @property
+    def task(self) -> Task:
+        """A task whose model is this layer, so that an adapter can build it. A predicted picture is
+        laid flat, which every backend does in one order.
+        """
+        shape, layers = self.inputs.shape[1:], [(self.path, self.layer)]
+        if not self.training and len(self.layer.output_shape(shape)) == 3:
+            layers.append(("flat", Flatten()))
+        model = ModelSpec(name=f"case-{self.name}", input=Input(shape=shape), layers=tuple(layers))
+        return bare(model, SGD(learning_rate=0.1), len(self.inputs))
+
+    @property
+    def start(self) -> Arrays:
+        """The parameters and buffers of that task."""
+        if self.parameters:
+            return {f"{self.path}.{name}": array for name, array in self.parameters.items()}
+        model = self.task.model
+        found = probe(model, 0) | probe_buffers(model, 0)
+        return {path: rounded(array) for path, array in found.items()}
+
+    @property
+    def batch(self) -> Batch:
+        """The inputs as a whole program takes them."""
+        targets = np.zeros(len(self.inputs), np.int32)
+        return Batch(inputs=self.inputs, targets=targets, valid=self.valid)
 
 
-def asked(model: ModelSpec) -> Iterator[tuple[Place, Case]]:
-    """Every distinct layer in every case."""
-    first = model.places()[0].path
-    for place in distinct(model):
-        vocabulary = model.input.vocabulary if place.path == first else None
-        for case in cases(place, vocabulary):
-            yield place, case
+def random_case(
+    samples: int,
+    name: str,
+    layer: Layer,
+    shape: Shape,
+    valid: NDArray[np.bool_] | None = None,
+    vocabulary: int | None = None,
+    path: str = "layer",
+) -> Case:
+    """Random reals of this shape, or ids below ``vocabulary``, and a random upstream gradient."""
+    inputs: NDArray[Any] = uniform(0, "inputs", (samples, *shape))
+    if vocabulary is None:
+        inputs = rounded(inputs)
+    else:
+        inputs = ((inputs + 1) / 2 * vocabulary).astype(np.int32)
+    upstream = rounded(uniform(0, "upstream", (samples, *layer.output_shape(shape))))
+    return Case(name=name, layer=layer, inputs=inputs, upstream=upstream, valid=valid, path=path)
 
 
-def answers(backend: RemoteBackend, task_inputs: TaskInputs) -> Answers:
-    """What one backend makes of them, at the probe's parameters; what it does not support is left
-    out. Raises what else Worker.call raises.
+def run(program: RemoteProgram, case: Case) -> Arrays:
+    """What a program makes of its layer alone: ``output``, ``input_gradients`` and
+    ``gradients/NAME``. Raises what Worker.call raises.
     """
-    backend.start(task_inputs, task_inputs.probe)
-    found = Answers()
-    for place, case in asked(task_inputs.task.model):
-        with suppress(NotSupported):
-            found[place.path, case.name] = answer(backend, task_inputs, place, case)
-    return found
+    return program.layer(case.path, case.inputs, case.upstream, case.valid)
 
 
-def answer(backend: RemoteBackend, task_inputs: TaskInputs, place: Place, case: Case) -> Arrays:
-    """One of them, of the task as it is built. Raises what Worker.call raises."""
-    program = RemoteProgram(backend, backend.started(task_inputs))
-    return program.layer_of(place.path, case.arrays())
+def alone(backend: RemoteBackend, case: Case) -> Arrays:
+    """The same of a program that is this layer; of one that predicts, its ``output`` only."""
+    if case.training:
+        return run(backend.build_at(case.task, case.start), case)
+    return {"output": backend.predicted(case.task, case.start, case.batch)}
 
 
-def faults(model: ModelSpec, found: Answers, wanted: Answers) -> list[Fault]:
-    """The layers whose answers are off by more than ALONE, in the order of computing: each in its
-    first case, or in a later one where it shows by far more.
-    """
-    seen: dict[str, Fault] = {}
-    ordinary: dict[str, float] = {}  # the worst of a layer's outputs, over all its cases
-    for place, case in asked(model):
-        if (place.path, case.name) not in found:
-            continue
-        mine, theirs = (of[place.path, case.name] for of in (found, wanted))
-        parameters = list(place.layer.parameters())
-        for key in sorted(theirs, key=partial(_order, parameters)):
-            calm = _ordinary(case, key, mine.get(key), theirs[key])
-            ordinary[place.path] = max(calm, ordinary.get(place.path, 0.0))
-            fault = _fault(place, case, key, mine.get(key), theirs[key])
-            if fault is not None:
-                before = seen.setdefault(place.path, fault)
-                if fault.case is not before.case and fault.error > FAR * before.error:
-                    seen[place.path] = fault
-    return [replace(fault, ordinary=ordinary[path]) for path, fault in seen.items()]
+def errors(case: Case, made: Arrays, right: Arrays) -> dict[str, dict[str, float]]:
+    """Of every right array, in the order of computing, the worst error of each kind."""
+    return {key: _by_kind(case, key, made.get(key), array) for key, array in right.items()}
 
 
-def worst(model: ModelSpec, found: Answers, wanted: Answers) -> float:
-    """The worst error of all."""
-    return max(
-        (
-            max(_each(case, key, found[at].get(key), wanted[at][key]))
-            for place, case in asked(model)
-            if (at := (place.path, case.name)) in found
-            for key in wanted[at]
-        ),
-        default=0.0,
+def _by_kind(
+    case: Case, key: str, made: NDArray[Any] | None, right: NDArray[Any]
+) -> dict[str, float]:
+    """A parameter's gradient is a sum over all samples, and has one error."""
+    kinds = case.kinds
+    pairs: Iterable[tuple[NDArray[Any] | None, NDArray[Any]]] = [(made, right)]
+    if key.startswith("gradients/") or case.axis is None:
+        kinds = ORDINARY[:1]
+    elif made is not None and made.shape == right.shape:
+        pairs = zip(np.moveaxis(made, case.axis, 0), np.moveaxis(right, case.axis, 0), strict=True)
+    harmless = case.finite and made is not None and np.isfinite(made).all()
+    return greatest(
+        (kind, 0.0 if harmless else relative(mine, wanted, least=LEAST_NORM))
+        for kind, (mine, wanted) in zip(kinds, pairs, strict=False)
     )
 
 
-def _each(case: Case, key: str, found: NDArray[Any] | None, wanted: NDArray[Any]) -> list[float]:
-    """The errors of an array; a parameter's gradient is a sum over all samples."""
-    if case.finite and found is not None and np.isfinite(found).all():
-        return [0.0] * (1 if "/" in key else wanted.shape[case.axis])
-    return errors(found, wanted, None if "/" in key else case.axis)
+def greatest(found: Iterable[tuple[str, float]]) -> dict[str, float]:
+    """By name, the greatest value."""
+    most: dict[str, float] = {}
+    for name, value in found:
+        most[name] = max(value, most.get(name, 0.0))
+    return most
 
 
-def _order(parameters: Sequence[str], key: str) -> int:
-    """Parameters' gradients last: they are wrong behind a wrong output too."""
-    if "/" not in key:
-        return ("output", "input_gradients").index(key)
-    return 2 + parameters.index(key.removeprefix("gradients/"))
+def compare(
+    made: Mapping[str, NDArray[Any]], right: Mapping[str, NDArray[Any]]
+) -> dict[str, float]:
+    """The error of every right array as a whole."""
+    return {name: relative(made.get(name), a, least=LEAST_NORM) for name, a in right.items()}
 
 
-def _fault(
-    place: Place,
-    case: Case,
-    key: str,
-    found: NDArray[Any] | None,
+def relative(
+    value: NDArray[Any] | None,
     wanted: NDArray[Any],
-) -> Fault | None:
-    each = _each(case, key, found, wanted)
-    kinds = ORDINARY[:1] if "/" in key else case.kinds
-    if max(each) <= ALONE:
-        return None
-    by_kind = list(zip(kinds, each, strict=False))
-    off = dict.fromkeys(kind for kind, error in by_kind if error > ALONE)
-    return Fault(
-        place=place,
-        case=case,
-        key=key,
-        error=max(each),
-        kinds=() if set(off) == set(kinds) else tuple(off),
-    )
-
-
-def _ordinary(case: Case, key: str, found: NDArray[Any] | None, wanted: NDArray[Any]) -> float:
-    kinds = ORDINARY[:1] if "/" in key else case.kinds
-    each = zip(kinds, _each(case, key, found, wanted), strict=False)
-    return max((error for kind, error in each if kind in ORDINARY), default=0.0)
-
-
-def errors(found: NDArray[Any] | None, wanted: NDArray[Any], axis: int | None) -> list[float]:
-    """‖found - wanted‖ / ‖wanted‖ for each index along the axis, or of the whole."""
-    if axis is None or found is None or found.shape != wanted.shape:
-        return [relative(found, wanted, least=LEAST_NORM)]
-    pairs = zip(np.moveaxis(found, axis, 0), np.moveaxis(wanted, axis, 0), strict=True)
-    return [relative(mine, right, least=LEAST_NORM) for mine, right in pairs]
+    scale: float | None = None,
+    least: float = 0.0,
+) -> float:
+    """‖value - wanted‖ / ‖wanted‖, or / ``scale``; below ``least`` it is absolute, and infinite if
+    the value is missing, misshapen or not finite.
+    """
+    if value is None or value.shape != wanted.shape:
+        return inf
+    size = max(float(np.linalg.norm(wanted)) if scale is None else scale, least)
+    error = float(np.linalg.norm(value - wanted))
+    if not isfinite(error):
+        return inf
+    return error / size if size > 0 else error

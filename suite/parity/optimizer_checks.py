@@ -8,7 +8,7 @@ to know all the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -18,19 +18,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.base import NotSupported
-from suite.engine.remote import Arrays, RemoteBackend, bare, rounded
-from suite.parity.compare import relative
+from suite.engine.remote import Arrays, RemoteBackend
+from suite.parity.known_mistakes.optimizers import NOTHING, Rule
+from suite.parity.layer_checks import greatest, relative
 from suite.parity.thresholds import CHECKS as LIMIT
 from tasks import spec
 from tasks.base import Batch, Task
-from tasks.parameters import probe, uniform
+from tasks.codec import bare
+from tasks.parameters import probe, rounded, uniform
 from tasks.spec import SGD, AdamW, Input, ModelSpec, Optimizer
 
 FEATURES, CLASSES = 5, 3
 HEATS = (1.0, 1.0, 10.0, 100.0, 2000.0, 1.0)  # of the samples; exp overflows from 710 on
-RECIPE = (
-    11  # the batch size that the optimizer check's task has: another than the number of its samples
-)
+RECIPE = 11  # the batch size of the checks' task: another than the number of its samples
 SCALES = (1e-7, 1.0, 0.1, 0.0, 30.0, 1.0)  # of the gradients, step by step; clipped from 0.5 on
 
 # Constants that nobody uses: who computes with a usual one in place of the given is found out.
@@ -46,34 +46,26 @@ _ADAMW = AdamW(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class OptimizerCheck:
-    """What is looked at: an optimizer's updates, or the loss with its gradient."""
+LOSS = "hot logits"  # the check of the loss and its gradient; the others are of updates
 
-    optimizer: Optimizer
-    of_loss: bool = False
+Checks = Mapping[str, Optimizer]
 
-
-CHECKS: dict[str, OptimizerCheck] = {
-    "hot logits": OptimizerCheck(optimizer=_SGD, of_loss=True),
-    "SGD": OptimizerCheck(optimizer=_SGD),
-    "SGD with nesterov": OptimizerCheck(optimizer=replace(_SGD, nesterov=True)),
-    "AdamW": OptimizerCheck(optimizer=_ADAMW),
+CHECKS: dict[str, Optimizer] = {
+    LOSS: _SGD,
+    "SGD": _SGD,
+    "SGD with nesterov": replace(_SGD, nesterov=True),
+    "AdamW": _ADAMW,
 }
 
 # At the rate 1: at AdamW's 0.013 the last updates are so small that correct ones differ by 1e-12.
-STEPPED: dict[str, OptimizerCheck] = {
-    f"{name} with milestones": OptimizerCheck(
-        optimizer=replace(CHECKS[name].optimizer, learning_rate=1.0, milestones=(2, 4))
-    )
+STEPPED = {
+    f"{name} with milestones": replace(CHECKS[name], learning_rate=1.0, milestones=(2, 4))
     for name in ("SGD", "AdamW")
 }
 
 # Of a whole model's update rounding hides what is lost; at the rate 1 it does not.
-PRECISE: dict[str, OptimizerCheck] = {
-    "AdamW": OptimizerCheck(
-        optimizer=AdamW(learning_rate=1.0, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.0)
-    )
+PRECISE = {
+    "AdamW": AdamW(learning_rate=1.0, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.0)
 }
 
 LEAST_EPSILON = 1e-30  # as good as none, and nothing is divided by 0
@@ -87,44 +79,36 @@ class WrongUpdate:
     """A optimizer check that went wrong, first in the array ``key``, by ``error``."""
 
     name: str
-    check: OptimizerCheck
+    optimizer: Optimizer
     key: str
     error: float
 
 
-def of(task: Task) -> dict[str, OptimizerCheck]:
+def of(task: Task) -> Checks:
     """Those that a task's backends are put through: an update by others' hands may know nothing of
     milestones, and need not where the task has none.
     """
     return CHECKS | (STEPPED if task.optimizer.milestones else {})
 
 
-def answers(
-    backend: RemoteBackend,
-    checks: Mapping[str, OptimizerCheck] = CHECKS,
-    model: ModelSpec | None = None,
-) -> Answers:
+def answers(backend: RemoteBackend, checks: Checks, model: ModelSpec | None = None) -> Answers:
     """What one backend makes of the optimizer checks, updates being those of ``model``'s
     parameters; what it does not support is left out. Raises what else Worker.call raises.
     """
     found = Answers()
-    for name, check in checks.items():
+    for name, optimizer in checks.items():
         with suppress(NotSupported):
-            found[name] = _updates(backend, check, model)
+            found[name] = _answer(backend, name == LOSS, optimizer, model)
     return found
 
 
-def wrong(
-    found: Answers, wanted: Answers, asked: Mapping[str, OptimizerCheck]
-) -> list[WrongUpdate]:
+def wrong(found: Answers, wanted: Answers, asked: Checks) -> list[WrongUpdate]:
     """The optimizer checks that went wrong, in their order."""
     wrong_ones: dict[str, WrongUpdate] = {}
-    for name, mine in found.items():
-        for key in sorted(_shown(mine, wanted[name]), key=_order):
-            error = off(mine.get(key), wanted[name][key])
-            if error > LIMIT:
-                one = WrongUpdate(name=name, check=asked[name], key=key, error=error)
-                wrong_ones.setdefault(name, one)
+    for name, key, error in _errors(found, wanted):
+        if error > LIMIT:
+            one = WrongUpdate(name=name, optimizer=asked[name], key=key, error=error)
+            wrong_ones.setdefault(name, one)
     return list(wrong_ones.values())
 
 
@@ -133,10 +117,15 @@ def off(found: NDArray[Any] | None, wanted: NDArray[Any]) -> float:
     return relative(found, wanted, least=LEAST_NORM)
 
 
-def _shown(mine: Arrays, wanted: Arrays) -> list[str]:
-    """What is compared: all but the inner values that a whole-model port does not show."""
+def _errors(found: Answers, wanted: Answers) -> Iterator[tuple[str, str, float]]:
+    """By check and array, in the order of computing, of all but the inner values that a whole-model
+    port does not show.
+    """
     inner = ("activations/", "input_gradients/")
-    return [key for key in wanted if key in mine or not key.startswith(inner)]
+    for name, mine in found.items():
+        for key in sorted(wanted[name], key=_order):
+            if key in mine or not key.startswith(inner):
+                yield name, key, off(mine.get(key), wanted[name][key])
 
 
 def _order(key: str) -> int:
@@ -147,23 +136,15 @@ def _order(key: str) -> int:
 
 def worst(found: Answers, wanted: Answers) -> float:
     """The worst error of all."""
-    return max(
-        (
-            off(mine.get(key), wanted[name][key])
-            for name, mine in found.items()
-            for key in _shown(mine, wanted[name])
-        ),
-        default=0.0,
-    )
+    return max((error for *_, error in _errors(found, wanted)), default=0.0)
 
 
 def paths(made: Arrays, right: Arrays) -> tuple[list[str], list[str]]:
     """The parameters whose updates are off in any step, and all."""
-    every: dict[str, bool] = {}
-    for key, array in right.items():
-        path = key.partition("/")[2]
-        every[path] = every.get(path, False) or off(made.get(key), array) > LIMIT
-    return [path for path, wrong in every.items() if wrong], [*every]
+    every = greatest(
+        (key.partition("/")[2], off(made.get(key), array)) for key, array in right.items()
+    )
+    return [path for path, error in every.items() if error > LIMIT], [*every]
 
 
 def proportional(made: Arrays, right: Arrays) -> bool:
@@ -188,9 +169,9 @@ def named(updates: Sequence[Mapping[str, NDArray[Any]]]) -> Arrays:
     }
 
 
-def step(key: str) -> int:
-    """Of an update, as ``named`` names it."""
-    return int(key.partition("/")[0].removeprefix("step "))
+def ruled(rule: Rule, model: ModelSpec | None = None) -> Arrays:
+    """What a rule for updates makes of the parameters and the gradients of ``model``."""
+    return named(rule(start(model), gradients(model)))
 
 
 def start(model: ModelSpec | None = None) -> Arrays:
@@ -198,14 +179,9 @@ def start(model: ModelSpec | None = None) -> Arrays:
     return {path: rounded(array) for path, array in probe(model or UPDATED, 0).items()}
 
 
-def switched(optimizer: Optimizer) -> dict[str, OptimizerCheck]:
+def switched(optimizer: Optimizer) -> Checks:
     """The optimizer with nothing but its rate, and with each field alone beside it, by field."""
-    off: dict[str, Any] = {
-        "weight_decay": 0.0,
-        "clip_norm": None,
-        "warmup_steps": 0,
-        "milestones": (),
-    }
+    off = NOTHING
     if isinstance(optimizer, SGD):
         off = {"momentum": 0.0, "nesterov": False, **off}
     elif isinstance(optimizer, AdamW):
@@ -217,9 +193,7 @@ def switched(optimizer: Optimizer) -> dict[str, OptimizerCheck]:
         parts["clip_norm"] = replace(parts["clip_norm"], **moments)
     if "nesterov" in parts:
         parts["nesterov"] = replace(optimizer, **(off | {"momentum": 0.9, "nesterov": True}))
-    return {
-        name: OptimizerCheck(optimizer=o) for name, o in {"learning_rate": plain, **parts}.items()
-    }
+    return {"learning_rate": plain, **parts}
 
 
 def batch() -> Batch:
@@ -241,18 +215,18 @@ def gradients(model: ModelSpec | None = None) -> Sequence[Arrays]:
     ]
 
 
-def _updates(backend: RemoteBackend, check: OptimizerCheck, model: ModelSpec | None) -> Arrays:
-    if check.of_loss:
-        return backend.program(_task(check.optimizer, CLASSIFIER), batch()).capture()
-    program = backend.program(_task(check.optimizer, model or UPDATED), batch())
+def _answer(
+    backend: RemoteBackend, of_loss: bool, optimizer: Optimizer, model: ModelSpec | None
+) -> Arrays:
+    model = CLASSIFIER if of_loss else model or UPDATED
+    name = f"drill-{sha256(repr((model.name, optimizer)).encode()).hexdigest()[:12]}"
+    task = bare(replace(model, name=name), optimizer, RECIPE)
+    program = backend.program(task, batch())
+    if of_loss:
+        return program.capture()
     if "update" in program.program.differences():
         raise NotSupported("the update follows a rule of its own")
     return named([program.update(given) for given in gradients(model)])
-
-
-def _task(optimizer: Optimizer, model: ModelSpec) -> Task:
-    name = f"drill-{sha256(repr((model.name, optimizer)).encode()).hexdigest()[:12]}"
-    return bare(replace(model, name=name), optimizer, RECIPE)
 
 
 CLASSIFIER = ModelSpec(

@@ -1,41 +1,40 @@
 """Is it the same precision? The errors of a program in its own precision, in units of what correct
-arithmetic of that precision makes of the same values.
+arithmetic of that precision makes of the same values. And is it the same training? How far the
+parameters go from the float64 reference's, in units of how far correct arithmetic goes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import log10
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from backends.base import NotSupported
-from suite.engine.remote import Arrays, RemoteProgram, read, rounded
-from suite.parity import evaluation, optimizer_checks
-from suite.parity.branch_flips import sources, without_flips
-from suite.parity.compare import Errors, errors, first, judged, relative, worst
-from suite.parity.ensemble import UNITS
-from suite.parity.findings import Findings, look_inside
-from suite.parity.inquiry import Inquiry, all_finite, finite, named
-from suite.parity.known_mistakes import optimizers, precisions
-from suite.parity.known_mistakes.layers import Given
+from suite.engine.remote import Arrays, RemoteProgram, read
+from suite.parity import ensemble, findings, optimizer_checks
+from suite.parity.compare import Errors, errors, first, judged, without_flips, worst
+from suite.parity.inquiry import Inquiry, all_finite, finite, named, noted
+from suite.parity.known_mistakes import layers, optimizers
 from suite.parity.known_mistakes.words import guess
-from suite.parity.thresholds import PRECISION
-from suite.parity.whole import samples
-from suite.records.schema import Location, ParityResult, ParityVerdict
-from tasks.parameters import uniform
-from tasks.spec import ModelSpec, Optimizer, Place, Residual, local
+from suite.parity.layer_checks import relative, run
+from suite.parity.reference import INSIDE
+from suite.parity.thresholds import PRECISION, TRAINING
+from suite.parity.whole import IN_EVALUATION, evaluated, in_whole, samples
+from suite.records.schema import Location, ParityResult, ParityVerdict, Trajectory
+from tasks.parameters import rounded, uniform
+from tasks.spec import Residual
 
-PARTS = ("activations", "predictions", "loss", "gradients", "buffers")
+Function = Callable[[], ParityVerdict]  # asked whether it is the same function
+
 MUCH_CLOSER = 0.3  # than the truth: what a confirmed cause leaves of an error
 MORE = 0.1  # of the null ensemble's error; strict float32 has a thousandth of it or less
 
 
 def ask(
     inquiry: Inquiry,
-    function: Callable[[], ParityVerdict],
+    function: Function,
     updates: Callable[[], optimizer_checks.Answers] | None = None,
 ) -> ParityResult:
     """The verdict; ``function`` is asked whether it is the same function where less is kept than
@@ -48,172 +47,181 @@ def ask(
     return _with_optimizers(inquiry, whole, updates(), function)
 
 
-def _of_whole(inquiry: Inquiry, function: Callable[[], ParityVerdict]) -> ParityResult:
-    task_inputs, model = inquiry.task_inputs, inquiry.task_inputs.task.model
+def _of_whole(inquiry: Inquiry, function: Function) -> ParityResult:
+    task_inputs, model = inquiry.task_inputs, inquiry.model
     precision = inquiry.configuration.precision
+    allowed = PRECISION[precision]
     wanted = inquiry.reference.findings(task_inputs)
     null = inquiry.reference.null(task_inputs, precision)
-    found = look_inside(inquiry.backend, task_inputs)
-    clean = every = judged(errors(found, wanted, PARTS), inquiry.differences())
+    found = findings.look_inside(inquiry.backend, task_inputs)
+    clean = every = judged(errors(found, wanted, INSIDE), inquiry.differences())
     flip = None
     if precision == "float32":
         clean, flip = without_flips(every, model, found, wanted)
     ratios = null.ratios(clean)
-    key = max(ratios, key=lambda name: ratios[name])
+    most = max(ratios.values())
     same = inquiry.result(
         "precision",
-        error=finite(ratios[key]),
+        error=finite(most),
         errors=all_finite(worst(ratios)),
-        threshold=PRECISION[precision],
+        threshold=allowed,
         digits=_digits(every, precision),
         reason=flip and f"rounding took another branch in {flip}: no gradient before it was judged",
     )
-    if precision != "float32" and ratios[key] < MORE:
-        more = f"more is kept than {precision} does: {ratios[key]:.1g} times its error at most"
+    if precision != "float32" and most < MORE:
+        more = f"more is kept than {precision} does: {most:.1g} times its error at most"
         same = same.model_copy(update={"reason": more})
-    at = first(ratios, model, dict.fromkeys(ratios, PRECISION[precision]))
+    at = first(ratios, model, allowed)
     if at is None:
         return same
-    location, kept = at[1], _digits({at[0]: every[at[0]]}, precision).get(at[0], 0.0)
-    evaluated = at[0].startswith("predictions/")
-    if evaluated:
-        limit = PRECISION[precision] * UNITS[precision]
-        one = evaluation.place(inquiry, wanted, samples(task_inputs, "probe"), limit)
-        location = Location(kind="layer", path=one.place.path) if one else location
-    words = [named(location), *([evaluation.ALONE] if evaluated else [])]
-    words += [] if evaluated else [f"{kept:.1f} digits kept"]
-    words += [f"{ratios[at[0]]:.0f} times the error of correct {precision} arithmetic"]
-    told = precision == "float32" and not evaluated
-    cause = _cause(inquiry, wanted, at[0]) if told else None
-    lost = cause is not None or function() in ("same", "precision_loss")
-    verdict: ParityVerdict = "precision_loss" if lost else "different"
-    words += [f"consistent with {cause}"] if cause else []
-    location = location.model_copy(update={"guess": cause and guess("precision", cause)})
-    return same.model_copy(
-        update={"verdict": verdict, "location": location, "reason": ", ".join(words)}
-    )
+    key, location = at
+    words = f"{ratios[key]:.0f} times the error of correct {precision} arithmetic"
+    cause = None
+    if key.startswith("predictions/"):
+        batch = samples(task_inputs, "probe")
+        one = evaluated(inquiry, wanted, batch, allowed * ensemble.UNITS[precision])
+        location = Location(kind="layer", path=one[0].path) if one else location
+        words = f"{named(location)}, {IN_EVALUATION}, {words}"
+    else:
+        kept = _digits({key: every[key]}, precision).get(key, 0.0)
+        words = f"{named(location)}, {kept:.1f} digits kept, {words}"
+        cause = _cause(inquiry, wanted, key) if precision == "float32" else None
+    if cause:
+        words = f"{words}, consistent with {cause}"
+        location = location.model_copy(update={"guess": guess("precision", cause)})
+    return _lost(same, location, words, (lambda: "same") if cause else function)
+
+
+def _lost(answer: ParityResult, location: Location, words: str, function: Function) -> ParityResult:
+    """Less is kept there, of the same function or of another one."""
+    same = function() in ("same", "precision_loss")
+    verdict: ParityVerdict = "precision_loss" if same else "different"
+    return answer.model_copy(update={"verdict": verdict, "location": location, "reason": words})
 
 
 def _with_optimizers(
     inquiry: Inquiry,
     whole: ParityResult,
     found: optimizer_checks.Answers,
-    function: Callable[[], ParityVerdict],
+    function: Function,
 ) -> ParityResult:
     """The same with how much the optimizers keep, in units of what the reference keeps of them. An
     update's error depends on how large the parameter is beside it, so that the greatest is taken.
     """
+    if not found:
+        return whole
     wanted = inquiry.reference.updates(optimizer_checks.PRECISE)
-    coarse = inquiry.reference.updates(optimizer_checks.PRECISE, coarsely=True)
-    units = {
-        name: max(optimizer_checks.worst({name: coarse[name]}, wanted), UNITS["float32"])
-        for name in found
-    }
-    off = {
-        name: optimizer_checks.worst({name: mine}, wanted) / units[name]
-        for name, mine in found.items()
-    }
-    if not off:
-        return whole
-    name = max(off, key=lambda name: off[name])
-    whole = whole.model_copy(update={"errors": whole.errors | all_finite({"drills": off[name]})})
+    coarse = inquiry.reference.updates(optimizer_checks.PRECISE, "float32")
+    unit = max(optimizer_checks.worst(coarse, wanted), ensemble.UNITS["float32"])
+    off = optimizer_checks.worst(found, wanted) / unit
+    whole = whole.model_copy(update={"errors": whole.errors | all_finite({"drills": off})})
     allowed = PRECISION["float32"]  # which optimizers keep in every precision
-    words = f"optimizer, {off[name]:.0f} times the error of correct arithmetic in {name}"
-    optimizer, slack = optimizer_checks.PRECISE[name].optimizer, allowed * units[name]
-    narrow = off[name] > allowed and _narrow(found[name], optimizer, wanted[name], slack)
-    if narrow:
-        words = f"{words}, consistent with {narrow}, as correct programs do: not judged"
-        told = "; ".join(filter(None, (whole.reason, words)))
-        return whole.model_copy(update={"reason": told})
-    if off[name] / allowed > (whole.error or 0.0) / PRECISION[whole.precision]:
-        whole = whole.model_copy(update={"error": finite(off[name]), "threshold": allowed})
-    if off[name] <= allowed:
+    ((name, made),) = found.items()
+    words = f"optimizer, {off:.0f} times the error of correct arithmetic in {name}"
+    if off > allowed and _narrow(made, name, wanted[name], allowed * unit):
+        cause = f"consistent with {optimizers.NARROWED}, as correct programs do: not judged"
+        return noted(whole, f"{words}, {cause}")
+    if off / allowed > (whole.error or 0.0) / PRECISION[whole.precision]:
+        whole = whole.model_copy(update={"error": finite(off), "threshold": allowed})
+    if off <= allowed:
         return whole
-    lost = function() in ("same", "precision_loss")
-    verdict: ParityVerdict = "precision_loss" if lost else "different"
-    location = Location(kind="optimizer", path="optimizer")
-    return whole.model_copy(update={"verdict": verdict, "location": location, "reason": words})
+    return _lost(whole, Location(kind="optimizer", path="optimizer"), words, function)
 
 
-def _narrow(made: Arrays, optimizer: Optimizer, right: Arrays, slack: float) -> str | None:
-    """What correct programs, too, keep less of: if it makes the first step, and no step is further
-    off than it can be. Later steps round in ways that cannot be told in advance.
+def _narrow(made: Arrays, name: str, right: Arrays, slack: float) -> bool:
+    """Is it what correct programs, too, keep less of? If it makes the first step, and no step is
+    further off than it can be. Later steps round in ways that cannot be told in advance.
     """
-    for mistake in optimizers.narrowed(optimizer):
-        misled = optimizer_checks.named(
-            mistake.rule(optimizer_checks.start(), optimizer_checks.gradients())
-        )
-        close = (
-            optimizer_checks.off(made.get(key), misled[key])
-            < MUCH_CLOSER * optimizer_checks.off(made.get(key), array)
-            if (step := optimizer_checks.step(key)) == 1
-            else optimizer_checks.off(made.get(key), array) < mistake.most(step) + slack
-            for key, array in right.items()
-        )
-        if all(close):
-            return mistake.words
-    return None
+    optimizer = optimizer_checks.PRECISE[name]
+    misled = optimizer_checks.ruled(optimizers.narrowed(optimizer))
+    for key, array in right.items():
+        off = optimizer_checks.off(made.get(key), array)
+        step = int(key.partition("/")[0].removeprefix("step "))
+        most = optimizers.most_narrowed(optimizer, step) + slack
+        if step == 1:
+            most, off = MUCH_CLOSER * off, optimizer_checks.off(made.get(key), misled[key])
+        if not off < most:
+            return False
+    return True
 
 
-def _cause(inquiry: Inquiry, wanted: Findings, key: str) -> str | None:
+def _cause(inquiry: Inquiry, wanted: findings.Findings, key: str) -> str | None:
     """Why less is kept in the layer where it shows first, if that can be told: the layer alone,
     given what it is given in the whole, against the reference with narrower operands.
     """
     part, _, path = key.partition("/")
-    place = _place(inquiry.task_inputs.task.model, path)
-    if place is None:
+    task_inputs, backend = inquiry.task_inputs, inquiry.backend
+    owners = [
+        place
+        for place in inquiry.model.places()
+        if f"{path}.".startswith(f"{place.path}.") and not isinstance(place.layer, Residual)
+    ]
+    if not owners:
         return None
-    given = _given(inquiry, wanted, place)
-    upstream = rounded(uniform(0, "upstream", wanted.capture[f"activations/{place.path}"].shape))
+    case = in_whole(inquiry, wanted, owners[0], samples(task_inputs, "probe"))
+    upstream = rounded(uniform(0, "upstream", case.upstream.shape))
+    case = replace(case, training=True, upstream=upstream)
+    if not np.issubdtype(case.inputs.dtype, np.integer):
+        case = replace(case, inputs=rounded(case.inputs))
     try:
-        made = _alone(inquiry, place, given, upstream)
+        program = RemoteProgram(backend, backend.start(task_inputs, task_inputs.probe))
+        made = run(program, case)
     except NotSupported:  # a whole model of one's own has no layers to be looked at alone
         return None
-    name = "output" if part != "gradients" else f"gradients/{path.removeprefix(place.path + '.')}"
-    right = inquiry.reference.supposing(given, upstream)[name]
-    off = relative(made.get(name), right)
-    for words, other in precisions.mistakes(given):
-        misled = inquiry.reference.supposing(other, upstream)[name]
+    name = f"gradients/{path.removeprefix(f'{case.path}.')}" if part == "gradients" else "output"
+    off = relative(made.get(name), inquiry.reference.supposing(case)[name])
+    for mistake in layers.narrower(case):
+        misled = inquiry.reference.supposing(mistake.instead)[name]
         if relative(made.get(name), misled) < MUCH_CLOSER * off:
-            return words
+            return mistake.words
     return None
-
-
-def _place(model: ModelSpec, path: str) -> Place | None:
-    """The plain layer at this path, or of this parameter or buffer."""
-    for place in model.places():
-        here = path == place.path or path.startswith(f"{place.path}.")
-        if here and not isinstance(place.layer, Residual):
-            return place
-    return None
-
-
-def _given(inquiry: Inquiry, wanted: Findings, place: Place) -> Given:
-    """What the layer computes with in the whole."""
-    source = sources(inquiry.task_inputs.task.model)[place.path]
-    data = read(inquiry.task_inputs.data)
-    inputs = wanted.capture[f"activations/{source}"] if source else data["probe.inputs"]
-    if not np.issubdtype(inputs.dtype, np.integer):
-        inputs = rounded(inputs)
-    return Given(
-        layer=place.layer,
-        parameters=local(read(inquiry.task_inputs.probe), place.path),
-        inputs=inputs,
-        valid=data.get("probe.valid"),
-    )
-
-
-def _alone(inquiry: Inquiry, place: Place, given: Given, upstream: NDArray[Any]) -> Arrays:
-    built = inquiry.backend.start(inquiry.task_inputs, inquiry.task_inputs.probe)
-    program = RemoteProgram(inquiry.backend, built)
-    return program.layer(place.path, given.inputs, upstream, given.valid)
 
 
 def _digits(every: Errors, precision: str) -> dict[str, float]:
     """The decimal digits that are kept of activations and gradients."""
-    most = -log10(UNITS[precision])
+    most = -log10(ensemble.UNITS[precision])
     return {
         key: round(min(most, max(0.0, -log10(error))) if error else most, 2)
         for key, error in every.items()
         if key.startswith(("activations/", "gradients/"))
     }
+
+
+def ask_training(inquiry: Inquiry) -> ParityResult:
+    """Is it the same training? The verdict, on the steps before rounding grows to other trainings.
+    Raises what Worker.call raises, and ReferenceFailed.
+    """
+    task_inputs, reference = inquiry.task_inputs, inquiry.reference
+    task, steps = task_inputs.task, ensemble.checkpoints(task_inputs.task)
+    wanted, null = reference.training(task_inputs), reference.course(task_inputs, "float32")
+    found = findings.train(inquiry.backend, task_inputs, task_inputs.initial, steps)
+    among = ensemble.moving(task, reference.findings(task_inputs))
+    far = ensemble.distances(found, wanted, read(task_inputs.initial), among)
+    judged = {
+        step: mine / most
+        for step, mine, most in zip(steps, far, null.distances, strict=True)
+        if null.horizon is None or step < null.horizon
+    }
+    worst = max(judged.values(), default=0.0)
+    same = inquiry.result(
+        "training",
+        batch_size=task.batch_size,
+        error=finite(worst),
+        threshold=TRAINING,
+        trajectory=Trajectory(
+            steps=steps,
+            distances=[finite(distance) for distance in far],
+            null=null.distances,
+            horizon=null.horizon,
+        ),
+    )
+    left = [step for step, ratio in judged.items() if not ratio <= TRAINING]
+    if not left:
+        return same
+    words = f"after step {left[0]} {judged[left[0]]:.0f} times as far from the float64 training as "
+    return same.model_copy(
+        update={
+            "verdict": "different",
+            "reason": f"{words}correct {inquiry.configuration.precision} arithmetic goes",
+        }
+    )

@@ -9,11 +9,12 @@ rounding is done; the thorough question does that.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from math import isfinite
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +23,10 @@ from backends.base import NotSupported
 from suite.engine.inputs import TaskInputs
 from suite.engine.pool import WorkerPool
 from suite.engine.remote import Arrays, RemoteBackend, read
-from suite.parity.attempt import LATE, Attempt
-from suite.parity.compare import Errors, relative, worst
+from suite.parity.compare import Errors, worst
+from suite.parity.findings import LATE, Attempt
 from suite.parity.inquiry import Inquiry, all_finite, finite, named
+from suite.parity.layer_checks import relative
 from suite.parity.reference import Reference, ReferenceFailed, ReferenceLacks
 from suite.plan.configurations import Configuration
 from suite.records.schema import Cell, Location, ParityResult
@@ -79,13 +81,12 @@ def ask(inquiry: Inquiry, asked: Attempt) -> ParityResult:
     task_inputs = inquiry.task_inputs
     wanted = inquiry.reference.attempt(task_inputs, asked)
     found = asked.made(inquiry.backend, task_inputs, again=True)
-    limits = _limits(inquiry.configuration.precision)
-    differences = inquiry.differences()
     if asked.phase == "infer":
         every = {"predictions/logits": distance(found["logits"], wanted["logits"])}
     else:
-        every = _step(found, wanted, read(task_inputs.other), set(differences))
-    shares = {key: error / limits[_limit(key)] for key, error in every.items()}
+        every = _step(found, wanted, read(task_inputs.other), inquiry.differences())
+    limits = {key: _limit(key, inquiry.configuration.precision) for key in every}
+    shares = {key: error / limits[key] for key, error in every.items()}
     key = max(shares, key=lambda name: shares[name])
     distinct = asked.distinct(task_inputs.task) if asked.phase == "train" else None
     answer = inquiry.result(
@@ -94,12 +95,12 @@ def ask(inquiry: Inquiry, asked: Attempt) -> ParityResult:
         batch_size=asked.size,
         error=finite(every[key]),
         errors=all_finite(worst(every)),
-        threshold=limits[_limit(key)],
+        threshold=limits[key],
         reason=distinct and f"asked with {distinct} samples, repeated: the reference is slow",
     )
     if shares[key] <= 1:
         return answer
-    location = _location(_first(shares, task_inputs.task.model), task_inputs.task.model)
+    location = _location(_first(shares, inquiry.model), inquiry.model)
     off = f"{every[key]:.2g}" if isfinite(every[key]) else "not finite"
     what = {"infer": "predictions", "train": "a step of training"}[asked.phase]
     words = f"{what} with a batch of {asked.size}: {named(location)}"
@@ -109,24 +110,15 @@ def ask(inquiry: Inquiry, asked: Attempt) -> ParityResult:
     )
 
 
-def _limits(precision: str) -> dict[str, float]:
-    return {
-        "predictions": PREDICTIONS[precision],
-        "loss": PREDICTIONS[precision],
-        "buffers": PREDICTIONS[precision],
-        "moments": GRADIENTS[precision],
-        "update": UPDATE,
-        "again/loss": PREDICTIONS[precision],
-        "again/update": UPDATE,
-    }
+def _limit(key: str, precision: str) -> float:
+    """How far off a part/path may be."""
+    part = key.partition("/")[0]
+    if part == "update" or key == "again/update":
+        return UPDATE
+    return (GRADIENTS if part == "moments" else PREDICTIONS)[precision]
 
 
-def _limit(key: str) -> str:
-    """The name of the limit for a part/path."""
-    return key if key.startswith("again/") else key.partition("/")[0]
-
-
-def _step(found: Arrays, wanted: Arrays, start: Arrays, own_rules: set[str]) -> Errors:
+def _step(found: Arrays, wanted: Arrays, start: Arrays, own_rules: Collection[str]) -> Errors:
     """The errors of the step: its loss, the buffers, the moments, which tell the gradients (where
     the backend shows any), what became of the parameters, and what a second step did otherwise.
     """
@@ -136,9 +128,8 @@ def _step(found: Arrays, wanted: Arrays, start: Arrays, own_rules: set[str]) -> 
     shown = any(key.startswith("moments/") for key in found)
     for key, right in wanted.items():
         part, _, path = key.partition("/")
-        if part == "buffers" and "buffers" not in own_rules:
-            every[key] = relative(found.get(key), right)
-        if part == "moments" and shown and not own_update:
+        compared = part == "buffers" or (part == "moments" and shown and not own_update)
+        if compared and part not in own_rules:
             every[key] = relative(found.get(key), right)
         if part == "parameters":
             every[f"update/{path}"] = _moved(found.get(key), right, start[path], own_update)
@@ -171,22 +162,23 @@ def _first(shares: Mapping[str, float], model: ModelSpec) -> str:
     wrong = [key for key, share in shares.items() if share > 1]
     backward = [f"moments/{path}/" for path in reversed(list(model.parameters()))]
     course = ["predictions/", "loss/", "buffers/", *backward, "update/", "again/"]
-    return min(wrong, key=lambda key: next(i for i, at in enumerate(course) if key.startswith(at)))
+    return next(key for at in course for key in wrong if key.startswith(at))
 
 
 def _location(key: str, model: ModelSpec) -> Location:
     """The place; all that is known of a prediction is what came out at the end."""
     part, _, path = key.partition("/")
-    match part:
-        case "predictions":
-            return Location(kind="layer", path=model.places()[-1].path)
-        case "loss":
-            return Location(kind="loss", path="loss")
-        case "buffers":
-            return Location(kind="buffer", path=path)
-        case "moments":
-            return Location(kind="parameter", path=path.rpartition("/")[0])
-        case "update":
-            return Location(kind="optimizer", path=path)
-        case _:  # a second step is another with a batch that was met before
-            return Location(kind="loss" if path == "loss" else "optimizer", path=path)
+    kinds: dict[str, Any] = {
+        "predictions": "layer",
+        "loss": "loss",
+        "buffers": "buffer",
+        "moments": "parameter",
+        "update": "optimizer",
+    }
+    if part == "predictions":
+        path = model.places()[-1].path
+    if part == "moments":
+        path = path.rpartition("/")[0]
+    # A second step is another with a batch that was met before.
+    again = "loss" if path == "loss" else "optimizer"
+    return Location(kind=kinds.get(part, again), path=path)

@@ -1,4 +1,8 @@
-"""The whole of a task: where it differs first, and in which of the looks at it."""
+"""The whole of a task: where it differs first, and in which of the looks at it.
+
+Programs show no inner values of evaluation. Where that alone is wrong, each layer becomes a model
+of its own, which predicts from what the layer is given in the whole.
+"""
 
 from __future__ import annotations
 
@@ -6,42 +10,55 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from suite.engine.inputs import TaskInputs
-from suite.engine.remote import Arrays
-from suite.parity import evaluation
-from suite.parity.compare import Errors, errors, first, judged, only, repeated
-from suite.parity.evaluation import Evaluated
-from suite.parity.findings import Findings, look_inside
+from suite.engine.job import FAILURES
+from suite.engine.remote import Arrays, read
+from suite.parity.compare import Errors, errors, first, judged, only, repeated, sources
+from suite.parity.findings import Findings, look_inside, written
 from suite.parity.inquiry import Inquiry
+from suite.parity.layer_checks import LEAST_NORM, Case, alone, relative
+from suite.parity.reference import INSIDE
 from suite.parity.thresholds import FUNCTION
 from suite.records.schema import Location
+from tasks.spec import Place, Residual, local
 
 # Of the task's own samples the gradients of inputs are not looked at: in a picture's background
 # rounding may decide which of equal values a pool takes: they would differ without being wrong.
-INSIDE = ("activations", "predictions", "loss", "gradients", "buffers")
-PARTS = (*INSIDE, "input_gradients", "update", "trained")
+PARTS: tuple[str, ...] = (*INSIDE, "input_gradients", "update", "trained")
 OWN = "on samples of the task's own"
+IN_EVALUATION = "in evaluation alone"
 TWICE = "two calls on the same values differ"
+
+# A layer with what it was given in evaluation, and what was made of it, a picture laid flat.
+Evaluated = tuple[Case, NDArray[np.float64]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sight:
-    """Where the whole differs first: in the array ``key``, by ``error``, at ``location``. It was
-    seen with these samples, {inputs, targets, valid}, from the parameters in the file ``start``.
-    ``words`` say when and where in the array, ``evaluated`` what it makes of its layer in
-    evaluation, where that alone is wrong.
+class Look:
+    """What both make of some samples, {inputs, targets, valid}, from the parameters in the file
+    ``start``, and the errors; ``words`` say of which, and when and where in an array.
+    """
+
+    found: Findings
+    wanted: Findings
+    errors: Errors
+    batch: Arrays
+    start: str
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sight(Look):
+    """Where the whole differs first: in the array ``key``, by ``error``, at ``location``.
+    ``evaluated`` is what it makes of its layer in evaluation, where that alone is wrong.
     """
 
     key: str
     error: float
     location: Location
-    found: Findings
-    wanted: Findings
-    batch: Arrays
-    start: str
     evaluated: Evaluated | None = None
-    words: tuple[str, ...] = ()
 
     @property
     def part(self) -> str:
@@ -52,30 +69,23 @@ class Sight:
         return replace(self, words=(*self.words, *filter(None, words)))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Look:
-    """What both make of one batch of the task's file, and the errors; ``words`` say of which."""
-
-    split: str
-    words: str
-    found: Findings
-    wanted: Findings
-    errors: Errors
-
-
-def looks(found: Findings, wanted: Findings) -> tuple[Look, ...]:
+def looks(task_inputs: TaskInputs, found: Findings, wanted: Findings) -> list[Look]:
     """At random samples, with the update and the training, and at samples of the task's own."""
-    first = Look(
-        split="probe",
-        words="",
-        found=found,
-        wanted=wanted,
-        errors=errors(found, wanted, PARTS),
-    )
-    if found.own is None or wanted.own is None:
-        return (first,)
-    own = errors(found.own, wanted.own, INSIDE)
-    return (first, Look(split="own", words=OWN, found=found.own, wanted=wanted.own, errors=own))
+    both: list[tuple[Findings, Findings, tuple[str, ...], str, tuple[str, ...]]]
+    both = [(found, wanted, PARTS, "probe", ())]
+    if found.own and wanted.own:
+        both.append((found.own, wanted.own, INSIDE, "own", (OWN,)))
+    return [
+        Look(
+            found=mine,
+            wanted=right,
+            errors=errors(mine, right, parts),
+            batch=samples(task_inputs, split),
+            start=task_inputs.probe,
+            words=words,
+        )
+        for mine, right, parts, split, words in both
+    ]
 
 
 def sight(inquiry: Inquiry, found: Sequence[Look]) -> Sight | None:
@@ -88,39 +98,30 @@ def sight(inquiry: Inquiry, found: Sequence[Look]) -> Sight | None:
         inside = {k: e for k, e in look.errors.items() if k.partition("/")[0] not in late}
         one = _first(inquiry, replace(look, errors=inside))
         if one is not None:
-            return _refined(inquiry, one.saying(look.words))
+            return _refined(inquiry, one)
     last = _first(inquiry, found[0])
     if last is None or last.part != "trained":
         return last
     return _in_training(inquiry) or last.saying("in its training")
 
 
-def _first(
-    inquiry: Inquiry, look: Look, batch: Arrays | None = None, start: str | None = None
-) -> Sight | None:
-    at = first(look.errors, inquiry.task_inputs.task.model, dict.fromkeys(look.errors, FUNCTION))
+def _first(inquiry: Inquiry, look: Look) -> Sight | None:
+    at = first(look.errors, inquiry.model, FUNCTION)
     if at is None:
         return None
     key, location = at
-    return Sight(
-        key=key,
-        error=look.errors[key],
-        location=location,
-        found=look.found,
-        wanted=look.wanted,
-        batch=batch or samples(inquiry.task_inputs, look.split),
-        start=start or inquiry.task_inputs.probe,
-    )
+    return Sight(**vars(look), key=key, error=look.errors[key], location=location)
 
 
 def _refined(inquiry: Inquiry, seen: Sight) -> Sight:
     """With what can be told of it at once."""
     if seen.part == "predictions":
-        one = evaluation.place(inquiry, seen.wanted, seen.batch)
-        where = Location(kind="layer", path=one.place.path) if one else seen.location
-        seen = replace(seen, location=where, evaluated=one).saying(
-            evaluation.ALONE, None if one else "no layer shows it alone"
-        )
+        seen = replace(seen, evaluated=evaluated(inquiry, seen.wanted, seen.batch))
+        nowhere = "no layer shows it alone"
+        if seen.evaluated:
+            where = Location(kind="layer", path=seen.evaluated[0].path)
+            seen, nowhere = replace(seen, location=where), ""
+        seen = seen.saying(IN_EVALUATION, nowhere)
     if seen.part == "gradients":
         seen = seen.saying(only(seen.found.capture.get(seen.key), seen.wanted.capture[seen.key]))
     batch = _written(inquiry, seen.batch)
@@ -139,13 +140,20 @@ def _in_training(inquiry: Inquiry) -> Sight | None:
     for step, start in enumerate(reference.states(task_inputs), 1):
         batch = {name: array[order[step - 1]] for name, array in train.items()}
         file = _written(inquiry, batch)
-        wanted = reference.look(task_inputs, start, file)
+        with reference.at_work() as backend:
+            wanted = look_inside(backend, task_inputs, start, file)
         found = look_inside(inquiry.backend, task_inputs, start, file)
-        every = judged(errors(found, wanted, INSIDE), differences)
-        look = Look(split="train", words="", found=found, wanted=wanted, errors=every)
-        one = _first(inquiry, look, batch, start)
+        look = Look(
+            found=found,
+            wanted=wanted,
+            errors=judged(errors(found, wanted, INSIDE), differences),
+            batch=batch,
+            start=start,
+            words=(f"in step {step} of its training",),
+        )
+        one = _first(inquiry, look)
         if one is not None:
-            return _refined(inquiry, one.saying(f"in step {step} of its training"))
+            return _refined(inquiry, one)
     return None
 
 
@@ -158,7 +166,44 @@ def samples(task_inputs: TaskInputs, split: str) -> Arrays:
 
 def _written(inquiry: Inquiry, batch: Arrays) -> str:
     """As ``load`` reads it, in place of the task's own."""
-    file = inquiry.backend.path_of(inquiry.task_inputs, "batch")
-    arrays = {f"probe.{name}": array for name, array in batch.items()}
-    np.savez(file, order=np.zeros((0, 0), np.intp), **arrays)  # type: ignore[arg-type]
-    return file
+    arrays: Arrays = {f"probe.{name}": array for name, array in batch.items()}
+    arrays["order"] = np.zeros((0, 0), np.intp)
+    return written(inquiry.backend, inquiry.task_inputs, "batch", arrays)
+
+
+def in_whole(inquiry: Inquiry, wanted: Findings, place: Place, batch: Arrays) -> Case:
+    """The layer at a place, given in evaluation what it is given in the whole."""
+    source = sources(inquiry.model)[place.path]
+    inputs = wanted.capture[f"activations/{source}"] if source else batch["inputs"]
+    stepped = inputs.ndim == (2 if np.issubdtype(inputs.dtype, np.integer) else 3)
+    return Case(
+        name="evaluated",
+        layer=place.layer,
+        path=place.path,
+        parameters=local(read(inquiry.task_inputs.probe), place.path),
+        inputs=inputs,
+        upstream=np.zeros((len(inputs), *place.output_shape)),
+        valid=batch.get("valid") if stepped else None,
+        training=False,
+    )
+
+
+def evaluated(
+    inquiry: Inquiry, wanted: Findings, batch: Arrays, limit: float = FUNCTION
+) -> Evaluated | None:
+    """The first layer that does in evaluation something else than it should, by more than
+    ``limit``; None if none shows it alone. Raises ReferenceFailed.
+    """
+    for place in inquiry.model.places():
+        if isinstance(place.layer, Residual):
+            continue
+        case = in_whole(inquiry, wanted, place, batch)
+        right = inquiry.reference.supposing(case)["output"]
+        try:
+            made = alone(inquiry.backend, case)["output"]
+        except FAILURES:  # a port of the whole has no layers, and refuses another model
+            inquiry.backend.lose()
+            return None
+        if relative(made, right, least=LEAST_NORM) > limit:
+            return case, made
+    return None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from backends.base import EXECUTIONS
 from suite.plan.options import Choice, choose
-from suite.records.schema import Status
-from suite.worker.adapters import REFERENCE, Adapter
+from suite.records.schema import TWIN, Cell, Phase, Status
+from suite.worker.adapters import Adapter
+from suite.worker.frameworks import REFERENCE
 from suite.worker.installations import Installation
 
 
@@ -36,45 +37,60 @@ class Configuration:
         """What the installation runs."""
         return self.installation.adapter
 
+    @property
+    def named(self) -> dict[str, str]:
+        """The fields by which records name it."""
+        return {
+            "backend": self.backend,
+            "execution": self.execution,
+            "precision": self.precision,
+            "device": self.device,
+        }
+
+    def cell(self, task: str, phase: Phase, size: int) -> Cell:
+        """What is measured in it of a task, in batches of this size."""
+        return Cell(task=task, phase=phase, batch_size=size, **self.named)
+
+    def doubled(self) -> Configuration:
+        """Its A/A arm: the same under another name."""
+        name = f"{self.backend}{TWIN}"
+        return replace(self, installation=replace(self.installation, name=name), twin=True)
+
 
 def configurations(
     choice: Choice,
     installations: Sequence[Installation],
-    precision: str,
+    *precisions: str,
     executions: Sequence[str] = (),
     every: bool = False,
 ) -> list[Configuration]:
-    """The chosen installations in the chosen executions; those that cannot be are among them,
-    refused. Where none is chosen: each installation's default, or with ``every`` all that it has.
+    """The chosen installations in the chosen executions, in each of the precisions; those that
+    cannot be are among them, refused. Where no execution is chosen: each installation's default, or
+    with ``every`` all that it has.
     """
-    named = {
-        installation.name: installation
-        for installation in installations
-        if installation.name != REFERENCE
-    }
-    wanted = choose("execution", choice.executions, EXECUTIONS) or list(executions)
+    named = {each.name: each for each in installations if each.name != REFERENCE}
+    chosen = [named[name] for name in choose("backend", choice.backends or ("*",), named)]
+    wanted = choose("execution", choice.executions, EXECUTIONS) or executions
     found = []
-    for name in choose("backend", choice.backends or ("*",), named):
-        installation = named[name]
-        has = installation.adapter.executions
-        for execution in wanted or (has if every else has[:1]) or ("default",):
-            found.append(
-                Configuration(
-                    installation=installation,
-                    execution=execution,
-                    precision=precision,
-                    device=choice.device,
-                    refused=_refusal(installation, execution, precision),
+    for precision in precisions:
+        for installation in chosen:
+            has = installation.adapter.executions
+            for execution in wanted or (has if every else has[:1]) or ("default",):
+                found.append(
+                    Configuration(
+                        installation=installation,
+                        execution=execution,
+                        precision=precision,
+                        device=choice.device,
+                        refused=_refusal(installation, execution, precision),
+                    )
                 )
-            )
     return found
 
 
 def reference_configuration(installations: Sequence[Installation]) -> Configuration:
     """Where the reference runs."""
-    installation = next(
-        installation for installation in installations if installation.name == REFERENCE
-    )
+    installation = next(each for each in installations if each.name == REFERENCE)
     return Configuration(
         installation=installation, execution="eager", precision="float64", device="cpu"
     )
@@ -83,16 +99,13 @@ def reference_configuration(installations: Sequence[Installation]) -> Configurat
 def _refusal(
     installation: Installation, execution: str, precision: str
 ) -> tuple[Status, str] | None:
-    if installation.why is not None:
-        return "not_available", installation.why
-    adapter = installation.adapter
+    name, adapter = installation.name, installation.adapter
+    if adapter.why is not None:
+        return "not_available", adapter.why
     if execution not in adapter.executions:
         only = ", ".join(adapter.executions)
-        return "not_supported", f"{installation.name} has no {execution} execution, only {only}"
+        return "not_supported", f"{name} has no {execution} execution, only {only}"
     if precision not in adapter.precisions:
         only = ", ".join(adapter.precisions)
-        return (
-            "not_supported",
-            f"{installation.name} has no precision {precision} here, only {only}",
-        )
+        return "not_supported", f"{name} has no precision {precision} here, only {only}"
     return None

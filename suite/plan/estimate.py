@@ -6,10 +6,13 @@ half of a launch 5.6. A guess is no claim.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import psutil
 
 from suite.machine import control_group
 from suite.plan.configurations import Configuration
+from suite.records.schema import Cell
 from suite.worker.environment import threads
 from tasks.base import Task
 
@@ -22,6 +25,7 @@ TRAINING_FACTOR = 3  # a step's operations in those of a forward pass
 TIMED_SECONDS = 3.0  # of an arm's blocks and their lead-ins, at least
 BASELINES_SECONDS = 1.5  # of a task's baselines
 PARITY_STEPS = 24  # optimizer steps, captures and the like that a question comes to
+SAMPLES = 1257  # of a training: those of the bundled digits
 AT_ONCE = 2  # job groups, of all stages but timing
 MANY_PARTS = 4  # fewer are not worth a start of every framework each
 
@@ -65,21 +69,20 @@ def parity(
     return (1.0 if built else start) + slower * PARITY_STEPS * each
 
 
-def timing(
-    task: Task, phase: str, size: int, arms: int, share: float = 1.0, first: bool = True
-) -> float:
+def timing(task: Task, cells: Sequence[Cell], share: float = 1.0, first: bool = True) -> float:
     """A launch of one comparison: warm-up and rounds, in a share of the usual seconds. Only the
     first one compiles.
     """
-    each = step(task, phase, size, threads())
+    arms, each = len(cells), step(task, cells[0].phase, cells[0].batch_size, threads())
     warming = (1.0 if first else COMPILED) * compiling(task) + max(0.3, 6 * each)
     rounds = 6 if arms < 4 else arms if arms > 5 and arms % 2 == 0 else 2 * arms
     return arms * (START_SECONDS / 10 + warming + max(share * TIMED_SECONDS, 2 * rounds * each))
 
 
-def memory(task: Task, phase: str, size: int) -> float:
+def memory(task: Task, cell: Cell) -> float:
     """A cell in a process of its own."""
-    return START_SECONDS + compiling(task) + 3 * step(task, phase, size, threads())
+    each = step(task, cell.phase, cell.batch_size, threads())
+    return START_SECONDS + compiling(task) + 3 * each
 
 
 def exchange(task: Task, configurations: int) -> float:
@@ -87,8 +90,8 @@ def exchange(task: Task, configurations: int) -> float:
     return (configurations + 1) * (START_SECONDS + compiling(task))
 
 
-def training(task: Task, samples: int = 1257) -> float:
-    """A training to the end; ``samples`` are those of the bundled digits."""
-    steps = task.epochs * (samples // task.batch_size)
+def training(task: Task) -> float:
+    """A training to the end."""
+    steps = task.epochs * (SAMPLES // task.batch_size)
     each = step(task, "train", task.batch_size, max(1, threads() // AT_ONCE))
     return START_SECONDS + compiling(task) + steps * each

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from backends.base import PRECISIONS
 from suite.plan.configurations import Configuration, configurations
 from suite.plan.options import PHASES, Choice, UsageError, check, choose
 from suite.plan.profiles import PROFILES, Profile
-from suite.records.schema import TWIN, Cell, Phase
-from suite.worker.adapters import REFERENCE
-from suite.worker.environment import CONTROLLED
+from suite.records.schema import Cell, Phase
+from suite.worker.frameworks import REFERENCE
 from suite.worker.installations import Installation
-from suite.worker.process import NO_LIMITS, Limits
 from tasks.base import Task
 
 TIMED_PRECISIONS = ("float32", "tf32", "bfloat16")
@@ -26,49 +24,44 @@ AMPLE_ROUNDS = 2.0
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Everything that a run will do. ``seed`` is that of parity and of what is timed; ``seeds`` are
-    those of each task's trainings, by its name; ``one_ulp`` also trains the first from a start
-    moved by one ulp and exchanges checkpoints; ``rounds`` is the share of the usual seconds that a
-    launch's rounds get; ``budget_seconds`` is how long an invocation may take.
+    """Everything that a run will do. ``installations`` are all that were found. The seed of its
+    ``choice`` is that of parity and of what is timed; ``seeds`` are those of each task's trainings,
+    by its name. ``rounds`` is the share of the usual seconds that a launch's rounds get;
+    ``budget_seconds`` is how long an invocation may take.
     """
 
-    profile: str
+    choice: Choice
     tasks: tuple[Task, ...]
+    installations: tuple[Installation, ...]
     configurations: tuple[Configuration, ...]
-    phases: tuple[Phase, ...] = PHASES
-    batch_sizes: tuple[int, ...] = ()  # empty: each task's own
-    both_batches: bool = False
+    phases: tuple[Phase, ...]
     launches: int
     most_launches: int
-    seed: int = 0
     seeds: Mapping[str, tuple[int, ...]]
-    one_ulp: bool = False
-    rounds: float = 1.0
-    budget_seconds: float | None = None
-    label: str | None = None
-    environment: str = CONTROLLED
-    limits: Limits = NO_LIMITS
+    rounds: float
+    budget_seconds: float | None
 
-    def cells(self, configuration: Configuration) -> list[Cell]:
-        """What is measured in one configuration."""
-        return [
-            Cell(
-                task=task.name,
-                phase=phase,
-                backend=configuration.backend,
-                execution=configuration.execution,
-                precision=configuration.precision,
-                device=configuration.device,
-                batch_size=size,
-            )
+    @property
+    def profile(self) -> Profile:
+        """What the run does beside what was chosen."""
+        return PROFILES[self.choice.profile]
+
+    @property
+    def cells(self) -> dict[Cell, Configuration]:
+        """What is measured, and in which configuration."""
+        return {
+            configuration.cell(task.name, phase, size): configuration
+            for configuration in self.configurations
             for task in self.tasks
             for size in self._sizes(task)
             for phase in self.phases
-        ]
+        }
 
     def _sizes(self, task: Task) -> tuple[int, ...]:
-        recipe = (task.batch_size,) if self.both_batches else ()
-        return self.batch_sizes or tuple(dict.fromkeys((*recipe, task.timed_batch_size)))
+        """Of the batches that are timed; where none is chosen, the task's own."""
+        recipe = (task.batch_size,) if self.profile.both_batches else ()
+        sizes = self.choice.batch_sizes or (*recipe, task.timed_batch_size)
+        return tuple(dict.fromkeys(sizes))
 
     def task(self, name: str) -> Task:
         """The task of this name."""
@@ -76,29 +69,17 @@ class Plan:
 
     def own_configurations(self) -> list[Configuration]:
         """Those that can be run, without the A/A arm."""
-        return [
-            configuration
-            for configuration in self.configurations
-            if configuration.refused is None and not configuration.twin
-        ]
+        return [each for each in self.configurations if each.refused is None and not each.twin]
 
     def training_configurations(self) -> list[Configuration]:
         """One configuration of each installation and precision, in the chosen execution that the
         adapter prefers: what is learnt does not depend on how a step is run, which parity checks.
         """
+        own = self.own_configurations()
         preferred: dict[tuple[str, str], Configuration] = {}
-        for configuration in sorted(
-            self.own_configurations(),
-            key=lambda configuration: configuration.adapter.executions.index(
-                configuration.execution
-            ),
-        ):
-            preferred.setdefault((configuration.backend, configuration.precision), configuration)
-        return [
-            configuration
-            for configuration in self.own_configurations()
-            if configuration in preferred.values()
-        ]
+        for each in sorted(own, key=lambda each: each.adapter.executions.index(each.execution)):
+            preferred.setdefault((each.backend, each.precision), each)
+        return [each for each in own if each in preferred.values()]
 
 
 def make(choice: Choice, tasks: dict[str, Task], installations: Sequence[Installation]) -> Plan:
@@ -109,18 +90,9 @@ def make(choice: Choice, tasks: dict[str, Task], installations: Sequence[Install
     if "float64" in asked:
         timed = ", ".join(TIMED_PRECISIONS)
         raise UsageError(f"float64 is for tribench parity; tribench run takes {timed}")
-    held = {
-        p
-        for installation in installations
-        if installation.name != REFERENCE
-        for p in installation.adapter.precisions
-    }
+    held = {p for each in installations if each.name != REFERENCE for p in each.adapter.precisions}
     precisions = asked or [p for p in profile.precisions if p in held] or [TIMED_PRECISIONS[0]]
-    chosen = [
-        configuration
-        for precision in precisions
-        for configuration in configurations(choice, installations, precision, profile.executions)
-    ]
+    chosen = configurations(choice, installations, *precisions, executions=profile.executions)
     picked = pick_tasks(choice.tasks, profile.tasks, tasks)
     minutes = choice.time_budget or profile.minutes
     phases = choose("phase", choice.phases or ("*",), PHASES)
@@ -128,22 +100,16 @@ def make(choice: Choice, tasks: dict[str, Task], installations: Sequence[Install
         for task in picked:
             _check_batch(task, min(choice.batch_sizes or (task.timed_batch_size,)))
     return Plan(
-        profile=choice.profile,
+        choice=choice,
         tasks=picked,
+        installations=tuple(installations),
         configurations=(*chosen, *_twins(choice, profile, chosen)),
         phases=tuple(phase for phase in PHASES if phase in phases),
-        batch_sizes=tuple(dict.fromkeys(choice.batch_sizes)),
-        both_batches=profile.both_batches,
         launches=choice.launches or profile.launches,
         most_launches=choice.launches or profile.most_launches,
-        seed=choice.seed,
         seeds={task.name: _seeds(choice, profile, task) for task in picked},
-        one_ulp=profile.one_ulp,
         rounds=profile.rounds if choice.time_budget is None else AMPLE_ROUNDS,
         budget_seconds=None if minutes is None else 60 * minutes,
-        label=choice.label,
-        environment=choice.environment,
-        limits=choice.limits,
     )
 
 
@@ -189,20 +155,13 @@ def _twins(
     """
     if choice.aa is None and not profile.twin:
         return []
-    able = [configuration for configuration in chosen if configuration.refused is None]
-    names = dict.fromkeys(configuration.backend for configuration in able)
+    able = [each for each in chosen if each.refused is None]
+    names = dict.fromkeys(each.backend for each in able)
     if choice.aa is not None and choice.aa not in names:
         raise UsageError(f"--aa {choice.aa}: it must be a backend of this run: {', '.join(names)}")
     name = choice.aa or next(iter(names), None)
     first: dict[str, Configuration] = {}
-    for configuration in able:
-        if configuration.backend == name:
-            first.setdefault(configuration.precision, configuration)
-    return [
-        replace(
-            configuration,
-            installation=replace(configuration.installation, name=f"{name}{TWIN}"),
-            twin=True,
-        )
-        for configuration in first.values()
-    ]
+    for each in able:
+        if each.backend == name:
+            first.setdefault(each.precision, each)
+    return [each.doubled() for each in first.values()]

@@ -10,22 +10,16 @@ from typing import Any
 from suite.analysis import words
 from suite.records.run import Run
 from suite.records.schema import BlockRecord, Cell, CellSummary
+from suite.report.metrics import METRICS
 
-Export = Callable[[Run], str]
-EXPORTS: dict[str, Export] = {}
-
-
-def export(name: str) -> Callable[[Export], Export]:
-    """Offer a function as ``tribench export --format NAME``."""
-
-    def keep(function: Export) -> Export:
-        EXPORTS[name] = function
-        return function
-
-    return keep
+METRIC = {metric.key: metric for metric in METRICS}
+MEASURES = {  # what Bencher gets: which metric, and what makes Bencher's unit of the metric's
+    "throughput": ("throughput", 1.0),
+    "latency": ("step", 1e6),
+    "memory": ("process", float(words.MIBIBYTE)),
+}
 
 
-@export("pytest-benchmark")
 def pytest_benchmark(run: Run) -> str:
     """For ``pytest-benchmark compare``: a benchmark per measured cell, its rounds the seconds of a
     step in every block that counts. Lost: launches (rounds stand in a row as if they were
@@ -87,7 +81,6 @@ def pytest_benchmark(run: Run) -> str:
     )
 
 
-@export("github-action-benchmark")
 def github_action_benchmark(run: Run) -> str:
     """For ``tool: customBiggerIsBetter``: samples per second of each cell with its 95 % interval as
     the range, two launches or that nothing is determined. Lost: all but that number; ratios between
@@ -96,7 +89,7 @@ def github_action_benchmark(run: Run) -> str:
     """
     entries = []
     for cell in _measured(run):
-        ends = _rates(cell)
+        ends = (METRIC["throughput"].value(cell) or (0.0,))[1:]
         extra = f"{cell.launches} launches; parity {cell.parity or 'not known'}"
         if cell.status != "ok":
             extra += f"; {words.spaced(cell.status)}"
@@ -105,34 +98,29 @@ def github_action_benchmark(run: Run) -> str:
                 "name": _name(cell),
                 "unit": "samples/s",
                 "value": cell.samples_per_second,
-                "range": f"{ends[0]:.6g} to {ends[1]:.6g}" if ends else _no_range(cell),
+                "range": " to ".join(f"{end:.6g}" for end in ends) or _no_range(cell),
                 "extra": extra,
             }
         )
     return _json(entries)
 
 
-@export("bencher")
 def bencher(run: Run) -> str:
     """Bencher Metric Format: throughput (samples/s) and latency of a step (ns), each with its 95 %
     interval, where that determines anything, and the process's peak (bytes). Lost: samples,
     pairing, verdicts, accuracy, parity, which cells were disturbed.
     """
-    found: dict[str, dict[str, dict[str, float]]] = {}
-    for cell in _measured(run):
-        ends, step = _rates(cell), cell.step_seconds
-        measures = {"throughput": {"value": cell.samples_per_second or 0.0}}
-        if ends is not None:
-            measures["throughput"] |= {"lower_value": ends[0], "upper_value": ends[1]}
-        if step is not None:
-            measures["latency"] = {"value": 1e9 * step.value}
-            if ends is not None:
-                told = {"lower_value": 1e9 * step.low, "upper_value": 1e9 * step.high}
-                measures["latency"] |= told
-        if cell.memory.process is not None:
-            measures["memory"] = {"value": float(cell.memory.process)}
-        found[_name(cell)] = measures
-    return _json(found)
+    names = ("value", "lower_value", "upper_value")
+    return _json(
+        {
+            _name(cell): {
+                measure: dict(zip(names, (scale * each for each in value), strict=False))
+                for measure, (key, scale) in MEASURES.items()
+                if (value := METRIC[key].value(cell)) is not None
+            }
+            for cell in _measured(run)
+        }
+    )
 
 
 def _steps(run: Run) -> dict[Cell, list[float]]:
@@ -147,14 +135,6 @@ def _measured(run: Run) -> list[CellSummary]:
     return [cell for cell in run.summary.cells if cell.samples_per_second is not None]
 
 
-def _rates(cell: CellSummary) -> tuple[float, float] | None:
-    """The interval of samples per second; None where it determines nothing."""
-    step = cell.step_seconds
-    if step is None or not words.determined(step, cell.launches):
-        return None
-    return cell.batch_size / step.high, cell.batch_size / step.low
-
-
 def _no_range(cell: CellSummary) -> str:
     """What stands in place of an interval."""
     if len(cell.launch_seconds) == 2:
@@ -164,9 +144,16 @@ def _no_range(cell: CellSummary) -> str:
 
 
 def _name(cell: Cell) -> str:
-    words = (cell.task, cell.phase, cell.backend, cell.execution, cell.precision, cell.device)
-    return f"{'/'.join(words)}/{cell.batch_size}"
+    program = f"{cell.task}/{cell.phase}/{cell.backend}/{cell.execution}"
+    return f"{program}/{cell.precision}/{cell.device}/{cell.batch_size}"
 
 
 def _json(value: Any) -> str:
     return json.dumps(value, indent=1, allow_nan=False) + "\n"
+
+
+EXPORTS: dict[str, Callable[[Run], str]] = {  # by what ``tribench export --format`` calls them
+    "pytest-benchmark": pytest_benchmark,
+    "github-action-benchmark": github_action_benchmark,
+    "bencher": bencher,
+}

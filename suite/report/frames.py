@@ -1,12 +1,18 @@
-"""The run as tidy data: one row per observation, as CSV for people and Parquet for programs."""
+"""The run as tidy data: one row per observation, as CSV for people and Parquet for programs.
+
+The columns are fields of the schema, which has their types: a new field of the summary's cells is a
+new column of ``cells``.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
 
 from suite.analysis import words
 from suite.files import write_whole, writing
@@ -17,17 +23,24 @@ from suite.records.schema import (
     CeilingRecord,
     Cell,
     CellMemory,
+    CellSummary,
     ComparisonSummary,
+    Exchange,
     ExchangeRecord,
+    GpuNoise,
     Interval,
+    Latency,
     LineRecord,
+    Location,
     MemoryRecord,
     Noise,
     ParityRecord,
     ParityResult,
     PhaseRecord,
+    ReferenceLine,
     Training,
 )
+from suite.report.headlines import ends
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,114 +49,103 @@ PYARROW = find_spec("pyarrow") is not None
 FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")  # what spreadsheets take for a formula
 
 # pandas' nullable types, so that a missing integer stays missing and a whole float stays a float.
-TEXT, WHOLE, REAL, TRUTH = "string", "Int64", "Float64", "boolean"
-CELL = {
-    "task": TEXT,
-    "phase": TEXT,
-    "backend": TEXT,
-    "execution": TEXT,
-    "precision": TEXT,
-    "device": TEXT,
-    "batch_size": WHOLE,
+TEXT = "string"
+TYPES: dict[str, tuple[Any, Any]] = {
+    "Int64": (int, int | None),
+    "Float64": (float, float | None),
+    "boolean": (bool, bool | None),
 }
-CELL_MEMORY = tuple(CellMemory.model_fields)
-COMPARED = {name: CELL[name] for name in ("task", "phase", "precision", "device", "batch_size")}
-TRAINED = {name: CELL[name] for name in ("task", "backend", "execution", "precision", "device")}
+# The models that stand within others, and what the columns of their fields are called.
+INSIDE: dict[str, tuple[type[BaseModel], str]] = {
+    "cell": (Cell, "{}"),
+    "noise": (Noise, "{}"),
+    "gpu": (GpuNoise, "{}"),
+    "memory": (CellMemory, "{}_bytes"),
+    "latency": (Latency, "latency_{}"),
+    "location": (Location, "location_{}"),
+    "step_seconds": (Interval, "step_seconds_{}"),
+}
+MADE = {  # the columns that no field is
+    "measured": TEXT,  # import, build, compile, ...; ``phase`` is the cell's
+    "baseline_bytes": "Int64",
+    "per_second": "Float64",
+    "step": "Int64",
+    "loss": "Float64",
+}
+CELL = tuple(Cell.model_fields)
+TRAINED = ("task", "backend", "execution", "precision", "device")
+UNKNOWN = {"low": None, "high": None}  # the ends of an interval that determines nothing
+
+
+def _flat(told: Mapping[str, Any]) -> dict[str, Any]:
+    """With the fields of models within it in their place. An interval's value has the name of the
+    interval.
+    """
+    found: dict[str, Any] = {}
+    for name, value in told.items():
+        if name in INSIDE and isinstance(value, dict):
+            for key, each in _flat(value).items():
+                found[INSIDE[name][1].format(key).removesuffix("_value")] = each
+        else:
+            found[name] = value
+    return found
+
+
+def _types(model: type[BaseModel]) -> dict[str, Any]:
+    """pandas' type of each field. What is neither number nor truth value is text; lists and
+    mappings are JSON.
+    """
+    found: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        if name in INSIDE:
+            found[name] = _types(INSIDE[name][0])
+        else:
+            kinds = (kind for kind, types in TYPES.items() if field.annotation in types)
+            found[name] = next(kinds, TEXT)
+    return found
+
+
+def _columns(model: type[BaseModel], *names: str) -> dict[str, str]:
+    """The columns of these names, or of all fields, with their types."""
+    types = _flat(_types(model))
+    return {name: (MADE | types)[name] for name in names or types}
+
+
 COLUMNS: dict[str, dict[str, str]] = {
-    "cells": {
-        **CELL,
-        "status": TEXT,
-        "reason": TEXT,
-        "samples_per_second": REAL,
-        **dict.fromkeys(("step_seconds", "step_seconds_low", "step_seconds_high"), REAL),
-        **dict.fromkeys(("launches", "blocks"), WHOLE),
-        "compile_seconds": REAL,
-        **dict.fromkeys(("latency_p50", "latency_p90", "latency_p99", "fed_seconds"), REAL),
-        "joules_per_sample": REAL,
-        "break_even_steps": WHOLE,
-        **dict.fromkeys((f"{kind}_bytes" for kind in CELL_MEMORY), WHOLE),
-        "accuracy": REAL,
-        "test_samples": WHOLE,
-        "parity": TEXT,
-        **dict.fromkeys(("flops_per_second", "of_ceiling"), REAL),
-        "command": TEXT,
-        "launch_seconds": TEXT,  # JSON
-    },
-    "comparisons": {
-        **COMPARED,
-        **dict.fromkeys(("base", "new"), TEXT),
-        **dict.fromkeys(("ratio", "low", "high", "delta"), REAL),
-        "launches": WHOLE,
-        "paired": TRUTH,
-        **dict.fromkeys(("verdict", "reason", "launch_ratios"), TEXT),  # the last one JSON
-    },
-    "blocks": {
-        **CELL,
-        **dict.fromkeys(("launch", "round", "position", "steps", "lead_in"), WHOLE),
-        "seconds": REAL,
-        "void": TEXT,
-        "disturbed": TRUTH,
-        **dict.fromkeys(("cpu_per_wall", "steal", "pressure", "known_work_ms"), REAL),
-        "involuntary_switches": WHOLE,
-        **dict.fromkeys(("sm_mhz", "memory_mhz", "celsius", "others"), WHOLE),  # of a GPU
-        "watts": REAL,
-        "throttled": TEXT,
-    },
-    "phases": {
-        "measured": TEXT,  # import, build, compile, ...; ``phase`` is the cell's
-        "seconds": REAL,
-        "launch": WHOLE,
-        **CELL,
-        "steady": TRUTH,
-        **dict.fromkeys(("samples", "facts"), TEXT),  # JSON
-    },
-    "memory": {
-        **CELL,
-        **dict.fromkeys((f"{kind}_bytes" for kind in (*CELL_MEMORY, "baseline")), WHOLE),
-    },
-    "ceilings": {
-        **dict.fromkeys(("backend", "execution", "precision", "device", "what", "how"), TEXT),
-        "amount": WHOLE,
-        **dict.fromkeys(("step_seconds", "per_second"), REAL),
-    },
-    "parity": {
-        **TRAINED,
-        **dict.fromkeys(("question", "phase", "verdict", "reason"), TEXT),
-        "batch_size": WHOLE,
-        **dict.fromkeys(("error", "threshold"), REAL),
-        **{f"location_{part}": TEXT for part in ("kind", "path", "field", "guess")},
-        "errors": TEXT,  # JSON
-    },
-    "trainings": {
-        **TRAINED,
-        **dict.fromkeys(("seed", "epochs", "steps", "batch_size"), WHOLE),
-        "seconds": REAL,
-        **dict.fromkeys(("test_accuracy", "test_loss", "test_macro_f1"), REAL),
-        **dict.fromkeys(("test_correct", "test_samples"), WHOLE),
-        "data_hash": TEXT,
-        "start": TEXT,
-        "target": REAL,
-        "steps_to_target": WHOLE,
-        "seconds_to_target": REAL,
-        "repeats": TRUTH,
-    },
-    "lines": {
-        **dict.fromkeys(("task", "model"), TEXT),
-        **dict.fromkeys(("test_accuracy", "test_macro_f1"), REAL),
-        "test_samples": WHOLE,
-        "seconds": REAL,
-        "data_hash": TEXT,
-    },
-    "exchanges": {
-        "task": TEXT,
-        "seed": WHOLE,
-        **dict.fromkeys(("precision", "trained_in", "evaluated_in"), TEXT),
-        "samples": WHOLE,
-        **dict.fromkeys(("error", "rounding"), REAL),
-        "wrong": WHOLE,
-        "disagreements": TEXT,  # JSON
-    },
-    "losses": {**TRAINED, "seed": WHOLE, "start": TEXT, "step": WHOLE, "loss": REAL},
+    "cells": _columns(CellSummary),
+    "comparisons": _columns(ComparisonSummary),
+    "blocks": _columns(
+        BlockRecord,
+        *CELL,
+        *("launch", "round", "position", "steps", "lead_in", "seconds", "void", "disturbed"),
+        *("cpu_per_wall", "steal", "pressure", "known_work_ms", "involuntary_switches"),
+        *("sm_mhz", "memory_mhz", "celsius", "others", "watts", "throttled"),  # of a GPU
+    ),
+    "phases": _columns(
+        PhaseRecord, "measured", "seconds", "launch", *CELL, "steady", "samples", "facts"
+    ),
+    "memory": _columns(
+        CellSummary, *CELL, *(f"{kind}_bytes" for kind in (*CellMemory.model_fields, "baseline"))
+    ),
+    "ceilings": _columns(
+        CeilingRecord,
+        *("backend", "execution", "precision", "device", "what", "how"),
+        *("amount", "step_seconds", "per_second"),
+    ),
+    "parity": _columns(
+        ParityResult,
+        *(*TRAINED, "question", "phase", "verdict", "reason", "batch_size", "error", "threshold"),
+        *("location_kind", "location_path", "location_field", "location_guess", "errors"),
+    ),
+    "trainings": _columns(
+        Training,
+        *(*TRAINED, "seed", "epochs", "steps", "batch_size", "seconds"),
+        *("test_accuracy", "test_loss", "test_macro_f1", "test_correct", "test_samples"),
+        *("data_hash", "start", "target", "steps_to_target", "seconds_to_target", "repeats"),
+    ),
+    "lines": _columns(ReferenceLine),
+    "exchanges": _columns(Exchange),
+    "losses": _columns(Training, *TRAINED, "seed", "start", "step", "loss"),
 }
 
 
@@ -152,7 +154,9 @@ def frames(run: Run) -> dict[str, pd.DataFrame]:
     import pandas as pd  # which commands that write no table start without
 
     return {
-        name: pd.DataFrame(list(_rows(run, name)), columns=list(columns)).astype(columns)
+        name: pd.DataFrame(
+            [_row(told, columns) for told in _observations(run, name)], columns=list(columns)
+        ).astype(columns)
         for name, columns in COLUMNS.items()
     }
 
@@ -176,104 +180,52 @@ def write(run: Run, folder: Path) -> None:
             write_whole(folder / f"{name}.parquet", frame.to_parquet(index=False))
 
 
-def _rows(run: Run, name: str) -> Iterator[dict[str, Any]]:
-    if name == "cells":
+def _row(told: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
+    values = {name: value for name, value in _flat(told).items() if name in columns}
+    return {
+        name: json.dumps(value) if isinstance(value, list | dict) else value
+        for name, value in values.items()
+    }
+
+
+def _observations(run: Run, table: str) -> Iterator[dict[str, Any]]:
+    """What the rows are made of, as the schema has it."""
+    if table == "cells":
         for cell in run.summary.cells:
-            yield {
-                **cell.model_dump(exclude={"step_seconds", "memory", "latency"}),
-                **{f"latency_{name}": value for name, value in dict(cell.latency or ()).items()},
-                **_interval(cell.step_seconds, cell.launches),
-                **_bytes(cell.memory.model_dump()),
-                "launch_seconds": json.dumps(cell.launch_seconds),
-            }
-    elif name == "comparisons":
-        yield from map(_comparison, run.summary.comparisons)
-    else:
-        for record in run.records:
-            match name, record:
-                case "blocks", BlockRecord():
-                    yield {**record.model_dump(), **_cell(record.cell), **_noise(record.noise)}
-                case "phases", PhaseRecord():
-                    yield _phase(record)
-                case "memory", MemoryRecord():
-                    yield {**_cell(record.cell), **_bytes(record.model_dump())}
-                case "ceilings", CeilingRecord():
-                    yield from _ceiling(record)
-                case "parity", ParityRecord():
-                    yield _parity(record.result)
-                case "trainings", AccuracyRecord():
-                    yield record.training.model_dump()
-                case "lines", LineRecord():
-                    yield record.line.model_dump()
-                case "exchanges", ExchangeRecord():
-                    told = record.exchange.model_dump()
-                    yield told | {"disagreements": json.dumps(told["disagreements"])}
-                case "losses", AccuracyRecord():
-                    yield from _losses(record.training)
-
-
-def _cell(cell: Cell) -> dict[str, Any]:
-    return cell.model_dump()
-
-
-def _interval(interval: Interval | None, launches: int) -> dict[str, float]:
-    """Without ends where they determine nothing."""
-    if interval is None:
-        return {}
-    if not words.determined(interval, launches):
-        return {"step_seconds": interval.value}
-    names = ("step_seconds", "step_seconds_low", "step_seconds_high")
-    return dict(zip(names, (interval.value, interval.low, interval.high), strict=True))
-
-
-def _comparison(found: ComparisonSummary) -> dict[str, Any]:
-    """As in the summary; without ends where they determine nothing."""
-    told = found.model_dump() | {"launch_ratios": json.dumps(found.launch_ratios)}
-    interval = Interval(value=found.ratio, low=found.low, high=found.high)
-    ends = {} if words.determined(interval, found.launches) else {"low": None, "high": None}
-    return told | ends
-
-
-def _bytes(sizes: dict[str, Any]) -> dict[str, Any]:
-    kinds = (*CELL_MEMORY, "baseline")
-    return {f"{kind}_bytes": sizes[kind] for kind in kinds if kind in sizes}
-
-
-def _noise(noise: Noise) -> dict[str, Any]:
-    if noise.gpu is None:
-        return dict(noise)
-    return {**dict(noise), **dict(noise.gpu), "throttled": ", ".join(noise.gpu.throttled)}
-
-
-def _phase(record: PhaseRecord) -> dict[str, Any]:
-    return {
-        **record.model_dump(),
-        **(_cell(record.cell) if record.cell else {"phase": None}),
-        "measured": record.phase,
-        "samples": json.dumps(record.samples),
-        "facts": json.dumps(record.facts),
-    }
-
-
-def _ceiling(record: CeilingRecord) -> Iterator[dict[str, Any]]:
-    for seconds in record.step_seconds:
-        rate = record.amount / seconds
-        yield {**record.model_dump(), "step_seconds": seconds, "per_second": rate}
-
-
-def _parity(result: ParityResult) -> dict[str, Any]:
-    location = dict(result.location) if result.location else {}
-    return {
-        **result.model_dump(),
-        **{f"location_{part}": value for part, value in location.items()},
-        "errors": json.dumps(result.errors),
-    }
-
-
-def _losses(training: Training) -> Iterator[dict[str, Any]]:
-    shared = {name: getattr(training, name) for name in (*TRAINED, "seed", "start")}
-    for step, loss in enumerate(training.losses):
-        yield {**shared, "step": step, "loss": loss}
+            told = cell.model_dump()
+            if not words.determined(cell.step_seconds, cell.launches):
+                told["step_seconds"] = (told["step_seconds"] or {}) | UNKNOWN
+            yield told
+    elif table == "comparisons":
+        for pair in run.summary.comparisons:
+            yield pair.model_dump() | ({} if ends(pair) else UNKNOWN)
+    for record in run.records:
+        match table, record:
+            case "blocks", BlockRecord():
+                told = record.model_dump()
+                if gpu := told["noise"]["gpu"]:
+                    gpu["throttled"] = ", ".join(gpu["throttled"])
+                yield told
+            case "phases", PhaseRecord():  # an import has no cell, whose phase it would be
+                yield record.model_dump() | {"measured": record.phase, "phase": None}
+            case "memory", MemoryRecord():
+                yield {"cell": record.cell.model_dump(), "memory": record.model_dump()}
+            case "ceilings", CeilingRecord():
+                for seconds in record.step_seconds:
+                    rate = record.amount / seconds
+                    yield record.model_dump() | {"step_seconds": seconds, "per_second": rate}
+            case "parity", ParityRecord():
+                yield record.result.model_dump()
+            case "trainings", AccuracyRecord():
+                yield record.training.model_dump()
+            case "lines", LineRecord():
+                yield record.line.model_dump()
+            case "exchanges", ExchangeRecord():
+                yield record.exchange.model_dump()
+            case "losses", AccuracyRecord():
+                shared = record.training.model_dump(include={*TRAINED, "seed", "start"})
+                for step, loss in enumerate(record.training.losses):
+                    yield {**shared, "step": step, "loss": loss}
 
 
 def _guarded(frame: pd.DataFrame) -> pd.DataFrame:

@@ -6,14 +6,13 @@ than it, so arms that no verdict tells apart from the best share the first tier.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from suite.analysis import words
-from suite.records.schema import CellSummary, ComparisonSummary, Summary
-
-Key = tuple[str, str, str, str, int]  # task, phase, precision, device, batch size
+from suite.analysis.comparisons import arm_names
+from suite.records.schema import CellSummary, ComparisonSummary, Interval, Summary
+from suite.report.grouping import grouped
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +74,8 @@ class Group:
         behind = [arm for arm in ranked if arm not in self.first]
         if len(self.first) == 1:
             return self._fastest(self.first[0], behind)
-        names, pairs = words.listed(_names(self.first)), self._pairs(self.first)
+        names = words.listed(_names(self.first))
+        pairs = [c for c in self.comparisons if {c.base, c.new} <= {*_names(self.first)}]
         if pairs and all(pair.verdict == "EQUIVALENT" for pair in pairs):
             ahead = f"{names} are equally fast, within {100 * pairs[0].delta:g} %"
             return "; ".join([ahead, *self._below(behind)])
@@ -90,10 +90,6 @@ class Group:
             if (found.new, found.base) == (base.name, arm.name):
                 return 1 / found.ratio
         return None
-
-    def _pairs(self, arms: Sequence[Arm]) -> list[ComparisonSummary]:
-        names = set(_names(arms))
-        return [c for c in self.comparisons if {c.base, c.new} <= names]
 
     def _slower_than(self, arm: Arm) -> list[Arm]:
         """The arms that are faster beyond doubt, of the first tier if there is such a one."""
@@ -110,52 +106,57 @@ class Group:
         return "; ".join([f"{first.name} is fastest: {', '.join(times)}", *left])
 
     def _below(self, behind: Sequence[Arm]) -> list[str]:
-        """The arms below the first tier, together where they are slower than the same ones."""
-        together: dict[tuple[str, ...], list[Arm]] = defaultdict(list)
-        for arm in behind:
-            together[tuple(_names(self._slower_than(arm)))].append(arm)
+        """The arms below the first tier, together where they are slower than the same ones, with
+        how much slower: ``, 1.4 to 1.5 times as long``.
+        """
+        together = grouped(behind, lambda arm: tuple(_names(self._slower_than(arm))))
         said = []
         for faster, arms in together.items():
             bases = [arm for arm in self.arms if arm.name in faster]
             whom = words.listed(list(faster))
             if len(faster) > 1 and set(faster) == set(_names(self.first)):
                 whom = "both" if len(faster) == 2 else f"these {len(faster)}"
-            seen = [self.ratio(arm, base) for arm in arms for base in bases]
-            size = _range([times for times in seen if times is not None])
+            ratios = [self.ratio(arm, base) for arm in arms for base in bases]
+            seen = sorted(ratio for ratio in ratios if ratio is not None)
+            told = dict.fromkeys(words.fold(ratio) for ratio in (*seen[:1], *seen[-1:]))
+            size = f", {' to '.join(told)} times as long" if told else ""
             verb = "is" if len(arms) == 1 else "are"
             said.append(f"{words.listed(_names(arms))} {verb} slower than {whom}{size}")
         return said
 
     def _as_seen(self, said: str) -> str:
         """No order is shown; how far the fastest and the slowest were seen apart all the same."""
-        seen = [(self.ratio(arm, self.first[0]) or 1, arm.name) for arm in self.first[1:]]
-        times, name = max(seen)
+        first, *others = self.first
+        times, name = max((self.ratio(arm, first) or 1, arm.name) for arm in others)
         if times <= 1 + self.comparisons[0].delta:
             return f"{said}, seen within {100 * self.comparisons[0].delta:g} %"
-        return (
-            f"{said}, though {name} was seen to take {words.fold(times)} times {self.first[0].name}"
-        )
+        return f"{said}, though {name} was seen to take {words.fold(times)} times {first.name}"
+
+
+def ends(pair: ComparisonSummary) -> tuple[float, float] | None:
+    """Of the ratio's 95 % interval; None where it determines nothing."""
+    interval = Interval(value=pair.ratio, low=pair.low, high=pair.high)
+    return (pair.low, pair.high) if words.determined(interval, pair.launches) else None
 
 
 def groups(summary: Summary) -> list[Group]:
     """The summary's cells by comparison, in the summary's order."""
-    cells: dict[Key, list[CellSummary]] = defaultdict(list)
-    comparisons: dict[Key, list[ComparisonSummary]] = defaultdict(list)
-    for cell in summary.cells:
-        cells[cell.comparison].append(cell)
-    for comparison in summary.comparisons:
-        comparisons[_key(comparison)].append(comparison)
-    return [_group(found, comparisons[key]) for key, found in cells.items()]
+    cells = grouped(summary.cells, lambda cell: cell.comparison)
+    pairs = grouped(
+        summary.comparisons, lambda c: (c.task, c.phase, c.precision, c.device, c.batch_size)
+    )
+    return [_group(found, pairs.get(key, [])) for key, found in cells.items()]
 
 
 def _group(cells: list[CellSummary], ours: list[ComparisonSummary]) -> Group:
-    called = {name for c in ours for name in (c.base, c.new)}
+    names = arm_names(cells)
     cells = sorted(cells, key=lambda cell: -(cell.samples_per_second or 0))
-    named = [(cell, _name(cell, cells, called)) for cell in cells]
-    able = [name for cell, name in named if not cell.is_twin and cell.status != "disturbed"]
-    ranks = tiers(able, ours)
+    able = [c for c in cells if not c.is_twin and c.status != "disturbed"]
+    ranks = tiers([names[cell.arm] for cell in able], ours)
     return Group(
-        arms=[Arm(cell=cell, name=name, tier=ranks.get(name)) for cell, name in named],
+        arms=[
+            Arm(cell=cell, name=names[cell.arm], tier=ranks.get(names[cell.arm])) for cell in cells
+        ],
         comparisons=ours,
     )
 
@@ -180,27 +181,3 @@ def _slower(comparisons: Sequence[ComparisonSummary]) -> set[tuple[str, str]]:
 
 def _names(arms: Sequence[Arm]) -> list[str]:
     return [arm.name for arm in arms]
-
-
-def _range(times: Sequence[float]) -> str:
-    """``, 1.4 to 1.5 times as long``."""
-    ends = list(dict.fromkeys(words.fold(end) for end in (min(times), max(times)))) if times else []
-    return f", {' to '.join(ends)} times as long" if ends else ""
-
-
-def _key(comparison: ComparisonSummary) -> Key:
-    c = comparison
-    return (c.task, c.phase, c.precision, c.device, c.batch_size)
-
-
-def _name(cell: CellSummary, cells: list[CellSummary], called: set[str]) -> str:
-    """What the comparisons call a cell; where they don't, the same rule."""
-    for name in called:
-        if name.startswith(cell.backend):
-            rest = name.removeprefix(cell.backend).strip(" -/:()")
-            if rest == cell.execution:
-                return name
-    several = sum(cell.backend == other.backend for other in cells) > 1
-    if several and (cell.backend not in called or cell.status != "ok"):
-        return f"{cell.backend} {cell.execution}"
-    return cell.backend

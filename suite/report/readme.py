@@ -9,12 +9,13 @@ import sys
 from pathlib import Path
 
 from suite.analysis import words
-from suite.analysis.summary import WRONG, summarise
+from suite.analysis.summary import WRONG
 from suite.files import write_whole
 from suite.records.run import Run
-from suite.report.columns import COMPARISON, SETTING
 from suite.report.headlines import Arm, Group, groups
-from suite.store.recovery import salvage
+from suite.report.metrics import COMPARISON, SETTING
+from suite.report.page.page import templates
+from suite.store import recovery
 
 PUBLISHED = "results/published"
 BEGIN, END = "<!-- results:begin {} -->", "<!-- results:end -->"
@@ -26,20 +27,31 @@ UNRANKED = "†: no rank, since the machine was disturbed or parity failed."
 
 def table(run: Run) -> str:
     """What was measured, in which run, and a row per comparison with a column per arm."""
-    found = groups(run.summary)
     cells = run.summary.cells
-    measured = dict.fromkeys(c.arm for c in cells if c.step_seconds and not c.is_twin)
-    settings = dict.fromkeys((c.precision, c.device) for c in cells)
-    columns = [*COMPARISON, *(SETTING if len(settings) > 1 else [])]
-    heads = [*(column.head for column in columns), *map("<br>".join, measured)]
-    rules = ["---:" if column.numeric else "---" for column in columns] + ["---:"] * len(measured)
-    rows = [
-        [*(column.text(group.arms[0]) for column in columns), *_times(group, [*measured])]
-        for group in found
-    ]
-    notes = [HOW, UNRANKED] if any("†" in text for row in rows for text in row) else [HOW]
-    lines = [f"| {' | '.join(line)} |" for line in (heads, rules, *rows)]
-    return "\n".join([_source(run, [*settings]), "", *lines, "", " ".join(notes)])
+    timed = [cell for cell in cells if cell.step_seconds and not cell.is_twin]
+    measured = list(dict.fromkeys(cell.arm for cell in timed))
+    settings = list(dict.fromkeys((cell.precision, cell.device) for cell in cells))
+    launches = sorted({cell.launches for cell in timed}) or [0]
+    rows = [(group.arms[0], _times(group, measured)) for group in groups(run.summary)]
+    unranked = any("†" in time for _, times in rows for time in times)
+    versions = {
+        name: version
+        for backend in run.environment.backends.values()
+        for name, version in backend.items()
+        if name not in LIBRARIES
+    }
+    template = templates().overlay(autoescape=False).get_template("readme.md")
+    return template.render(
+        run=run,
+        folder=f"{PUBLISHED}/{run.manifest.id}",
+        columns=[*COMPARISON, *(SETTING if len(settings) > 1 else [])],
+        measured=measured,
+        settings=settings,
+        launches=dict.fromkeys((launches[0], launches[-1])),
+        versions=versions,
+        rows=rows,
+        notes=[HOW, UNRANKED] if unranked else [HOW],
+    )
 
 
 def filled(readme: str, run: Run) -> str:
@@ -49,28 +61,6 @@ def filled(readme: str, run: Run) -> str:
     if count != 1:
         raise ValueError(f"{count} pairs of {BEGIN.format('FOLDER')} and {END}; there must be one")
     return text
-
-
-def _source(run: Run, settings: list[tuple[str, str]]) -> str:
-    """Which run it is, of which machine and versions."""
-    told, manifest = run.environment, run.manifest
-    versions = {
-        name: version
-        for backend in told.backends.values()
-        for name, version in backend.items()
-        if name not in LIBRARIES
-    }
-    launches = sorted({c.launches for c in run.summary.cells if c.step_seconds and not c.is_twin})
-    counted = dict.fromkeys((launches[0], launches[-1])) if launches else [0]
-    facts = [
-        f"[Run {manifest.id}]({PUBLISHED}/{manifest.id}/summary.md) of {manifest.created[:10]}",
-        f"profile {manifest.profile}",
-        words.machine(told),
-        *(" on ".join(setting) for setting in settings[:1] if len(settings) == 1),
-        *(f"{name} {version}" for name, version in versions.items()),
-        f"{' to '.join(map(str, counted))} launches",
-    ]
-    return " ".join(filter(None, [f"{', '.join(facts)}.", words.busy(run.summary)]))
 
 
 def _times(group: Group, columns: list[tuple[str, str]]) -> list[str]:
@@ -95,16 +85,10 @@ def _time(arm: Arm, group: Group) -> str:
 
 def read(folder: Path) -> Run:
     """The run as its records tell it today; ValueError if it is damaged."""
-    found = salvage(folder)
-    if found.damage:
-        raise ValueError(f"{folder} is damaged: {'; '.join(found.damage)}")
-    return Run(
-        path=folder,
-        manifest=found.manifest,
-        environment=found.environment,
-        records=found.records,
-        summary=summarise(found.manifest, found.records, ()),
-    )
+    run = recovery.read(folder)
+    if run.damage:
+        raise ValueError(f"{folder} is damaged: {'; '.join(run.damage)}")
+    return run
 
 
 def main(folder: Path, readme: Path) -> None:

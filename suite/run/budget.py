@@ -10,7 +10,6 @@ from suite.parity.gate import parity_configurations
 from suite.plan import estimate
 from suite.plan.options import UsageError
 from suite.plan.plan import Plan
-from suite.plan.profiles import PROFILES
 from tasks.base import Task
 
 MANY_LAUNCHES = 12  # get more rounds each before there are more of them
@@ -18,45 +17,39 @@ MANY_LAUNCHES = 12  # get more rounds each before there are more of them
 
 def total(plan: Plan) -> float:
     """Seconds that the whole run may take; a guess."""
-    cells = [
-        cell for configuration in plan.own_configurations() for cell in plan.cells(configuration)
-    ]
+    training_in = plan.training_configurations()
     parity = sum(
-        estimate.parity(t, configuration)
-        for t in plan.tasks
-        for configuration in parity_configurations(plan.configurations)
+        estimate.parity(task, each)
+        for task in plan.tasks
+        for each in parity_configurations(plan.configurations)
     )
-    beside = sum(estimate.memory(plan.task(c.task), c.phase, c.batch_size) for c in cells)
-    beside += sum(_trainings(plan, t) * estimate.training(t) for t in plan.tasks)
+    beside = sum(
+        estimate.memory(plan.task(cell.task), cell)
+        for cell, each in plan.cells.items()
+        if each.refused is None and not each.twin
+    )
+    beside += sum(_trainings(plan, task) * estimate.training(task) for task in plan.tasks)
     trained = [task for task in plan.tasks if plan.seeds[task.name]]
     beside += len(trained) * estimate.BASELINES_SECONDS
-    if plan.one_ulp:
-        exchanged = [
-            configuration
-            for configuration in plan.training_configurations()
-            if configuration.precision == "float32"
-        ]
-        beside += sum(estimate.exchange(task, len(exchanged)) for task in trained)
+    if plan.profile.one_ulp:
+        exchanged = sum(each.precision == "float32" for each in training_in)
+        beside += sum(estimate.exchange(task, exchanged) for task in trained)
     together = parity / (estimate.parity_share() + 1) + beside / estimate.AT_ONCE
-    alone = ceilings.COST_SECONDS * len(plan.training_configurations())
+    alone = ceilings.COST_SECONDS * len(training_in)
     return together + alone + launch(plan) + (plan.launches - 1) * launch(plan, first=False)
 
 
 def _trainings(plan: Plan, task: Task) -> int:
     """How many all configurations do of a task."""
     every = len(plan.training_configurations()) * len(plan.seeds[task.name])
-    return every + (plan.one_ulp and every > 0)
+    return every + (plan.profile.one_ulp and every > 0)
 
 
 def launch(plan: Plan, first: bool = True) -> float:
     """Seconds of one launch of all comparisons, the first or a later one."""
-    able = [configuration for configuration in plan.configurations if configuration.refused is None]
-    groups = comparisons(cell for configuration in able for cell in plan.cells(configuration))
+    groups = comparisons(cell for cell, each in plan.cells.items() if each.refused is None)
     return sum(
-        estimate.timing(
-            plan.task(g[0].task), g[0].phase, g[0].batch_size, len(g), plan.rounds, first
-        )
-        for g in groups
+        estimate.timing(plan.task(cells[0].task), cells, plan.rounds, first) for cells in groups
     )
 
 
@@ -65,10 +58,9 @@ def fit(plan: Plan) -> Plan:
     then its profile's, fewer seeds (of the task that takes longest to train, before others), and
     fewer launches; UsageError if even one of each is too much.
     """
-    budget = plan.budget_seconds
+    budget, own = plan.budget_seconds, plan.profile.rounds
     if budget is None:
         return plan
-    own = PROFILES[plan.profile].rounds
     for rounds in sorted({plan.rounds, min(1.0, plan.rounds), own}, reverse=True):
         for launches in range(plan.launches, min(plan.launches, MANY_LAUNCHES) - 1, -1):
             fewer = replace(plan, rounds=rounds, launches=launches)
@@ -92,13 +84,11 @@ def fit(plan: Plan) -> Plan:
 
 def announcement(plan: Plan) -> str:
     """What a run is about to do and how long it may take, in a sentence."""
-    arms = len(
-        [configuration for configuration in plan.configurations if configuration.refused is None]
-    )
-    trainings = sum(_trainings(plan, t) for t in plan.tasks)
+    arms = sum(each.refused is None for each in plan.configurations)
+    trainings = sum(_trainings(plan, task) for task in plan.tasks)
     limit = "" if plan.budget_seconds is None else f", at most {plan.budget_seconds / 60:g}"
     more = "" if plan.most_launches == plan.launches else f" to {plan.most_launches}"
     return (
-        f"{plan.profile}: {len(plan.tasks)} tasks, {arms} arms, {plan.launches}{more} launches, "
-        f"{trainings} trainings; about {max(1, round(total(plan) / 60))} min{limit}"
+        f"{plan.choice.profile}: {len(plan.tasks)} tasks, {arms} arms, {plan.launches}{more} "
+        f"launches, {trainings} trainings; about {max(1, round(total(plan) / 60))} min{limit}"
     )

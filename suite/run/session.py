@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from math import prod
@@ -31,39 +30,36 @@ from suite.report.terminal import tables
 from suite.store import directory, seal
 from suite.store.directory import RunDirectory, StoreError
 from suite.store.fingerprint import fingerprint, version, versions
-from suite.store.recovery import salvage
-from suite.worker.environment import CONTROLLED
-from suite.worker.installations import Installation
+from suite.store.recovery import possible
+from suite.store.recovery import read as read
 from tasks.codec import spec_hash
 
 CHOICE = TypeAdapter(Choice)
 
 
-def begin(
-    plan: Plan, choice: Choice, installations: Sequence[Installation], output: Path, command: str
-) -> RunDirectory:
+def begin(plan: Plan, output: Path, command: str) -> RunDirectory:
     """A new run directory with its manifest and environment."""
+    choice = plan.choice
     manifest = Manifest(
         id=directory.new_id(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         tribench=version(),
         command=command,
-        label=plan.label,
-        profile=plan.profile,
+        label=choice.label,
+        profile=choice.profile,
         launches=plan.launches,
         seeds=sorted({seed for seeds in plan.seeds.values() for seed in seeds}),
         delta=DELTA,
         choice=asdict(choice),
         tasks=_tasks(plan),
-        cells=[cell for configuration in plan.configurations for cell in plan.cells(configuration)],
+        cells=list(plan.cells),
         complete=False,
     )
+    environment = fingerprint(plan.installations, choice.device, choice.environment)
     store = directory.create(output, manifest.id)
     try:
         store.write("manifest.json", manifest)
-        store.write(
-            "environment.json", fingerprint(installations, choice.device, choice.environment)
-        )
+        store.write("environment.json", environment)
     except WriteError:
         store.remove()
         raise
@@ -84,24 +80,23 @@ def choice_of(path: Path) -> Choice:
         raise StoreError(f"{path} is damaged: choice.{where}: {first['msg']}") from None
 
 
-def go_on(path: Path, plan: Plan, installations: Sequence[Installation]) -> RunDirectory:
+def go_on(path: Path, plan: Plan) -> RunDirectory:
     """Open a run to finish it; StoreError if it would now measure something else."""
     manifest, environment = directory.read_manifest(path), directory.read_environment(path)
-    choice = choice_of(path)
-    here = fingerprint(installations, choice.device, choice.environment)
+    here = fingerprint(plan.installations, plan.choice.device, plan.choice.environment)
     apart = [each for each in differences(environment, here) if each.matters]
+    why = None
     if apart:  # what makes two runs incomparable; a system tells its memory a little differently
         told = "; ".join(f"{each.what}: {each.base}, here {each.new}" for each in apart)
-        why = "it was begun on another machine or with other settings"
-        raise StoreError(f"{path} cannot be resumed: {why} ({told})")
-    if [
-        cell for configuration in plan.configurations for cell in plan.cells(configuration)
-    ] != manifest.cells:
-        raise StoreError(f"{path} cannot be resumed: other backends or tasks are there now")
-    if _tasks(plan) != manifest.tasks:
-        raise StoreError(f"{path} cannot be resumed: its tasks have changed")
-    if not versions(installations).items() <= environment.backends.items():
-        raise StoreError(f"{path} cannot be resumed: its frameworks have other versions now")
+        why = f"it was begun on another machine or with other settings ({told})"
+    elif list(plan.cells) != manifest.cells:
+        why = "other backends or tasks are there now"
+    elif _tasks(plan) != manifest.tasks:
+        why = "its tasks have changed"
+    elif not versions(plan.installations).items() <= environment.backends.items():
+        why = "its frameworks have other versions now"
+    if why is not None:
+        raise StoreError(f"{path} cannot be resumed: {why}")
     return RunDirectory(path)
 
 
@@ -117,7 +112,7 @@ def close(store: RunDirectory, complete: bool) -> Run:
         manifest=manifest,
         environment=environment,
         records=records,
-        summary=summarise(manifest, records, _notes(damage)),
+        summary=summarise(manifest, records, [f"Damaged: {told}." for told in damage]),
         damage=damage,
     )
     store.write("environment.json", environment)
@@ -131,33 +126,13 @@ def close(store: RunDirectory, complete: bool) -> Run:
 
 def render(run: Run) -> None:
     """The page, and of a run that is whole tables and Markdown too, from what is in the run."""
-    with _possible(run.path):
+    with possible(run.path):
         if run.damage and seal.is_sealed(run.path):  # what is left stays as it was
             write_whole(run.path / "page.html", page.render(run))
             return
         _write(run)
     if seal.is_sealed(run.path):
-        seal.renew(run.path)
-
-
-def read(path: Path) -> Run:
-    """A run as its records tell it now, damaged or not; StoreError if there is nothing to tell."""
-    found = salvage(path)
-    notes = _notes(found.damage)
-    if found.summary is None:
-        with _possible(path):
-            summary = summarise(found.manifest, found.records, notes)
-    else:
-        notes = list(dict.fromkeys([*found.summary.notes, *notes]))
-        summary = found.summary.model_copy(update={"notes": notes})
-    return Run(
-        path=path,
-        manifest=found.manifest,
-        environment=found.environment,
-        records=found.records,
-        summary=summary,
-        damage=tuple(found.damage),
-    )
+        seal.seal(run.path, again=True)
 
 
 def read_and_warn(path: Path) -> Run:
@@ -168,32 +143,6 @@ def read_and_warn(path: Path) -> Run:
     return run
 
 
-@contextmanager
-def _possible(path: Path) -> Iterator[None]:
-    """Numbers that nobody can have measured end in one line, wherever they lead."""
-    try:
-        yield
-    except StoreError:
-        raise
-    except (ArithmeticError, ValueError) as error:
-        why = " ".join(str(error).split())[:100]
-        raise StoreError(f"{path} holds numbers that no run can have: {why}") from None
-
-
-def check(path: Path) -> None:
-    """Raise StoreError if nothing in it can be shown; quickly where its manifest is sound."""
-    try:
-        directory.read_manifest(path)
-    except directory.NewerError:
-        raise
-    except StoreError:
-        read(path)
-
-
-def _notes(damage: Sequence[str]) -> list[str]:
-    return [f"Damaged: {told}." for told in damage]
-
-
 def _write(run: Run) -> None:
     tables.write(run, run.path / "tables")
     write_whole(run.path / "summary.md", tables.markdown(run.summary))
@@ -201,29 +150,16 @@ def _write(run: Run) -> None:
 
 
 def command(choice: Choice, pythons: Mapping[str, str]) -> str:
-    """The line that repeats a run; interpreters by name, not path."""
+    """The line that repeats a run: what differs from the defaults, as it is typed; interpreters by
+    name, not path.
+    """
     typed = ["tribench", "run", "--profile", choice.profile, "--device", choice.device]
-    for option, values in (
-        ("--task", choice.tasks),
-        ("--backend", choice.backends),
-        ("--execution", choice.executions),
-        ("--precision", choice.precisions),
-        ("--phase", choice.phases),
-        ("--batch-size", choice.batch_sizes),
-    ):
-        typed += [word for value in values for word in (option, str(value))]
-    timeout = choice.worker_timeout
-    for option, value in (
-        ("--seed", choice.seed or None),
-        ("--launches", choice.launches),
-        ("--seeds", choice.seeds),
-        ("--time-budget", choice.time_budget),
-        ("--aa", choice.aa),
-        ("--environment", None if choice.environment == CONTROLLED else choice.environment),
-        ("--worker-timeout", None if timeout == Choice.worker_timeout else timeout),
-        ("--worker-memory", choice.worker_memory),
-    ):
-        typed += [] if value is None else [option, str(value)]
+    for name, value in asdict(choice).items():
+        if name in ("profile", "device", "label") or value == getattr(Choice, name):
+            continue
+        several = isinstance(value, tuple)
+        option = f"--{name.removesuffix('s') if several else name}".replace("_", "-")
+        typed += [str(w) for each in (value if several else [value]) for w in (option, each)]
     for name, path in pythons.items():
         typed += ["--python", f"{name}={Path(path).name}"]
     return readable(shlex.join(typed))
@@ -249,13 +185,12 @@ def _facts(records: Sequence[AnyRecord]) -> dict[str, dict[str, str]]:
     """What the adapters tell of their programs, by installation; where tasks differ, with their
     names.
     """
-    told: dict[str, dict[str, dict[str, list[str]]]] = {}
+    told: dict[str, dict[str, dict[str, dict[str, None]]]] = {}
     for record in records:
         if isinstance(record, PhaseRecord) and record.cell is not None:
             installation = told.setdefault(f"{record.cell.backend} {record.cell.execution}", {})
             for name, value in record.facts.items():
-                tasks = installation.setdefault(name, {}).setdefault(value, [])
-                tasks += [] if record.cell.task in tasks else [record.cell.task]
+                installation.setdefault(name, {}).setdefault(value, {})[record.cell.task] = None
     return {
         installation: {
             name: next(iter(values))

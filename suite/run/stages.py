@@ -26,22 +26,20 @@ from suite.plan.configurations import Configuration, reference_configuration
 from suite.plan.plan import Plan
 from suite.records.schema import Cell, FailureRecord
 from suite.store.directory import RunDirectory, read_records
-from suite.worker.installations import Installation
 from suite.worker.process import WorkerSettings
 
 HALF_WIDTH = 0.02  # of a ratio's 95 % interval: once all are that narrow, no more launches
 
 
-def run(
-    plan: Plan, installations: Sequence[Installation], store: RunDirectory, reporter: Reporter
-) -> int:
+def run(plan: Plan, store: RunDirectory, reporter: Reporter) -> int:
     """Do every job that the run directory does not have yet; how many the time budget left out.
     KeyboardInterrupt ends all workers; what was finished before is kept.
     """
     budget = plan.budget_seconds
     deadline = Deadline(None if budget is None else time.monotonic() + budget)
-    settings = WorkerSettings(limits=plan.limits, environment=plan.environment)
-    live, logs, where = LiveWorkers(), store.path / "logs", reference_configuration(installations)
+    settings = WorkerSettings(limits=plan.choice.limits, environment=plan.choice.environment)
+    where, live = reference_configuration(plan.installations), LiveWorkers()
+    logs = store.path / "logs"
     with scratch() as files, opened(where, live, logs, files, settings) as references:
         perform(stages(plan, references, files, store, settings), store, live, reporter, deadline)
     return deadline.left_out
@@ -55,11 +53,11 @@ def stages(
     settings: WorkerSettings,
 ) -> list[Stage]:
     """Parity first: what is not the same function is not ranked."""
-    where = {cell: each for each in plan.configurations for cell in plan.cells(each)}
+    where = plan.cells
     able = {cell: each for cell, each in where.items() if each.refused is None}
     groups = [[(able[cell], cell) for cell in group] for group in comparisons(able)]
     own = [(each, cell) for cell, each in able.items() if not each.twin]
-    first = {task.name: TaskInputs(task, plan.seed, files) for task in plan.tasks}
+    first = {task.name: TaskInputs(task, plan.choice.seed, files) for task in plan.tasks}
     trained = [
         [TaskInputs(task, seed, files) for seed in plan.seeds[task.name]]
         for task in plan.tasks
@@ -68,9 +66,15 @@ def stages(
     checkpoints = store.path / checkpoint.FOLDER
     compiled = files / "compiled"  # empty, so that the first launch finds nothing
     on_gpu = any(each.device == "cuda" for each, _ in own)
+    records = read_records(store.path)[0]
     state = timing.State(
-        failed=_failed_before(store),
-        times=Times(read_records(store.path)[0]),
+        failed={
+            record.cell
+            for record in records
+            if isinstance(record, FailureRecord) and record.cell is not None
+            if record.stage == "timing" and record.status != "implausible"
+        },
+        times=Times(records),
         look=partial(sizes.look, references[0], files),
     )
     training_in = plan.training_configurations()
@@ -109,7 +113,7 @@ def stages(
             at_once=estimate.AT_ONCE,
             settings=shared,
             groups=(
-                *training.groups(training_in, trained, checkpoints, plan.one_ulp),
+                *training.groups(training_in, trained, checkpoints, plan.profile.one_ulp),
                 *baselines.groups([seeded[0] for seeded in trained]),
             ),
         ),
@@ -120,7 +124,7 @@ def stages(
             groups=exchange.groups(
                 training_in,
                 references[0].configuration,
-                [seeded[0] for seeded in trained if plan.one_ulp],
+                [seeded[0] for seeded in trained if plan.profile.one_ulp],
                 checkpoints,
             ),
         ),
@@ -142,12 +146,3 @@ def _refusals(where: Mapping[Cell, Configuration]) -> tuple[JobGroup, ...]:
 
     job = Job(id="plan", label="planning", cost_seconds=0.1, run=run)
     return (JobGroup(suffix="plan", jobs=(job,)),)
-
-
-def _failed_before(store: RunDirectory) -> set[Cell]:
-    failures = [r for r in read_records(store.path)[0] if isinstance(r, FailureRecord)]
-    return {
-        failure.cell
-        for failure in failures
-        if failure.stage == "timing" and failure.cell and failure.status != "implausible"
-    }

@@ -16,6 +16,8 @@ import secrets
 import shutil
 import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -45,6 +47,15 @@ class NewerError(StoreError):
     """It was written by a tribench that knows more than this one."""
 
 
+@contextmanager
+def refused(told: str) -> Iterator[None]:
+    """Whatever the system refuses inside is a StoreError that tells this, and why."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"{told}: {error.strerror or error}") from None
+
+
 class RunDirectory:
     """An open run directory. One process at a time may hold it; its threads may share it."""
 
@@ -52,10 +63,8 @@ class RunDirectory:
         self.path = path
         self.guard = threading.Lock()
         self.records = path / "records.jsonl"
-        try:
+        with refused(f"{path} cannot be written"):
             self.file = self.records.open("ab", buffering=0)
-        except OSError as error:
-            raise StoreError(f"{path} cannot be written: {error.strerror}") from None
         try:
             fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -103,35 +112,25 @@ class RunDirectory:
 
 def check(output: Path) -> None:
     """Raise StoreError if nothing can be written under this folder."""
-    try:
+    with refused(f"nothing can be written under {output}"):
         output.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=output):
             pass
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise StoreError(f"nothing can be written under {output}: {why}") from None
 
 
 def check_file(file: Path) -> None:
     """Raise StoreError if this file cannot be written."""
     check(file.absolute().parent)
-    try:
-        if not file.is_dir():
-            return
-        why = "it is a folder"
-    except OSError as error:
-        why = error.strerror or str(error)
-    raise StoreError(f"{file} cannot be written: {why}")
+    with refused(f"{file} cannot be written"):
+        if file.is_dir():
+            raise IsADirectoryError("it is a folder")
 
 
 def create(output: Path, run_id: str) -> RunDirectory:
     """Make a new run directory; StoreError if that cannot be."""
     path = output / run_id
-    try:
+    with refused(f"no run can be written under {output}"):
         (path / "logs").mkdir(parents=True)
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise StoreError(f"no run can be written under {output}: {why}") from None
     return RunDirectory(path)
 
 
@@ -149,10 +148,10 @@ def read_model(path: Path, kind: type[M]) -> M:
     """A JSON file of a run; StoreError if it cannot be read, NewerError if an older tribench could
     not have written it.
     """
+    with refused(f"{path.parent} is no run: {path.name}"):
+        text = contents(path)
     try:
-        data = parse(contents(path))
-    except OSError as error:
-        raise StoreError(f"{path.parent} is no run: {path.name}: {error.strerror}") from None
+        data = parse(text)
     except ValueError as error:
         raise StoreError(f"{path} is damaged: {error}") from None
     schema = data.get("schema", RUN_SCHEMA) if isinstance(data, dict) else None

@@ -36,6 +36,8 @@ def fingerprint(
     installations: Sequence[Installation], device: str, kind: str = CONTROLLED
 ) -> Environment:
     """What is known before the first worker starts."""
+    quota = environment.cpu_quota()  # how many cores' time the process gets, if that is limited
+    limits = {} if quota is None else {QUOTA: f"{quota:g}"}
     return Environment(
         cpu=str(cpuinfo.get_cpu_info().get("brand_raw", platform.processor() or "unknown")),
         cores=os.cpu_count() or 1,
@@ -47,7 +49,7 @@ def fingerprint(
         physical_cores=psutil.cpu_count(logical=False),
         driver=driver(),
         allocator=" ".join(platform.libc_ver()).strip() or None,
-        settings=environment.disclosed(device, kind) | idle.disclosed() | _quota(),
+        settings=environment.disclosed(device, kind) | idle.disclosed() | limits,
         coordinator={
             "python": platform.python_version(),
             "tribench": version(),
@@ -55,12 +57,6 @@ def fingerprint(
         },
         backends=versions(installations),
     )
-
-
-def _quota() -> dict[str, str]:
-    """How many cores' time the process gets, where its control group limits that."""
-    quota = environment.cpu_quota()
-    return {} if quota is None else {QUOTA: f"{quota:g}"}
 
 
 def versions(installations: Sequence[Installation]) -> dict[str, dict[str, str]]:

@@ -7,7 +7,7 @@ import os
 from contextlib import suppress
 
 from suite.files import temporary, writing
-from suite.store.directory import StoreError
+from suite.store.directory import StoreError, refused
 
 
 class Lock:
@@ -17,10 +17,8 @@ class Lock:
 
     def __init__(self) -> None:
         self.path = temporary() / f"tribench-{os.getuid()}.lock"
-        try:
+        with refused(f"{self.path} cannot be opened"):
             self.file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        except OSError as error:
-            raise StoreError(f"{self.path} cannot be opened: {error.strerror}") from None
         try:
             fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

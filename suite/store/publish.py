@@ -16,7 +16,7 @@ from suite.store.fingerprint import QUOTA
 from suite.store.sanity import contradictions, implausible
 from suite.store.seal import DATA as FILES
 from suite.store.seal import SEAL, is_sealed, read_seal, seal
-from suite.worker.variables import CHANGES
+from suite.worker.variables import changes
 
 SETTINGS = {"environment", idle.SETTING.name, QUOTA}  # besides variables
 MADE = ("page.html", "tables", "logs", "checkpoints")  # what a run has besides, and is not copied
@@ -24,14 +24,38 @@ MADE = ("page.html", "tables", "logs", "checkpoints")  # what a run has besides,
 
 def problems(run: Run) -> list[str]:
     """Why it cannot be published; none if it can."""
-    return [
-        *_incomplete(run),
-        *_unproven(run),
-        *implausible(run),
-        *_told_twice(run),
-        *_private(run),
-        *_secret(run),
-    ]
+    return [*_problems(run)]
+
+
+def _problems(run: Run) -> Iterator[str]:
+    # It is finished, undamaged, and under its own name.
+    if not run.manifest.complete:
+        yield "it is not complete"
+    if run.path.resolve().name != run.manifest.id:
+        yield f"its folder is not called {run.manifest.id}"
+    # A line that a kill cut off, and that the seal has as it was, is lost to nobody.
+    known = read_seal(run.path).vouches("records.jsonl")
+    yield from (d for d in run.damage if not (known and d.startswith("records.jsonl: ")))
+    there = [name for name in FILES if (run.path / name).is_file()]
+    yield from (f"it has no {name}" for name in FILES if name not in there)
+    # Every speed has an answer to whether it is of the same function.
+    for cell in run.summary.cells:
+        if cell.samples_per_second is not None and cell.parity is None and not cell.is_twin:
+            yield f"{cell.task} {cell.phase} {cell.backend} has no parity"
+    yield from implausible(run)
+    # The stored summary says what the records say.
+    try:
+        yield from contradictions(run, read_model(run.path / "summary.json", Summary))
+    except StoreError as error:
+        yield str(error)
+    # Nothing personal is in it; a label is the user's own choice.
+    for name in there:
+        text = (run.path / name).read_text("utf-8", "replace")
+        for found in personal(text, run.manifest.label or ""):
+            yield f"{name} names {found!r}, which is personal"
+    # Of the variables only those stand in it that are known; others may hold tokens.
+    for name in run.environment.settings.keys() - changes().keys() - SETTINGS:
+        yield f"environment.json has the variable {name!r}, which is not known and may be secret"
 
 
 def foreign(path: Path) -> list[str]:
@@ -59,47 +83,3 @@ def publish(run: Run, folder: Path) -> Path:
         shutil.rmtree(place, ignore_errors=True)
         part.rename(place)
     return place
-
-
-def _incomplete(run: Run) -> Iterator[str]:
-    """It is finished, undamaged, and under its own name."""
-    if not run.manifest.complete:
-        yield "it is not complete"
-    if run.path.resolve().name != run.manifest.id:
-        yield f"its folder is not called {run.manifest.id}"
-    # A line that a kill cut off, and that the seal has as it was, is lost to nobody.
-    known = read_seal(run.path).vouches("records.jsonl")
-    yield from (d for d in run.damage if not (known and d.startswith("records.jsonl: ")))
-    for name in FILES:
-        if not (run.path / name).is_file():
-            yield f"it has no {name}"
-
-
-def _unproven(run: Run) -> Iterator[str]:
-    """Every speed has an answer to whether it is of the same function."""
-    for cell in run.summary.cells:
-        if cell.samples_per_second is not None and cell.parity is None and not cell.is_twin:
-            yield f"{cell.task} {cell.phase} {cell.backend} has no parity"
-
-
-def _told_twice(run: Run) -> Iterator[str]:
-    """The stored summary says what the records say."""
-    try:
-        yield from contradictions(run, read_model(run.path / "summary.json", Summary))
-    except StoreError as error:
-        yield str(error)
-
-
-def _private(run: Run) -> Iterator[str]:
-    """Nothing personal is in it; a label is the user's own choice."""
-    for name in FILES:
-        if (run.path / name).is_file():
-            text = (run.path / name).read_text("utf-8", "replace")
-            for found in personal(text, run.manifest.label or ""):
-                yield f"{name} names {found!r}, which is personal"
-
-
-def _secret(run: Run) -> Iterator[str]:
-    """Of the variables only those stand in it that are known; others may hold tokens."""
-    for name in run.environment.settings.keys() - CHANGES.keys() - SETTINGS:
-        yield f"environment.json has the variable {name!r}, which is not known and may be secret"

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel
 
+from suite.analysis.digest import cell_of
+from suite.analysis.summary import summarise
 from suite.analysis.verdict import DELTA
+from suite.records.run import Run
 from suite.records.schema import (
     AccuracyRecord,
     AnyRecord,
     BlockRecord,
-    Cell,
     Environment,
     Manifest,
     Summary,
@@ -32,24 +34,24 @@ NOT_KNOWN = "not known"
 BEGINNING = "1970-01-01T00:00:00+00:00"  # where not even a run's name tells when it began
 NAME = re.compile(r"[A-Za-z0-9-]{1,64}")
 ID = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-[0-9a-f]{8}")
+UNKNOWN = Environment(
+    cpu=NOT_KNOWN,
+    cores=0,
+    threads=0,
+    memory_bytes=0,
+    system=NOT_KNOWN,
+    container=False,
+    gpus=[],
+    settings={},
+    coordinator={},
+    backends={},
+)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Contents:
-    """``summary`` is the stored one where the records tell less; ``damage`` has a sentence for
-    each file that is not as it was.
-    """
-
-    manifest: Manifest
-    environment: Environment
-    records: list[AnyRecord]
-    summary: Summary | None
-    damage: list[str]
-
-
-def salvage(path: Path) -> Contents:
-    """Everything that can be read in a run directory; StoreError if that is nothing, or if it is
-    no run or a newer tribench's.
+def read(path: Path) -> Run:
+    """A run as its records tell it now, damaged or not; StoreError if there is nothing to tell, or
+    if it is no run or a newer tribench's. Its summary is the stored one where the records tell
+    less; its ``damage`` has a sentence for each file that is not as it was.
     """
     seal = read_seal(path)
     damage = dict(seal.broken) if seal.damaged is None else {SEAL: seal.damaged}
@@ -60,21 +62,41 @@ def salvage(path: Path) -> Contents:
     records = _records(path, damage)
     if manifest is not None and manifest.complete and not records:
         damage.setdefault("records.jsonl", "it is empty")
-    summary = None
+    stored = None
     if damage.keys() & {"manifest.json", "records.jsonl"} and seal.vouches("summary.json"):
-        summary = _read(path, "summary.json", Summary, seal, damage)
+        stored = _read(path, "summary.json", Summary, seal, damage)
+    told = [f"{name}: {why}" for name, why in damage.items()]
+    notes = [f"Damaged: {each}." for each in told]
     if manifest is None:
-        if not records and summary is None:
-            told = "; ".join(f"{name}: {why}" for name, why in damage.items())
-            raise StoreError(f"{path} holds nothing that can be shown ({told})")
-        manifest = _made_up(path, records, summary, complete=bool(seal.sums))
-    return Contents(
+        if not records and stored is None:
+            raise StoreError(f"{path} holds nothing that can be shown ({'; '.join(told)})")
+        manifest = _made_up(path, records, stored, complete=bool(seal.sums))
+    if stored is None:
+        with possible(path):
+            summary = summarise(manifest, records, notes)
+    else:
+        notes = list(dict.fromkeys([*stored.notes, *notes]))
+        summary = stored.model_copy(update={"notes": notes})
+    return Run(
+        path=path,
         manifest=manifest,
-        environment=environment or _unknown(),
+        environment=environment or UNKNOWN,
         records=records,
         summary=summary,
-        damage=[f"{name}: {why}" for name, why in damage.items()],
+        damage=tuple(told),
     )
+
+
+@contextmanager
+def possible(path: Path) -> Iterator[None]:
+    """Numbers that nobody can have measured end in one line, wherever they lead."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except (ArithmeticError, ValueError) as error:
+        why = " ".join(str(error).split())[:100]
+        raise StoreError(f"{path} holds numbers that no run can have: {why}") from None
 
 
 def _read(path: Path, name: str, kind: type[M], seal: Seal, damage: dict[str, str]) -> M | None:
@@ -106,14 +128,11 @@ def _made_up(
     path: Path, records: Sequence[AnyRecord], summary: Summary | None, complete: bool
 ) -> Manifest:
     """What was planned, as far as what was measured tells."""
-    found = summary.cells if summary else _cells(records)
-    fields = set(Cell.model_fields)
-    cells = list(dict.fromkeys(Cell(**cell.model_dump(include=fields)) for cell in found))
+    found = summary.cells if summary else [getattr(record, "cell", None) for record in records]
     told = ID.fullmatch(path.name)
-    year, month, day, hour, minute, second = told.groups() if told else ("",) * 6
     return Manifest(
         id=path.name if NAME.fullmatch(path.name) else "unknown",
-        created=f"{year}-{month}-{day}T{hour}:{minute}:{second}+00:00" if told else BEGINNING,
+        created=told.expand(r"\1-\2-\3T\4:\5:\6+00:00") if told else BEGINNING,
         tribench=NOT_KNOWN,
         command=NOT_KNOWN,
         label=None,
@@ -122,28 +141,6 @@ def _made_up(
         seeds=sorted({r.training.seed for r in records if isinstance(r, AccuracyRecord)}),
         delta=summary.comparisons[0].delta if summary and summary.comparisons else DELTA,
         tasks={},
-        cells=cells,
+        cells=list(dict.fromkeys(cell_of(cell) for cell in found if cell is not None)),
         complete=complete,
-    )
-
-
-def _cells(records: Sequence[AnyRecord]) -> Iterator[Cell]:
-    for record in records:
-        cell = getattr(record, "cell", None)
-        if cell is not None:
-            yield cell
-
-
-def _unknown() -> Environment:
-    return Environment(
-        cpu=NOT_KNOWN,
-        cores=0,
-        threads=0,
-        memory_bytes=0,
-        system=NOT_KNOWN,
-        container=False,
-        gpus=[],
-        settings={},
-        coordinator={},
-        backends={},
     )

@@ -10,14 +10,12 @@ from suite.records.schema import (
     AccuracyRecord,
     BlockRecord,
     CeilingRecord,
-    CellSummary,
     ComparisonSummary,
     LineRecord,
     MemoryRecord,
     ParityRecord,
     PhaseRecord,
     Summary,
-    Training,
 )
 
 FLOAT_BYTES = 4
@@ -41,8 +39,11 @@ def implausible(run: Run) -> list[str]:
 
 
 @check
-def times(run: Run) -> Iterator[str]:
-    """Nothing takes less than no time, and a block that counts takes some."""
+def records(run: Run) -> Iterator[str]:
+    """Nothing takes less than no time, and a block that counts takes some. A peak holds the
+    parameters at least. Shares are from 0 to 1, and that of the test samples is what was counted. A
+    ceiling is not far over any device's. What is called the same is within its threshold.
+    """
     for record in run.records:
         match record:
             case BlockRecord(void=None) if record.seconds <= 0 or record.steps < 1:
@@ -50,23 +51,37 @@ def times(run: Run) -> Iterator[str]:
                 yield f"a block of {cell} took {record.seconds:g} s for {record.steps} steps"
             case PhaseRecord() if min(record.seconds, *record.samples, 0) < 0:
                 yield f"{record.phase} in {record.unit} took less than no time"
-            case AccuracyRecord(training=told) if min(told.seconds, *told.epoch_seconds, 0) < 0:
-                yield f"a training of {told.task} {told.backend} took less than no time"
-
-
-@check
-def memory(run: Run) -> Iterator[str]:
-    """A peak holds the parameters at least."""
-    for record in run.records:
-        if not isinstance(record, MemoryRecord):
-            continue
-        told = run.manifest.tasks.get(record.cell.task, {}).get("parameters", 0)
-        size = FLOAT_BYTES * int(told) if str(told).isdecimal() else 0
-        for kind in ("live", "reserved", "process", "planned", "device"):
-            peak = getattr(record, kind)
-            if peak is not None and peak < size:
-                what = f"{record.cell.label}: a {kind} peak of {peak} bytes"
-                yield f"{what} is below the parameters' {size}"
+            case MemoryRecord():
+                told = run.manifest.tasks.get(record.cell.task, {}).get("parameters", 0)
+                size = FLOAT_BYTES * int(told) if str(told).isdecimal() else 0
+                for kind in ("live", "reserved", "process", "planned", "device"):
+                    peak = getattr(record, kind)
+                    if peak is not None and peak < size:
+                        what = f"{record.cell.label}: a {kind} peak of {peak} bytes"
+                        yield f"{what} is below the parameters' {size}"
+            case AccuracyRecord(training=trained):
+                name = f"{trained.task} {trained.backend}"
+                if min(trained.seconds, *trained.epoch_seconds, 0) < 0:
+                    yield f"a training of {name} took less than no time"
+                shares = [trained.test_accuracy, *trained.validation_accuracies]
+                yield from _shares(name, [*shares, trained.test_macro_f1 or 0])
+                right, samples = trained.test_correct, trained.test_samples
+                counted = 0 <= right <= samples != 0
+                if not (counted and abs(right / samples - trained.test_accuracy) <= ROUNDING):
+                    what = f"{right} of {samples} test samples"
+                    yield f"{name}: {trained.test_accuracy:g} is not {what}"
+            case LineRecord(line=line):
+                shares = [line.test_accuracy, line.test_macro_f1]
+                yield from _shares(f"{line.task} {line.model}", shares)
+            case CeilingRecord() if record.rate > MOST_PER_SECOND[record.what]:
+                what = f"{record.backend} has a {record.what} ceiling"
+                yield f"{what} of {record.rate:.2g} per second"
+            case ParityRecord(result=found) if found.verdict == "same":
+                error, threshold = found.error, found.threshold
+                if error is not None and threshold is not None and error > threshold:
+                    what = f"{found.question} of {found.task} {found.backend} {found.execution}"
+                    told = f"with an error of {error:g}, above its threshold"
+                    yield f"{what} is called the same {told}"
 
 
 @check
@@ -77,9 +92,6 @@ def rates(run: Run) -> Iterator[str]:
             yield f"{cell.label} is at {100 * cell.of_ceiling:.0f} % of the ceiling"
         if cell.flops_per_second is not None and cell.flops_per_second > MOST_PER_SECOND["matmul"]:
             yield f"{cell.label} is at {cell.flops_per_second:.2g} FLOP/s"
-    for record in run.records:
-        if isinstance(record, CeilingRecord) and record.rate > MOST_PER_SECOND[record.what]:
-            yield f"{record.backend} has a {record.what} ceiling of {record.rate:.2g} per second"
 
 
 @check
@@ -97,39 +109,12 @@ def intervals(run: Run) -> Iterator[str]:
             yield f"{what}: the interval {told} is not around {one.ratio:g}"
 
 
-@check
-def accuracies(run: Run) -> Iterator[str]:
-    """Shares are from 0 to 1, and that of the test samples is what was counted."""
-    for record in run.records:
-        match record:
-            case AccuracyRecord(training=told):
-                shares = [told.test_accuracy, *told.validation_accuracies, told.test_macro_f1 or 0]
-                yield from _shares(f"{told.task} {told.backend}", shares)
-                if not _counted(told):
-                    what = f"{told.test_correct} of {told.test_samples} test samples"
-                    yield f"{told.task} {told.backend}: {told.test_accuracy:g} is not {what}"
-            case LineRecord(line=line):
-                shares = [line.test_accuracy, line.test_macro_f1]
-                yield from _shares(f"{line.task} {line.model}", shares)
-
-
-@check
-def parity(run: Run) -> Iterator[str]:
-    """What is called the same is within its threshold."""
-    for record in run.records:
-        if not isinstance(record, ParityRecord) or record.result.verdict != "same":
-            continue
-        told = record.result
-        if told.error is not None and told.threshold is not None and told.error > told.threshold:
-            what = f"{told.question} of {told.task} {told.backend} {told.execution}"
-            yield f"{what} is called the same with an error of {told.error:g}, above its threshold"
-
-
 def contradictions(run: Run, stored: Summary) -> Iterator[str]:
     """Where a stored summary says something else than the records."""
     if stored.id != run.manifest.id:
         yield f"summary.json is of {stored.id}"
-    ours, theirs = _by_name(run.summary.cells), _by_name(stored.cells)
+    summaries = (run.summary, stored)
+    ours, theirs = ({cell.label: cell for cell in each.cells} for each in summaries)
     if ours.keys() != theirs.keys():
         yield "summary.json has other cells"
     for name in ours.keys() & theirs.keys():
@@ -137,7 +122,7 @@ def contradictions(run: Run, stored: Summary) -> Iterator[str]:
         if (a is None) != (b is None) or (a and b and abs(a.value - b.value) > APART * a.value):
             told = ["nothing" if each is None else f"{each.value:g} s" for each in (b, a)]
             yield f"{name}: summary.json says {told[0]} where the records say {told[1]}"
-    found, kept = _by_pair(run.summary.comparisons), _by_pair(stored.comparisons)
+    found, kept = ({_pair(one): one for one in each.comparisons} for each in summaries)
     for name in found.keys() & kept.keys():
         right, said = found[name], kept[name]
         opposed = {right.verdict, said.verdict} == {"FASTER", "SLOWER"}
@@ -146,23 +131,11 @@ def contradictions(run: Run, stored: Summary) -> Iterator[str]:
             yield f"{name}: summary.json says {told[0]} where the records say {told[1]}"
 
 
-def _counted(told: Training) -> bool:
-    if not 0 <= told.test_correct <= told.test_samples or told.test_samples == 0:
-        return False
-    return abs(told.test_correct / told.test_samples - told.test_accuracy) <= ROUNDING
-
-
 def _shares(what: str, shares: Iterable[float]) -> Iterator[str]:
     for share in shares:
         if not 0 <= share <= 1:
             yield f"{what}: a share of {share:g} is not between 0 and 1"
 
 
-def _by_name(cells: Iterable[CellSummary]) -> dict[str, CellSummary]:
-    return {cell.label: cell for cell in cells}
-
-
-def _by_pair(pairs: Iterable[ComparisonSummary]) -> dict[str, ComparisonSummary]:
-    return {
-        f"{p.task} {p.phase} ×{p.batch_size} {p.precision}, {p.new} to {p.base}": p for p in pairs
-    }
+def _pair(one: ComparisonSummary) -> str:
+    return f"{one.task} {one.phase} ×{one.batch_size} {one.precision}, {one.new} to {one.base}"

@@ -17,6 +17,7 @@ from suite.store.reading import contents
 SEAL = "SHA256SUMS"
 DATA = ("manifest.json", "environment.json", "records.jsonl", "summary.json", "summary.md")
 TABLES = "tables"
+MEASURED = (".json", ".jsonl")  # endings of what is not made from the records again
 UNLIKE = "it is not as it was when the run was sealed"
 
 HEAD = re.compile(r"# tribench's seal: ([0-9a-f]{64})")
@@ -40,17 +41,18 @@ class Seal:
         return name in self.sums and name not in self.broken
 
 
-def seal(path: Path) -> None:
-    """Close a run directory: write the sums of the data that is there."""
-    _write(path, {name: _sum(path / name) for name in _data(path)})
-
-
-def renew(path: Path) -> None:
-    """After tables and Markdown were made again from records, which are not looked at anew."""
-    old = read_seal(path, verify=False).sums
-    made = [name for name in _data(path) if not name.endswith((".json", ".jsonl"))]
-    kept = {name: found for name, found in old.items() if name.endswith((".json", ".jsonl"))}
-    _write(path, kept | {name: _sum(path / name) for name in made})
+def seal(path: Path, again: bool = False) -> None:
+    """Close a run directory: write the sums of the data that is there. ``again`` is after tables
+    and Markdown were made again from what a run measured, which is not looked at anew.
+    """
+    old = read_seal(path, verify=False).sums if again else {}
+    sums = {name: found for name, found in old.items() if name.endswith(MEASURED)}
+    for name in _data(path):
+        if not (again and name.endswith(MEASURED)):
+            sums[name] = _sum(path / name)
+    body = "".join(f"{found}  {name}\n" for name, found in sums.items())
+    head = f"# tribench's seal: {hashlib.sha256(body.encode()).hexdigest()}\n"
+    write_whole(path / SEAL, head + body)
 
 
 def is_sealed(path: Path) -> bool:
@@ -92,12 +94,6 @@ def _wrong(file: Path, told: str) -> str | None:
 def _data(path: Path) -> list[str]:
     tables = [f"{TABLES}/{file.name}" for file in sorted((path / TABLES).glob("[!.]*"))]
     return [name for name in (*DATA, *tables) if NAME.fullmatch(name) and (path / name).is_file()]
-
-
-def _write(path: Path, sums: dict[str, str]) -> None:
-    body = "".join(f"{found}  {name}\n" for name, found in sums.items())
-    head = f"# tribench's seal: {hashlib.sha256(body.encode()).hexdigest()}\n"
-    write_whole(path / SEAL, head + body)
 
 
 def _sum(file: Path) -> str:

@@ -3,6 +3,7 @@
     process.py      the coordinator's end: start a worker, call it, end it
     installations.py  the coordinator's end: which interpreter runs which backend
     environment.py  the process environment that every worker gets alike
+    frameworks.py   what their adapters declare of the frameworks
     variables.py    the variables that frameworks read, and what they change
     errors.py       what went wrong, in the words of an answer, for both ends
     channel.py      JSON lines over a pair of pipes, for both ends

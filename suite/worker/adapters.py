@@ -17,23 +17,24 @@ from typing import Any
 import numpy as np
 
 from backends.base import Backend
+from backends.framework import Framework
 from suite.worker.abilities import Answer, abilities
 from suite.worker.errors import sentence
+from suite.worker.frameworks import KNOWN, know
 from suite.worker.owed import fault
 
 GROUP = "tribench.backends"
-OURS = {name: f"backends.{name}:Backend" for name in ("numpy", "torch", "jax", "tensorflow")}
-REFERENCE = "numpy"
+OURS = {name: f"backends.{name}:Backend" for name in KNOWN}
 UNASKED = "not asked for"
 NAME = re.compile(r"\w[\w.-]*")  # which becomes a part of file names; what follows @ is a label
-COMPANIONS = {"torch": ("triton",), "jax": ("jaxlib", "jax-cuda"), "tensorflow": ("keras",)}
 LIBRARIES = ("nvidia-cublas", "nvidia-cudnn")  # whose names end in CUDA's version
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Adapter:
     """One adapter as seen from one interpreter. ``why`` tells why it does not load there;
-    ``answers`` has one for each task that was asked about, by execution.
+    ``answers`` has one for each task that was asked about, by execution; ``declared`` is what its
+    class declares of its framework, if anything.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Adapter:
     executions: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
     answers: dict[str, list[Answer]] = field(default_factory=dict)
+    declared: dict[str, Any] | None = None
 
 
 def targets() -> dict[str, str]:
@@ -106,6 +108,8 @@ def load(name: str) -> type[Backend]:
     """
     target = name if ":" in name else targets()[name]
     loaded: type[Backend] = metadata.EntryPoint(name, target, GROUP).load()
+    if isinstance(declared := getattr(loaded, "declares", None), Framework):
+        know(name, declared)
     return loaded
 
 
@@ -142,7 +146,8 @@ def _described(
     framework = backend.framework
     if framework in sys.modules:
         versions[framework] = str(getattr(sys.modules[framework], "__version__", "unknown"))
-    versions |= _companions(framework)
+    declared = backend.declares
+    versions |= _companions(declared or KNOWN.get(framework))
     return Adapter(
         name=name,
         target=target,
@@ -151,15 +156,13 @@ def _described(
         executions=backend.executions,
         versions=versions,
         answers=abilities(backend, device, tasks) if tasks else {},
+        declared=asdict(declared) if declared else None,
     )
 
 
-def _companions(framework: str) -> dict[str, str]:
+def _companions(framework: Framework | None) -> dict[str, str]:
     """The versions of what is installed beside a framework and computes for it."""
-    if (names := COMPANIONS.get(framework)) is None:
+    if framework is None or not framework.companions:
         return {}
-    return {
-        found.name: found.version
-        for found in installed()
-        if found.name.startswith((*names, *LIBRARIES))
-    }
+    names = (*framework.companions, *LIBRARIES)
+    return {found.name: found.version for found in installed() if found.name.startswith(names)}

@@ -1,23 +1,77 @@
-"""The coordinator's typed end of a worker: operations. All raise what Worker.call does."""
+"""The coordinator's typed end of a worker: each operation as a method, with the operation's own
+parameters, result and docstring. All raise what Worker.call does.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
-
-from suite.worker.answers import (
-    BlockTimes,
-    Built,
-    Captured,
-    Evaluation,
-    Fed,
-    Freshness,
-    Peak,
-    Trained,
+from functools import cached_property
+from inspect import signature
+from typing import (
+    Any,
+    Concatenate,
+    Generic,
+    ParamSpec,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
 )
+
+from suite.worker import operations, timed, values
+from suite.worker.answers import Built
 from suite.worker.process import Worker
-from suite.worker.waiting import Look
+from suite.worker.workshop import Workshop
+
+Given = ParamSpec("Given")
+Answer = TypeVar("Answer")
+
+
+class Asked(Generic[Given, Answer]):
+    """A method that asks ``owner.call`` for an operation; ``own`` are the parameters that it gets
+    from its owner and the worker.
+    """
+
+    def __init__(self, operation: Callable[..., Answer], own: int) -> None:
+        self.name, self.__doc__ = operation.__name__, operation.__doc__
+        self.parameters = list(signature(operation).parameters)[own:]
+        self.operation = operation
+
+    def __get__(self, owner: Any, kind: type) -> Callable[Given, Answer]:
+        def ask(*positional: Given.args, **named: Given.kwargs) -> Answer:
+            arguments = dict(zip(self.parameters, positional, strict=False)) | named
+            answer: Answer = _read(self.answer, owner.call(self.name, **arguments))
+            return answer
+
+        return ask
+
+    @cached_property
+    def answer(self) -> Any:
+        """The type of what is answered."""
+        return get_type_hints(self.operation)["return"]
+
+
+def of_program(
+    operation: Callable[Concatenate[Workshop, str, Given], Answer],
+) -> Asked[Given, Answer]:
+    """An operation about a task's program, as a method of Program."""
+    return Asked(operation, 2)
+
+
+def of_worker(operation: Callable[Concatenate[Workshop, Given], Answer]) -> Asked[Given, Answer]:
+    """Another operation, as a method of Client."""
+    return Asked(operation, 1)
+
+
+def _read(kind: Any, value: Any) -> Any:
+    """What JSON has as lists, as the named tuples that they were."""
+    if isinstance(kind, type) and issubclass(kind, tuple):
+        return kind(*value)
+    inner = [each for each in get_args(kind) if isinstance(each, type) and issubclass(each, tuple)]
+    if value is None or not inner:
+        return value
+    return [inner[0](*each) for each in value] if get_origin(kind) is list else inner[0](*value)
 
 
 @dataclass(frozen=True)
@@ -32,113 +86,28 @@ class Program:
         """Ask for an operation about the program."""
         return self.worker.call(do, task=self.name, **arguments)
 
-    def differences(self) -> dict[str, str]:
-        """What of the task the adapter does by a rule of its own, and why."""
-        found: dict[str, str] = self.call("differences")
-        return found
-
-    def facts(self) -> dict[str, str]:
-        """The paths that the program took."""
-        found: dict[str, str] = self.call("facts")
-        return found
-
-    def reset(self, parameters: str) -> None:
-        """Back to the start of a training, at the parameters of this file."""
-        self.call("reset", parameters=parameters)
-
-    def load(self, path: str) -> None:
-        """Read the task's data from this file."""
-        self.call("load", path=path)
-
-    def put(self, size: int) -> None:
-        """Put the batch of this size that is timed on the device."""
-        self.call("put", size=size)
-
-    def block(
-        self, phase: str, size: int, steps: int, lead_in: int = 0, new: bool = False
-    ) -> BlockTimes:
-        """Time steps over batches of ``size`` samples as one, after ``lead_in`` that are not timed;
-        a prediction's batch is ``new`` to the program where that is asked for.
-        """
-        given = {"phase": phase, "size": size, "steps": steps, "lead_in": lead_in, "new": new}
-        return BlockTimes(*self.call("block", **given))
-
-    def latencies(self, size: int, most: int, within_seconds: float) -> list[float]:
-        """Seconds of up to ``most`` predictions, each waited for."""
-        given = {"size": size, "most": most, "within_seconds": within_seconds}
-        found: list[float] = self.call("latencies", **given)
-        return found
-
-    def waits(
-        self, phase: str, size: int, inside: bool = False, pause_seconds: float = 0.0
-    ) -> list[Look]:
-        """Looks at what is left to do when ``wait`` returns (suite.worker.waiting)."""
-        given = {"phase": phase, "size": size, "inside": inside, "pause_seconds": pause_seconds}
-        return [Look(*each) for each in self.call("waits", **given)]
-
-    def freshness(self, size: int, steps: int, within_seconds: float) -> Freshness | None:
-        """Predictions of new batches beside repeated ones; None where that takes too long."""
-        found = self.call("freshness", size=size, steps=steps, within_seconds=within_seconds)
-        return None if found is None else Freshness(*found)
-
-    def fed(self, phase: str, size: int, steps: int, within_seconds: float) -> Fed:
-        """Up to ``steps`` steps, each with its batch put on the device first."""
-        given = {"phase": phase, "size": size, "steps": steps, "within_seconds": within_seconds}
-        return Fed(*self.call("fed", **given))
-
-    def peak(self) -> Peak:
-        """Peaks of memory since the worker's start."""
-        return Peak(*self.call("peak"))
-
-    def train(self, first: int, last: int) -> Trained:
-        """Train on batches ``first`` to ``last`` (excluded) of the stored order."""
-        return Trained(*self.call("train", first=first, last=last))
-
-    def evaluate(self, split: str) -> Evaluation:
-        """Evaluate a split."""
-        return Evaluation(*self.call("evaluate", split=split))
-
-    def logits(self, split: str, path: str) -> None:
-        """Write a split's logits (samples, classes) as in evaluation."""
-        self.call("logits", split=split, path=path)
-
-    def capture(self, split: str, path: str, **options: Any) -> Captured:
-        """Write inner values and predictions for a split as one batch, by part/path."""
-        return Captured(*self.call("capture", split=split, path=path, **options))
-
-    def attempt(
-        self,
-        phase: str,
-        size: int,
-        parameters: str,
-        path: str,
-        step: int = 0,
-        distinct: int | None = None,
-        again: bool = False,
-    ) -> None:
-        """Write what the program makes of a batch of this size (suite.worker.values.attempt)."""
-        given = {"phase": phase, "size": size, "parameters": parameters, "path": path}
-        self.call("attempt", **given, step=step, distinct=distinct, again=again)
-
-    def layer(self, place: str, given: str, path: str) -> None:
-        """Write what one layer alone makes of the inputs in a file."""
-        self.call("layer", place=place, given=given, path=path)
-
-    def update(self, gradients: str, path: str) -> None:
-        """Write what one optimizer step makes of the gradients in a file."""
-        self.call("update", gradients=gradients, path=path)
-
-    def parameters(self, path: str) -> None:
-        """Write the present parameters and buffers."""
-        self.call("parameters", path=path)
-
-    def state(self, path: str) -> None:
-        """Write everything that training changes."""
-        self.call("state", path=path)
-
-    def restore(self, path: str) -> None:
-        """Continue from what ``state`` wrote."""
-        self.call("restore", path=path)
+    differences = of_program(operations.differences)
+    facts = of_program(operations.facts)
+    reset = of_program(operations.reset)
+    load = of_program(operations.load)
+    put = of_program(timed.put)
+    block = of_program(timed.block)
+    latencies = of_program(timed.latencies)
+    waits = of_program(timed.waits)
+    freshness = of_program(timed.freshness)
+    fed = of_program(timed.fed)
+    peak = of_program(operations.peak)
+    train = of_program(operations.train)
+    evaluate = of_program(operations.evaluate)
+    logits = of_program(operations.logits)
+    capture = of_program(values.capture)
+    attempt = of_program(values.attempt)
+    layer = of_program(values.layer)
+    update = of_program(values.update)
+    parameters = of_program(values.parameters)
+    state = of_program(values.state)
+    restore = of_program(values.restore)
+    drop = of_program(operations.drop)
 
 
 @dataclass
@@ -149,32 +118,33 @@ class Client:
     import_seconds: float = 0.0
     programs: dict[str, Program] = field(default_factory=dict)
 
+    def call(self, do: str, **arguments: Any) -> Any:
+        """Ask for an operation."""
+        return self.worker.call(do, **arguments)
+
+    copy = of_worker(operations.copy)
+    arithmetic = of_worker(operations.arithmetic)
+
     def start(
         self, *, backend: str, device: str, precision: str, execution: str, timed: bool = False
     ) -> None:
         """Import the adapter and its framework, as users do if that is ``timed``, and set them
         up.
         """
-        self.import_seconds = self.worker.call(
-            "start",
-            backend=backend,
-            device=device,
-            precision=precision,
-            execution=execution,
-            timed=timed,
-        )
+        given = {"device": device, "precision": precision, "execution": execution, "timed": timed}
+        self.import_seconds = self.call("start", backend=backend, **given)
 
     def build(self, name: str, task: Any, parameters: str) -> Program:
         """Build the encoded task's program at the parameters of this file; an older one of the name
         is dropped.
         """
-        answer = self.worker.call("build", task=task, parameters=parameters)
-        self.programs[name] = Program(self.worker, name, Built(*answer))
+        built = Built(*self.call("build", task=task, parameters=parameters))
+        self.programs[name] = Program(self.worker, name, built)
         return self.programs[name]
 
     def drop(self, name: str) -> None:
         """Forget a program."""
-        self.programs.pop(name).call("drop")
+        self.programs.pop(name).drop()
 
     def clear(self) -> None:
         """Forget all programs."""
@@ -183,17 +153,7 @@ class Client:
 
     def survey(self, limit_seconds: float, **question: Any) -> Sequence[dict[str, Any]]:
         """Which adapters load in the interpreter (suite.worker.adapters.survey)."""
-        found: list[dict[str, Any]] = self.worker.call(
+        found: Sequence[dict[str, Any]] = self.call(
             "survey", limit_seconds=limit_seconds, **question
         )
-        return found
-
-    def copy(self, size_bytes: int, repeats: int) -> list[float]:
-        """Seconds of each copy of so much memory, with a thread for each core."""
-        found: list[float] = self.worker.call("copy", size_bytes=size_bytes, repeats=repeats)
-        return found
-
-    def arithmetic(self) -> dict[str, str]:
-        """What the process computes with, as read back."""
-        found: dict[str, str] = self.worker.call("arithmetic")
         return found

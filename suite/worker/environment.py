@@ -28,26 +28,27 @@ from hashlib import sha256
 from pathlib import Path
 
 import suite
+from backends.framework import (
+    CACHE,
+    GROWING,
+    ON_CPU,
+    OWN_CACHE,
+    PREALLOCATED,
+    THREADS,
+    UNTOLD,
+    UNTUNED,
+)
 from suite.machine import control_group
 from suite.records.personal import without_paths
-from suite.worker.variables import CHANGES, FLAGS, THREADS, is_read, numbers
+from suite.worker.frameworks import KNOWN, sets
+from suite.worker.variables import are_flags, changes, is_read, numbers
 
 NEVER = ("PYTHONPATH", "PYTHONHOME")  # the interpreter's own, not another one's
-# What tribench sets for every worker that keeps what it compiles, or that starts cold.
-OURS = (
-    *("JAX_COMPILATION_CACHE_DIR", "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"),
-    *("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR"),
-)
 # Which it sets in its own process when it is imported (sklearn/__init__.py, 1.9).
 SCIKIT_LEARN = {"KMP_DUPLICATE_LIB_OK": "True", "KMP_INIT_AT_FORK": "FALSE"}
 PACKAGES = ("tasks", "backends", "suite")
 CONTROLLED, STOCK = "controlled", "stock"
 ENVIRONMENTS = (CONTROLLED, STOCK)
-# Of a GPU's memory, which several workers share. TensorFlow would take all, JAX three quarters.
-# Where times are measured JAX takes its part at once, as in production; TensorFlow has no variable
-# for a part, and after the warm-up has grown.
-GROWING = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
-PREALLOCATED = {"XLA_PYTHON_CLIENT_MEM_FRACTION": "0.2", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
 
 
 def threads() -> int:
@@ -78,19 +79,21 @@ def settings(
     to change speed or numbers and were set by the user. ``share`` workers at a time divide the
     threads, of stock too: PyTorch's cnn-tiny training beside another took 10 and 44 s with all of
     them, 6 s with half (single runs). What else the user has set they have as well, so that parity
-    is asked of what is timed. On a GPU JAX takes its part of the memory at once if
+    is asked of what is timed. On a GPU frameworks take their part of the memory at once if
     ``preallocated``.
     """
-    devices, room = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}, dict[str, str]()
+    devices, room = {"CUDA_VISIBLE_DEVICES": ""} | sets(ON_CPU), dict[str, str]()
     if device == "cuda":  # the same for all: the first that is visible, in the order of the bus
         devices = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": first_gpu()}
-        room = PREALLOCATED if preallocated else GROWING
+        room = sets(PREALLOCATED if preallocated else GROWING)
     each = str(max(1, threads() // share))
-    divided = {"OMP_NUM_THREADS": each, "NPROC": each}  # the second is of XLA's pool on the CPU
+    counts = [name for framework in KNOWN.values() for name in framework.threads]
+    divided = dict.fromkeys(["OMP_NUM_THREADS", *counts], each)
     if kind == STOCK:
-        kept = {k: v for k, v in _users().items() if k in CHANGES and k not in OURS}
+        what = changes()
+        kept = {k: v for k, v in _users().items() if k in what and not _is_of_a_cache(k)}
         if share > 1:
-            kept = {k: v for k, v in kept.items() if CHANGES[k] != THREADS} | divided
+            kept = {k: v for k, v in kept.items() if what[k] != THREADS} | divided
         return room | kept | devices
     controlled = divided | {
         "PYTHONHASHSEED": "0",
@@ -104,6 +107,11 @@ def settings(
 def _users() -> dict[str, str]:
     """What stood in the environment before the coordinator imported anything."""
     return {k: v for k, v in os.environ.items() if SCIKIT_LEARN.get(k) != v}
+
+
+def _is_of_a_cache(name: str) -> bool:
+    """Does tribench set it for workers that keep what they compile, or that start cold?"""
+    return name in (sets(CACHE) | sets(OWN_CACHE)) and not are_flags(name)
 
 
 def disclosed(device: str, kind: str) -> dict[str, str]:
@@ -121,7 +129,7 @@ def less_precise(device: str, share: int, kind: str) -> str:
 
 
 def _without_folders(name: str, value: str) -> str:
-    value = _flags(value) if name in FLAGS else value
+    value = _flags(value) if are_flags(name) else value
     return re.sub(r"[^\s:,=]*/", "", without_paths(value))
 
 
@@ -135,19 +143,13 @@ def _flags(value: str) -> str:
 
 
 def shared_cache(name: str, device: str) -> dict[str, str]:
-    """Has JAX and TensorFlow keep what XLA compiled from one run to the next, as PyTorch does by
-    itself; not where compiling is timed. ``name`` tells frameworks and their versions apart; code
-    for another processor would not run.
-
-    On a GPU XLA does not choose kernels by timing them, and takes the library's matrix products for
-    Triton's: transformer-small's gradients and training step (float32, JAX 0.11.2, H100, five
-    processes beside each other) compiled for 60 s with timing, 17 s without, 6 s with the library's
-    products; parity compiles some 15 such functions of a task.
+    """Has frameworks keep what they compiled from one run to the next, where they do not by
+    themselves; not where compiling is timed. ``name`` tells frameworks and their versions apart;
+    code for another processor would not run.
     """
     folder = _kept(f"{name}-{_processor()}")
-    cache = {} if folder is None else _xla_cache(folder)
-    untuned = {"XLA_FLAGS": "--xla_gpu_autotune_level=0 --xla_gpu_enable_triton_gemm=false"}
-    return cache | (untuned if device == "cuda" else {})
+    kept = {} if folder is None else _in_folder(sets(CACHE), folder)
+    return kept | (sets(UNTUNED) if device == "cuda" else {})
 
 
 def _kept(name: str) -> Path | None:
@@ -179,18 +181,12 @@ def _tell_once(line: str) -> None:
 def own_cache(folder: Path) -> dict[str, str]:
     """Has all frameworks keep what they compile in this folder, and find there what is kept."""
     folder.mkdir(parents=True, exist_ok=True)
-    return _xla_cache(folder) | {"TORCHINDUCTOR_CACHE_DIR": str(folder / "inductor")}
+    return _in_folder(sets(CACHE) | sets(OWN_CACHE), folder)
 
 
-def _xla_cache(folder: Path) -> dict[str, str]:
-    # XLA parts its flags at spaces, but for what stands in quotes, where a backslash keeps a sign
-    # (xla/parse_flags_from_env.h).
+def _in_folder(variables: Mapping[str, str], folder: Path) -> dict[str, str]:
     quoted = re.sub(r'(["\\])', r"\\\1", str(folder))
-    return {
-        "JAX_COMPILATION_CACHE_DIR": str(folder),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
-        "TF_XLA_FLAGS": f'--tf_xla_persistent_cache_directory="{quoted}"',
-    }
+    return {k: v.format(folder=folder, quoted=quoted) for k, v in variables.items()}
 
 
 def _processor() -> str:
@@ -213,16 +209,17 @@ def environment(
     """The whole environment: what is inherited, less what a framework may read unless that is
     ``stock``, plus ``settings`` and ``cache``, one of the above, whose flags come after the user's.
     """
-    unknown = {k: v for k, v in _users().items() if k not in CHANGES and k not in NEVER}
+    what = changes()
+    unknown = {k: v for k, v in _users().items() if k not in what and k not in NEVER}
     inherited = {k: v for k, v in unknown.items() if kind == STOCK or not is_read(k)}
     paths = [str(root()), os.environ.get("PYTHONPATH", "")]
     path = os.pathsep.join(p for p in paths if p)
-    unbuffered = {"PYTHONUNBUFFERED": "1", "TF_CPP_MIN_LOG_LEVEL": "1"}
+    untold = {"PYTHONUNBUFFERED": "1"} | sets(UNTOLD)
     chosen = settings(device, share, kind, preallocated)
     for name, value in (cache or {}).items():
-        theirs = _flags(chosen.get(name, "")) if name in FLAGS else ""
+        theirs = _flags(chosen.get(name, "")) if are_flags(name) else ""
         chosen[name] = f"{theirs} {value}".strip()
-    return inherited | unbuffered | chosen | {"PYTHONPATH": path}
+    return inherited | untold | chosen | {"PYTHONPATH": path}
 
 
 @once

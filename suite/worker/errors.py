@@ -6,23 +6,11 @@ Kinds are NotSupported; WriteError where a disk is full, which is no fault of th
 
 from __future__ import annotations
 
-import re
-
 from backends.base import NotSupported
 from suite.files import DISK_FULL
+from suite.worker.frameworks import of_memory
 
 MOST_SIGNS = 500  # of a sentence
-
-# How the frameworks say it, without importing them: MemoryError, torch.OutOfMemoryError,
-# tf.errors.ResourceExhaustedError (OOM when allocating), and by text XLA's JaxRuntimeError
-# (RESOURCE_EXHAUSTED), PyTorch's RuntimeError on the CPU (DefaultCPUAllocator: can't allocate
-# memory, not enough memory) and what C++ and the system say.
-OUT_OF_MEMORY = re.compile(
-    r"MemoryError|ResourceExhausted|RESOURCE_EXHAUSTED|bad_alloc"
-    r"|OOM when allocating|not enough memory|out of memory"
-    r"|(can't|cannot|could not|unable to|failed to) allocate",
-    re.IGNORECASE,
-)
 
 
 def sentence(error: BaseException) -> str:
@@ -34,14 +22,13 @@ def described(error: BaseException) -> tuple[str, str]:
     """The kind, and a line that tells more."""
     name, whole = type(error).__name__, _text(error)
     lines = whole.splitlines() or ["no message"]
-    memory = OUT_OF_MEMORY.search(f"{name}: {whole}")
-    telling = next(filter(OUT_OF_MEMORY.search, lines), lines[0])
+    telling = next(filter(of_memory, lines), lines[0])
     text = telling[:MOST_SIGNS].encode(errors="replace").decode()  # no lone surrogates
     if isinstance(error, NotSupported):
         return "NotSupported", text
     if isinstance(error, OSError) and error.errno in DISK_FULL:
         return "WriteError", text
-    if memory:
+    if of_memory(f"{name}: {whole}"):
         return "out of memory", f"{name}: {text}"
     return name, text
 

@@ -11,16 +11,17 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from backends.framework import Framework
 from suite.errors import CommandError
 from suite.files import scratch
-from suite.worker.adapters import OURS, REFERENCE, UNASKED, Adapter
+from suite.worker.adapters import OURS, UNASKED, Adapter
 from suite.worker.client import Client
 from suite.worker.environment import root
+from suite.worker.frameworks import REFERENCE, know
 from suite.worker.process import Worker, WorkerError, WorkerLost
 
 SURVEY_LIMIT_SECONDS = 120.0
 ALONE_LIMIT_SECONDS = 60.0  # for one adapter, where they could not be asked together
-NOX = ("torch", "jax", "tensorflow")  # the sessions of the noxfile that make environments
 
 
 class InterpreterError(CommandError):
@@ -57,7 +58,8 @@ def discover(
     tasks on the device. Raises InterpreterError for a bad entry of ``pythons``.
     """
     given = {name: _resolve(name, path) for name, path in pythons.items()}
-    defaults = [str(path) for path in map(_nox, NOX) if path.exists()] + [sys.executable]
+    environments = [path for name in OURS if (path := _nox(name)).exists()]
+    defaults = [*map(str, environments), sys.executable]
     patterns = {name.partition("@")[0] for name in (*wanted, *given)} if wanted else {"*"}
     question = {"device": device, "tasks": list(tasks), "wanted": [*sorted(patterns), REFERENCE]}
     known = _survey_all(dict.fromkeys([*defaults, *given.values()]), question)
@@ -140,7 +142,11 @@ def _ask(
 ) -> dict[str, Adapter]:
     with Worker(interpreter, log, question["device"]) as worker:
         answer = Client(worker).survey(limit_seconds, **question)
-    return {entry["name"]: Adapter(**entry) for entry in answer}
+    found = {entry["name"]: Adapter(**entry) for entry in answer}
+    for adapter in found.values():
+        if adapter.declared is not None:
+            know(adapter.name, Framework(**adapter.declared))
+    return found
 
 
 def _resolve(name: str, path: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from backends.base import EXECUTIONS, PRECISIONS, Backend
+from backends.framework import Framework
 
 WORDS = {"name": "a string", "framework": "the name of the package that computes, a string"}
 CHOICES = {"precisions": PRECISIONS, "executions": EXECUTIONS}
@@ -24,6 +25,8 @@ def fault(kind: Any, device: str) -> str | None:
         found = getattr(kind, part, None)
         if not found or not _are(found, known):
             return f"{kind.__name__}.{part} (={found!r}) must be a tuple of {_any_of(known)}"
+    if not isinstance(declared := kind.declares, Framework | None):
+        return f"{kind.__name__}.declares (={declared!r}) must be a backends.framework.Framework"
     offered = kind.offered(device)
     if not _are(offered, PRECISIONS):
         return f"{kind.__name__}.offered({device!r}) (={offered!r}) must give {_any_of(PRECISIONS)}"

@@ -14,7 +14,7 @@ from backends.base import NotSupported
 from suite.files import WriteError, writing
 from suite.worker.channel import Channel, Closed, Garbled, Message, Silent
 from suite.worker.environment import CONTROLLED, environment
-from suite.worker.errors import OUT_OF_MEMORY
+from suite.worker.frameworks import of_memory
 from suite.worker.oom import kills
 
 STOP_LIMIT_SECONDS = 5.0
@@ -179,4 +179,4 @@ class Worker:
             return True
         with self.log.open("rb") as log:
             log.seek(printed)
-            return OUT_OF_MEMORY.search(log.read(MOST_READ).decode(errors="replace")) is not None
+            return of_memory(log.read(MOST_READ).decode(errors="replace"))

@@ -56,13 +56,11 @@ def attempt(
 
 
 @operation
-def capture(workshop: Workshop, task: str, split: str, path: str, **options: Any) -> Captured:
-    """Write inner values and predictions for one split taken as one batch, {part/path: array}.
-    ``options`` are the reference's.
-    """
+def capture(workshop: Workshop, task: str, split: str, path: str) -> Captured:
+    """Write inner values and predictions for one split taken as one batch, {part/path: array}."""
     bench = workshop.benches[task]
     batch = bench.program.put(bench.data[split])
-    found: Capture = bench.program.capture(batch, **options)
+    found: Capture = bench.program.capture(batch)
     logits = bench.program.numpy(bench.program.predict(batch))
     parts = {
         "predictions": {"logits": logits},

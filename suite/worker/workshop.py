@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from suite.worker import fresh
 from tasks.base import Batch, Task
 
 Operation = Callable[..., Any]
+Kind = TypeVar("Kind", bound=Operation)
 OPERATIONS: dict[str, Operation] = {}
 
 
@@ -67,7 +68,7 @@ class Workshop:
     baseline_bytes: int | None = None
 
 
-def operation(function: Operation) -> Operation:
+def operation(function: Kind) -> Kind:
     """Make a function callable by the coordinator under its own name."""
     OPERATIONS[function.__name__] = function
     return function

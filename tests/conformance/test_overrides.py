@@ -10,8 +10,8 @@ import pytest
 
 from suite.engine.pool import LiveWorkers, WorkerPool
 from suite.engine.remote import RemoteBackend
-from suite.parity.conformance.checks import compare
 from suite.parity.conformance.programs import Whole, linear, reals, task
+from suite.parity.layer_checks import compare
 from suite.plan.configurations import Configuration, reference_configuration
 from suite.worker.installations import Installation
 from tasks import spec

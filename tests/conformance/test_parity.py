@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from suite.parity.trajectory import CHAOS
+from suite.parity.ensemble import CHAOS
 from suite.plan import catalogue
 from tests.fixtures.sample_parity import PROGRAMS
 

@@ -12,11 +12,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FRAMEWORKS = ("torch", "jax", "tensorflow", "keras", "flax", "optax")
+BARE = tuple(f"backends/{name}.py" for name in ("base", "formats", "framework", "program"))
 LIGHT = (
     "tasks",
-    "backends/base.py",
-    "backends/formats.py",
-    "backends/program.py",
+    *BARE,
     "suite/__init__.py",
     "suite/errors.py",
     "suite/files.py",
@@ -25,6 +24,7 @@ LIGHT = (
     "suite/records/personal.py",
     "suite/worker",
     "suite/parity/conformance/unknown.py",
+    "suite/parity/layer_checks.py",
     "suite/doctor/__init__.py",
     "suite/doctor/known.py",
 )
@@ -40,6 +40,13 @@ def modules(*starts):
         path = ROOT / start
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
             yield file.relative_to(ROOT)
+
+
+def declared():
+    """What adapters declare of their frameworks."""
+    found = [str(file) for file in modules("backends") if file.name == "framework.py"]
+    assert len(found) > len(FRAMEWORKS) / 2
+    return found
 
 
 def name_of(file):
@@ -58,9 +65,7 @@ def run(code):
 def test_the_core_imports_no_framework():
     names = [
         name_of(f)
-        for f in modules(
-            "tasks", "suite", "backends/base.py", "backends/formats.py", "backends/program.py"
-        )
+        for f in modules("tasks", "suite", *BARE, *declared())
         if "__main__" not in f.name
     ]
     found = run(
@@ -103,7 +108,7 @@ def test_floors_import_downwards_only(file):
             assert top not in {"tasks", "backends", "suite"} - allowed, f"{file} imports {name}"
             assert top not in set(FRAMEWORKS) - own, f"{file} imports {name}"
             if name.startswith("backends.") and own:
-                assert name.split(".")[1] in own | {"base", "formats", "program"}, (
+                assert name.split(".")[1] in own | {Path(each).stem for each in BARE}, (
                     f"{file} imports {name}"
                 )
 

@@ -1,21 +1,16 @@
-"""What a check is, and what comes of one; ``check`` registers a function as one."""
+"""What a check is, and what comes of one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from math import inf, isfinite
+from dataclasses import dataclass, replace
 from typing import Any, Literal
-
-import numpy as np
-from numpy.typing import NDArray
 
 from suite.engine.remote import RemoteBackend
 
-Arrays = Mapping[str, NDArray[Any]]
-Errors = dict[str, float]  # by array; infinite where one is missing, misshapen or not finite
+Errors = Mapping[str, float]  # by array; infinite where one is missing, misshapen or not finite
 Verdict = Literal["pass", "fail", "not_supported", "failed"]
-Do = Callable[[RemoteBackend, RemoteBackend, Any], Errors]
+Do = Callable[[RemoteBackend, Any], Mapping[str, Any]]
 Hint = Callable[[Any, str], str | None]
 
 CONFORMANCE_SCHEMA = "tribench/conformance/1"
@@ -28,26 +23,33 @@ THRESHOLDS = {"float64": 1e-9, "float32": 1e-5, "bfloat16": 0.1}
 ROUNDED = "bfloat16"
 EXACT = ("float64", "float32")  # in these every check is done
 
-# Below this norm errors are absolute: what should be 0 has no relative error.
-LEAST_NORM = 1e-3
-
 
 class Broken(Exception):
     """The adapter does not do what it owes; the message says what it did."""
 
 
-@dataclass(frozen=True, kw_only=True)
+CHECKS: list[Check] = []
+
+
+@dataclass(frozen=True)
 class Check:
-    """Something that an adapter owes, in several cases. ``do(adapter, reference, case)`` gives the
-    errors to judge, none where there is nothing to measure, or raises Broken. ``hint(case,
-    precision)`` tells what may be forgotten where that does not pass.
+    """Something that an adapter owes, in several cases, in these precisions. It registers the
+    function that it decorates: ``do(backend, case)`` raises Broken, or gives arrays where they are
+    to be the ``same`` as the reference's, else the errors to judge, none where there is nothing to
+    measure.
+    ``hint(case, precision)`` tells what may be forgotten where that does not pass.
     """
 
     name: str
     cases: Mapping[str, Any]
-    precisions: tuple[str, ...]
-    do: Do
-    hint: Hint
+    precisions: tuple[str, ...] = EXACT
+    hint: Hint = lambda case, precision: None
+    same: bool = False
+    do: Do = lambda backend, case: {}
+
+    def __call__(self, do: Do) -> Do:
+        CHECKS.append(replace(self, do=do))
+        return do
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,33 +67,3 @@ class Result:
     error: float | None = None
     threshold: float | None = None
     reason: str | None = None
-
-
-CHECKS: list[Check] = []
-
-
-def check(
-    name: str,
-    cases: Mapping[str, Any],
-    precisions: tuple[str, ...] = EXACT,
-    hint: Hint = lambda case, precision: None,
-) -> Callable[[Do], Do]:
-    """Register a function as a check, to be done in these precisions."""
-
-    def register(do: Do) -> Do:
-        CHECKS.append(Check(name=name, cases=cases, precisions=precisions, do=do, hint=hint))
-        return do
-
-    return register
-
-
-def compare(found: Arrays, wanted: Arrays) -> Errors:
-    """The error ‖found - wanted‖ / ‖wanted‖ of every wanted array."""
-    return {name: _error(found.get(name), array) for name, array in wanted.items()}
-
-
-def _error(found: NDArray[Any] | None, wanted: NDArray[Any]) -> float:
-    if found is None or found.shape != wanted.shape:
-        return inf
-    error = float(np.linalg.norm(found - wanted))
-    return error / max(float(np.linalg.norm(wanted)), LEAST_NORM) if isfinite(error) else inf

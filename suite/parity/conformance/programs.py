@@ -1,16 +1,30 @@
-"""Whole programs for the checks: small models with their optimizers and batches."""
+"""Whole programs: small models with their optimizers and batches; and the checks of them: how an
+adapter takes what it is given, refuses, and tells of itself; the state, saved, loaded, reset, and
+left alone by looking; what is computed; optimizers; and ``wait``, on which every time that is
+measured stands.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 
-from suite.engine.remote import bare, rounded
-from suite.parity.conformance.cases import SAMPLES, padded_batch, padded_task
+from backends.base import NotSupported
+from suite.engine.remote import STEPS as TRAINED
+from suite.engine.remote import Arrays, RemoteBackend, RemoteProgram
+from suite.parity.conformance.checks import Broken, Check, Errors
+from suite.parity.conformance.layers import HOLES, LEFT, NONE, RAGGED, SAMPLES, STEPS
+from suite.parity.conformance.unknown import UnknownLayer, UnknownLoss, UnknownOptimizer
+from suite.parity.layer_checks import compare
+from suite.worker.waiting import MOST_STEPS, fault
 from tasks import spec
 from tasks.base import Batch, Task
-from tasks.parameters import uniform
+from tasks.codec import bare
+from tasks.parameters import rounded, uniform
 from tasks.spec import SGD, AdamW, Input, Layers, ModelSpec, Optimizer
 
 CLASSES = 3
@@ -26,10 +40,16 @@ class Whole:
     batch: Batch
 
 
-def task(name: str, shape: tuple[int, ...], layers: Layers, optimizer: Optimizer) -> Task:
-    """A task of this model on real inputs; its name starts with ``whole-``."""
-    model = ModelSpec(name=f"whole-{name}", input=Input(shape=shape), layers=layers)
-    return bare(model, optimizer, SAMPLES)
+def task(
+    name: str,
+    shape: tuple[int, ...],
+    layers: Layers,
+    optimizer: Optimizer,
+    vocabulary: int | None = None,
+) -> Task:
+    """A task of this model on real inputs, or on ids; its name starts with ``whole-``."""
+    given = Input(shape=shape, vocabulary=vocabulary)
+    return bare(ModelSpec(name=f"whole-{name}", input=given, layers=layers), optimizer, SAMPLES)
 
 
 def reals(shape: tuple[int, ...]) -> Batch:
@@ -59,6 +79,35 @@ def images() -> Whole:
     return Whole(task("images", (2, 6, 7), layers, optimizer), reals((2, 6, 7)))
 
 
+def padded(name: str, causal: bool) -> Whole:
+    """Embedding, attention, LSTM and pooling in one model, on ids with every kind of padding."""
+    attention = spec.Attention(width=4, heads=2, causal=causal)
+    layers: Layers = (
+        ("embedding", spec.Embedding(vocabulary=9, width=4)),
+        ("sum", spec.Residual(layers=(("attention", attention),))),
+        ("norm", spec.LayerNorm(width=4, epsilon=1e-5)),
+        ("lstm", spec.LSTM(input_size=4, hidden_size=5, num_layers=2)),
+        ("pool", spec.LastStep() if causal else spec.MeanSteps()),
+        ("fc", spec.Linear(in_features=5, out_features=CLASSES)),
+    )
+    optimizer = AdamW(
+        learning_rate=1e-2,
+        beta1=0.9,
+        beta2=0.99,
+        epsilon=1e-8,
+        weight_decay=0.1,
+        clip_norm=0.5,
+        warmup_steps=4,
+    )
+    ids = np.arange(SAMPLES * STEPS).reshape(SAMPLES, STEPS) * 7 % 9
+    batch = Batch(
+        inputs=ids.astype(np.int32),
+        targets=np.array([0, 2, 1, 2], dtype=np.int32),
+        valid=np.stack([RAGGED[1], LEFT[1], HOLES[0], NONE[2]]),
+    )
+    return Whole(task(name, (STEPS,), layers, optimizer, vocabulary=9), batch)
+
+
 def linear(name: str, optimizer: Optimizer) -> Task:
     """One linear layer, where only the optimizer can go wrong."""
     layers: Layers = (("fc", spec.Linear(in_features=5, out_features=CLASSES)),)
@@ -67,6 +116,229 @@ def linear(name: str, optimizer: Optimizer) -> Task:
 
 WHOLE = {
     "images": images(),
-    "padded": Whole(padded_task(causal=False), padded_batch()),
-    "padded-causal": Whole(padded_task(causal=True), padded_batch()),
+    "padded": padded("padded", causal=False),
+    "padded-causal": padded("padded-causal", causal=True),
 }
+
+IMAGES = {"images": WHOLE["images"]}
+KNOWN = linear("unknown", PLAIN_SGD)
+UNKNOWN = {
+    "layer": task("unknown", (5,), (*KNOWN.model.layers, ("odd", UnknownLayer())), PLAIN_SGD),
+    "loss": replace(KNOWN, loss=UnknownLoss()),  # type: ignore[arg-type]
+    "optimizer": replace(KNOWN, optimizer=UnknownOptimizer(learning_rate=0.1)),
+}
+
+
+@Check("put", {"reals": WHOLE["images"], "ids": WHOLE["padded"]})
+def takes_what_data_sets_give(backend: RemoteBackend, case: Whole) -> Errors:
+    """``put`` takes float64 reals and int32 ids with valid steps, and ``wait`` returns."""
+    backend.program(case.task, case.batch).program.put(SAMPLES)
+    return {}
+
+
+@Check("unknown", UNKNOWN)
+def refuses_what_it_does_not_know(backend: RemoteBackend, case: Task) -> Errors:
+    """A type without a lowering or formula raises NotSupported, at the first step at the latest."""
+    try:
+        backend.build(case, reals((5,))).train(0, 1)
+    except NotSupported:
+        return {}
+    raise Broken("it was built and trained, where NotSupported was to be raised")
+
+
+@Check("facts", IMAGES)
+def facts_are_strings(backend: RemoteBackend, case: Whole) -> Errors:
+    """At least one, by name."""
+    facts = backend.program(case.task, case.batch).program.facts()
+    if not facts or not isinstance(facts, dict):
+        raise Broken(f"facts() tells nothing: {facts!r}")
+    for name, value in facts.items():
+        if not isinstance(value, str):
+            raise Broken(f"facts()[{name!r}] is no string: {value!r}")
+    return {}
+
+
+@Check("memory", IMAGES)
+def memory_is_bytes_or_none(backend: RemoteBackend, case: Whole) -> Errors:
+    """A figure that the framework does not have is None, never 0."""
+    program = backend.program(case.task, case.batch)
+    program.train(0, 1)
+    peak = program.program.peak()
+    for name in ("live", "reserved", "planned"):
+        value = getattr(peak, name)
+        if value is not None and (not isinstance(value, int) or value <= 0):
+            raise Broken(f"memory().{name}_bytes is neither None nor positive: {value!r}")
+    return {}
+
+
+HALF, WHOLE_WAY = 3, 6  # steps
+UPDATES = 3  # enough for the warm-up to end and for moments and bias correction to matter
+
+STATEFUL = {
+    "sgd": WHOLE["images"],
+    "adamw": Whole(linear("adamw", PLAIN_ADAMW), reals((5,))),
+}
+PLAIN: dict[str, Optimizer] = {"sgd": PLAIN_SGD, "adamw": PLAIN_ADAMW}
+CHANGES: dict[str, dict[str, Any]] = {
+    "decay": {"weight_decay": 0.5},
+    "clip": {"clip_norm": 0.5},
+    "warmup": {"warmup_steps": UPDATES - 1},
+    "milestones": {"milestones": (1, 2)},
+}
+OPTIMIZERS = {
+    **PLAIN,
+    "sgd-momentum": replace(PLAIN_SGD, momentum=0.9),
+    "sgd-nesterov": replace(PLAIN_SGD, momentum=0.9, nesterov=True),
+    **{
+        f"{name}-{what}": replace(plain, **change)
+        for what, change in CHANGES.items()
+        for name, plain in PLAIN.items()
+    },
+}
+
+WIDTH, DEPTH = 256, 4
+# Samples a step: 3 to 15 ms of work on 2 cores. Where that is done too soon to last, as on a GPU,
+# the next size is tried; activations of the largest take 128 MiB a layer.
+SIZES = (512, 8192, 131072)
+PAUSE_SECONDS = 0.1
+
+
+@Check("load_state", STATEFUL)
+def what_is_loaded_is_there(backend: RemoteBackend, case: Whole) -> Errors:
+    """A new program that loads a state has it: parameters, buffers, moments, step."""
+    program = backend.program(case.task, case.batch)
+    program.train(0, HALF)
+    saved = program.state()
+    fresh = backend.build(case.task, case.batch)
+    fresh.restore(saved)
+    return _expect_same("load_state", saved, fresh)
+
+
+@Check("continue", STATEFUL)
+def training_continues(backend: RemoteBackend, case: Whole) -> Errors:
+    """Training on from a loaded state is training without a stop."""
+    program = backend.program(case.task, case.batch)
+    program.train(0, HALF)
+    saved = program.state()
+    wanted = program.train(HALF, WHOLE_WAY) | program.state()
+    fresh = backend.build(case.task, case.batch)
+    fresh.restore(saved)
+    return compare(fresh.train(HALF, WHOLE_WAY) | fresh.state(), wanted)
+
+
+@Check("reset", STATEFUL)
+def a_state_without_moments_is_a_start(backend: RemoteBackend, case: Whole) -> Errors:
+    """Loading it sets moments and step to 0, and training repeats."""
+    program = backend.build(case.task, case.batch)
+    start = program.state()
+    wanted = program.train(0, HALF)
+    program.reset()
+    _expect_same("a State without moments", start, program)
+    for name, array in start.items():
+        if name.startswith(("moments/", "step")) and array.any():
+            raise Broken(f"{name} is not 0 at the start")
+    return compare(program.train(0, HALF), wanted)
+
+
+def _looking(
+    what: str, look: Callable[[RemoteProgram], Arrays], backend: RemoteBackend, case: Whole
+) -> Errors:
+    """What only looks changes nothing: not parameters, buffers, moments or step. (The worker
+    predicts too when it captures.)
+    """
+    program = backend.program(case.task, case.batch)
+    program.train(0, 1)
+    before = program.state()
+    look(program)
+    return _expect_same(what, before, program)
+
+
+Check("predict", WHOLE)(partial(_looking, "predict", RemoteProgram.predict))
+Check("capture", WHOLE)(partial(_looking, "capture", RemoteProgram.capture))
+
+
+def _expect_same(what: str, before: Arrays, program: RemoteProgram) -> Errors:
+    """Raise Broken unless the program's state is that one to the last bit."""
+    after = program.state()
+    if before.keys() != after.keys():
+        names = ", ".join(sorted(before.keys() ^ after.keys()))
+        raise Broken(f"after {what} the state has not the same arrays: {names}")
+    changed = [name for name in before if not np.array_equal(before[name], after[name])]
+    if changed:
+        raise Broken(f"after {what} there is another {', '.join(changed)}")
+    return {}
+
+
+@Check("program", WHOLE, same=True)
+def whole_program(backend: RemoteBackend, case: Whole) -> Arrays:
+    """Predictions, activations, loss, all gradients and new buffers are the reference's."""
+    return backend.program(case.task, case.batch).capture()
+
+
+@Check("training", WHOLE, precisions=("float64",), same=True)
+def state_after_training(backend: RemoteBackend, case: Whole) -> Arrays:
+    """After ten steps the losses, parameters, buffers, moments and step are the reference's."""
+    program = backend.program(case.task, case.batch)
+    return program.train(0, TRAINED) | program.state()
+
+
+@Check("update", OPTIMIZERS, precisions=("float64",), same=True)
+def updates_of_given_gradients(backend: RemoteBackend, case: Optimizer) -> Arrays:
+    """Three updates by the optimizer's formula."""
+    linear_task = linear("update", case)
+    program, found = backend.build(linear_task), Arrays()
+    for step in range(UPDATES):
+        gradients = {
+            path: uniform(step, f"gradients.{path}", parameter.shape)
+            for path, parameter in linear_task.model.parameters().items()
+        }
+        made = program.update(gradients)
+        found |= {f"step {step + 1}, {path}": change for path, change in made.items()}
+    return found
+
+
+@Check("apply_update", WHOLE, precisions=("float64",))
+def update_is_that_of_training(backend: RemoteBackend, case: Whole) -> Errors:
+    """``apply_update`` with a step's gradients changes what ``train_step`` changes."""
+    program = backend.program(case.task, case.batch)
+    start = _below("parameters", program.state())
+    updated = program.update(_below("gradients", program.capture()))
+    program.reset()
+    program.train(0, 1)
+    trained = _below("parameters", program.state())
+    return compare(updated, {path: trained[path] - start[path] for path in start})
+
+
+def _below(part: str, arrays: Arrays) -> Arrays:
+    """Those of a part, by path."""
+    start = f"{part}/"
+    return {name.removeprefix(start): a for name, a in arrays.items() if name.startswith(start)}
+
+
+def long_steps() -> Whole:
+    """Much work and little state."""
+    hidden: Layers = tuple(
+        layer
+        for number in range(DEPTH)
+        for layer in (
+            (f"linear{number}", spec.Linear(in_features=WIDTH, out_features=WIDTH)),
+            (f"relu{number}", spec.ReLU()),
+        )
+    )
+    last = ("fc", spec.Linear(in_features=WIDTH, out_features=CLASSES))
+    return Whole(task("long", (WIDTH,), (*hidden, last), PLAIN_SGD), reals((WIDTH,)))
+
+
+# Times are measured in float32 and below, and how one waits is the same in all of them.
+@Check("wait", {"train": (long_steps(), "train"), "infer": (long_steps(), "infer")}, ("float32",))
+def nothing_is_left_when_wait_returns(backend: RemoteBackend, case: tuple[Whole, str]) -> Errors:
+    """Results and state are there, do not change any more, and take no time to come."""
+    whole, phase = case
+    program = backend.program(whole.task, whole.batch)
+    for size in SIZES:
+        looks = program.program.waits(phase, size, inside=True, pause_seconds=PAUSE_SECONDS)
+        if (why := fault(looks)) is not None:
+            raise Broken(why)
+        if looks[0].steps < MOST_STEPS:
+            break
+    return {}

@@ -13,13 +13,7 @@ from suite.engine.job import FAILURES
 from suite.engine.pool import LiveWorkers, WorkerPool
 from suite.engine.progress import Reporter
 from suite.engine.remote import RemoteBackend
-from suite.parity.conformance import (  # noqa: F401 (register checks)
-    layers,
-    protocol,
-    states,
-    training,
-    waits,
-)
+from suite.parity.conformance import layers, programs  # noqa: F401 (register checks)
 from suite.parity.conformance.checks import (
     CHECKS,
     ROUNDED,
@@ -29,6 +23,7 @@ from suite.parity.conformance.checks import (
     Errors,
     Result,
 )
+from suite.parity.layer_checks import compare
 from suite.plan.configurations import Configuration
 from suite.plan.estimate import AT_ONCE
 from suite.plan.options import choose
@@ -66,17 +61,21 @@ def conform(
     """
     live, at_once = LiveWorkers(), min(AT_ONCE, len(configurations))
     settings = WorkerSettings(limits=Limits(answer_seconds=ANSWER_SECONDS), share=at_once)
-    for configuration in configurations:
-        for check in _checks(configuration, checks):
-            reporter.expect(COST_SECONDS * len(check.cases))
+    asked = {
+        configuration: [each for each in checks if configuration.precision in each.precisions]
+        for configuration in configurations
+    }
+    for owed in asked.values():
+        reporter.expect(COST_SECONDS * sum(len(check.cases) for check in owed))
 
     def do(number: int, configuration: Configuration) -> list[Result]:
-        own = files / str(number)
+        own, right = files / str(number), reference
         own.mkdir()
+        if configuration.precision == ROUNDED:  # all else is compared with float64
+            right = replace(reference, precision=ROUNDED)
         with WorkerPool(live, logs, "conformance", settings) as pool:
-            asked = (configuration, _reference(reference, configuration))
-            adapter, oracle = (RemoteBackend(pool, one, own) for one in asked)
-            return list(_configuration(adapter, oracle, checks, reporter))
+            adapter, oracle = (RemoteBackend(pool, one, own) for one in (configuration, right))
+            return list(_results(adapter, oracle, asked[configuration], reporter))
 
     with ThreadPoolExecutor(at_once) as threads:
         try:
@@ -88,7 +87,7 @@ def conform(
     return [result for results in found for result in results]
 
 
-def _configuration(
+def _results(
     adapter: RemoteBackend, reference: RemoteBackend, checks: Sequence[Check], reporter: Reporter
 ) -> Iterable[Result]:
     refusal: Exception | None = None
@@ -97,27 +96,17 @@ def _configuration(
     except FAILURES as error:  # it would be the same for every check
         refusal = error
     configuration = adapter.configuration
-    for check in _checks(configuration, checks):
-        of = f"{configuration.backend} {configuration.execution} in {configuration.precision}"
+    of = f"{configuration.backend} {configuration.execution} in {configuration.precision}"
+    for check in checks:
         what = f"{check.name}, {of}"
         reporter.start(what)
         for case in check.cases:
             result = _ask(check, case, adapter, reference, refusal)
-            yield _hinted(result, check.hint(check.cases[case], configuration.precision))
+            hint = check.hint(check.cases[case], configuration.precision)
+            if hint and result.verdict in ("fail", "failed"):
+                result = replace(result, reason=f"{result.reason}; {hint}")
+            yield result
         reporter.finish(what, COST_SECONDS * len(check.cases))
-
-
-def _checks(configuration: Configuration, checks: Sequence[Check]) -> list[Check]:
-    return [check for check in checks if configuration.precision in check.precisions]
-
-
-def _reference(reference: Configuration, configuration: Configuration) -> Configuration:
-    """What bfloat16 is compared with rounds where it is rounded, all else with float64."""
-    return (
-        replace(reference, precision=configuration.precision)
-        if configuration.precision == ROUNDED
-        else reference
-    )
 
 
 def _ask(
@@ -139,7 +128,9 @@ def _ask(
     try:
         if refusal is not None:
             raise refusal
-        errors = check.do(adapter, reference, check.cases[case])
+        errors = check.do(adapter, check.cases[case])
+        if check.same:
+            errors = compare(errors, check.do(reference, check.cases[case]))
     except Broken as error:
         return replace(result, verdict="fail", reason=str(error))
     except NotSupported as error:
@@ -152,19 +143,11 @@ def _ask(
     except (KeyError, TypeError, ValueError) as error:  # arrays that are not what was asked for
         reason = f"the answer cannot be used: {type(error).__name__}: {error}"
         return replace(result, verdict="failed", reason=reason)
-    return _judged(result, errors)
-
-
-def _hinted(result: Result, hint: str | None) -> Result:
-    wrong = result.verdict in ("fail", "failed")
-    return replace(result, reason=f"{result.reason}; {hint}") if wrong and hint else result
+    return _judged(result, errors) if errors else result
 
 
 def _judged(result: Result, errors: Errors) -> Result:
-    if not errors:
-        return result
-    threshold = THRESHOLDS[result.precision]
-    worst = max(errors.values())
+    threshold, worst = THRESHOLDS[result.precision], max(errors.values())
     result = replace(result, error=worst if isfinite(worst) else None, threshold=threshold)
     above = [name for name, error in errors.items() if error > threshold]
     if not above:

@@ -1,6 +1,6 @@
-"""Known mistakes about layers, each as a change to what the reference is given: other fields,
-other parameters, another mask. A mistake is confirmed if the reference, so misled, gives the
-backend's output.
+"""Known mistakes about layers, each as a change to the case that the reference is given: other
+fields, other parameters, other inputs, another mask. A mistake is confirmed if the reference, so
+misled, gives the backend's output.
 
 Sources: the frameworks' defaults as ``docs/atlas.md`` lists them.
 """
@@ -8,194 +8,91 @@ Sources: the frameworks' defaults as ``docs/atlas.md`` lists them.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from functools import singledispatch
+from dataclasses import replace
 from math import sqrt
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from suite.parity.known_mistakes.words import Mistake
+from suite.parity.layer_checks import Arrays, Case
 from tasks import spec
-from tasks.spec import Layer
+from tasks.spec import Layer, Place, local
 
-Arrays = dict[str, NDArray[Any]]
+Floats = NDArray[np.float64]
+Mistakes = Iterator[Mistake[Case]]
 
-
-@dataclass(frozen=True, kw_only=True)
-class Given:
-    """What a layer alone computes with; ``parameters`` by local name."""
-
-    layer: Layer
-    parameters: Arrays
-    inputs: NDArray[Any]
-    valid: NDArray[np.bool_] | None = None
+EPSILONS = (1e-3, 1e-5, 1e-6, 1e-12, 1e-8, 1e-7, 1e-4, 1e-2, 1e-15, 1e-300)
 
 
-@dataclass(frozen=True)
-class Mistake:
-    """One of GUESSES and a name for people, the layer's field that it is about if there is one, and
-    what the reference is given in place of the right thing.
-    """
+def mistakes(case: Case) -> Mistakes:
+    """Mistakes about this layer at these parameters."""
+    layer, p = case.layer, case.parameters
+    for field, value in _fields(layer):
+        own = getattr(layer, field)
+        if value != own:
+            other = replace(case, layer=replace(layer, **{field: value}))
+            yield Mistake(field, f"{field} {value} in place of {own}", other, field)
+    for word, words, arrays in _parameters(layer, p):
+        yield Mistake(word, words, replace(case, parameters=p | arrays))
+    for word, words, changes in _others(case):
+        # Another layer of the kind is the only way to say it of a field.
+        about = word if "layer" in changes and hasattr(layer, word) else None
+        yield Mistake(word, words, replace(case, **changes), about)
 
-    word: str
-    words: str
-    given: Given
-    field: str | None = None
+
+def _fields(layer: Layer) -> Iterator[tuple[str, Any]]:
+    """Usual values of fields, the most likely first; its own may be among them."""
+    match layer:
+        case spec.LayerNorm() | spec.BatchNorm():
+            yield from (("epsilon", epsilon) for epsilon in EPSILONS)
+        case spec.GELU():
+            yield "approximate", not layer.approximate
+        case spec.Attention():
+            yield "causal", not layer.causal
+            every = range(1, layer.width + 1)
+            yield from (("heads", heads) for heads in every if layer.width % heads == 0)
+        case spec.Recurrent():
+            yield from (("num_layers", level) for level in range(1, layer.num_layers))
 
 
-def mistakes(given: Given) -> Iterator[Mistake]:
-    """Mistakes about this layer, the most likely first."""
-    yield from _of(given.layer, given)
-    for name, array in given.parameters.items():
+def _parameters(layer: Layer, p: Arrays) -> Iterator[tuple[str, str, Arrays]]:
+    """A word, words, and other parameters, the most likely first."""
+    match layer:
+        case spec.LayerNorm() | spec.BatchNorm():
+            yield "weight", "weight left out", {"weight": np.ones_like(p["weight"])}
+        case spec.Conv2d():
+            weight = p["weight"]
+            words = "the kernel flipped, as a mathematical convolution"
+            yield "kernel", words, {"weight": weight[..., ::-1, ::-1]}
+            words = "height and width of the kernel swapped"
+            yield "kernel", words, {"weight": weight.swapaxes(2, 3)}
+        case spec.Embedding():
+            weight = p["weight"] * sqrt(layer.width)
+            yield "scale", "rows multiplied by the root of the width", {"weight": weight}
+            weight = p["weight"].copy()
+            weight[0] = 0
+            yield "padding", "row 0 taken for padding", {"weight": weight}
+        case spec.Attention():
+            each = layer.width // layer.heads
+            for words, factor in (
+                ("scores not divided by the root of a head's width", sqrt(each)),
+                ("scores divided by the root of the whole width", sqrt(each / layer.width)),
+                ("scores divided by a head's width", 1 / sqrt(each)),
+            ):
+                yield "scale", words, {n: p[n] * factor for n in ("query.weight", "query.bias")}
+            swapped = {
+                "query.weight": p["key.weight"],
+                "key.weight": p["query.weight"],
+                "query.bias": np.zeros_like(p["query.bias"]),
+            }
+            yield "queries", "queries and keys swapped", swapped
+        case spec.Recurrent():
+            yield from _of_gates(layer, p)
+    for name, array in p.items():
         if name.rpartition(".")[2].startswith("bias"):
-            yield _parameters(given, "bias", f"{name} left out", **{name: np.zeros_like(array)})
-    if given.valid is not None:
-        whole = np.ones_like(given.valid)
-        yield Mistake("mask", "padding taken for steps", replace(given, valid=whole))
-        yield Mistake("mask", "the mask's meaning inverted", replace(given, valid=~given.valid))
-
-
-@singledispatch
-def _of(layer: Layer, given: Given) -> Iterator[Mistake]:
-    yield from ()
-
-
-def _field(given: Given, **changes: Any) -> Mistake:
-    """The layer with one other field."""
-    ((field, value),) = changes.items()
-    words = f"{field} {value} in place of {getattr(given.layer, field)}"
-    return Mistake(field, words, replace(given, layer=replace(given.layer, **changes)), field)
-
-
-def _parameters(given: Given, word: str, words: str, **changes: Any) -> Mistake:
-    return Mistake(word, words, replace(given, parameters=given.parameters | changes))
-
-
-def _epsilons(given: Given, own: float) -> Iterator[Mistake]:
-    for epsilon in (1e-3, 1e-5, 1e-6, 1e-12, 1e-8, 1e-7, 1e-4, 1e-2, 1e-15, 1e-300):
-        if epsilon != own:
-            yield _field(given, epsilon=epsilon)
-
-
-@_of.register
-def _of_layer_norm(layer: spec.LayerNorm, given: Given) -> Iterator[Mistake]:
-    yield from _epsilons(given, layer.epsilon)
-    weight = given.parameters["weight"]
-    shrink = (layer.width - 1) / layer.width
-    unbiased = replace(
-        given,
-        layer=replace(layer, epsilon=layer.epsilon * shrink),
-        parameters=given.parameters | {"weight": weight * sqrt(shrink)},
-    )
-    yield Mistake("variance", "the unbiased variance", unbiased)
-    yield _parameters(given, "weight", "weight left out", weight=np.ones_like(weight))
-
-
-@_of.register
-def _of_batch_norm(layer: spec.BatchNorm, given: Given) -> Iterator[Mistake]:
-    yield from _epsilons(given, layer.epsilon)
-    weight = given.parameters["weight"]
-    yield _parameters(given, "weight", "weight left out", weight=np.ones_like(weight))
-
-
-@_of.register
-def _of_gelu(layer: spec.GELU, given: Given) -> Iterator[Mistake]:
-    yield _field(given, approximate=not layer.approximate)
-
-
-@_of.register
-def _of_convolution(layer: spec.Conv2d, given: Given) -> Iterator[Mistake]:
-    weight = given.parameters["weight"]
-    yield _parameters(
-        given,
-        "kernel",
-        "the kernel flipped, as a mathematical convolution",
-        weight=weight[..., ::-1, ::-1],
-    )
-    yield _parameters(
-        given, "kernel", "height and width of the kernel swapped", weight=weight.swapaxes(2, 3)
-    )
-    if not layer.padding:
-        return
-    one, both = layer.padding, 2 * layer.padding
-    same = "padding at the end first, as SAME with stride 2"
-    for words, sides, mode in (
-        (same if layer.stride > 1 else "padding at the end only", (0, both), "constant"),
-        ("padding at the start only", (both, 0), "constant"),
-        ("padding by reflection", (one, one), "reflect"),
-        ("padding by repeating the edge", (one, one), "edge"),
-    ):
-        pad: Any = np.pad  # its overloads know no mode that is a variable
-        padded = pad(given.inputs, ((0, 0), (0, 0), sides, sides), mode=mode)
-        bare = replace(layer, padding=0)
-        yield Mistake("padding", words, replace(given, layer=bare, inputs=padded), "padding")
-
-
-@_of.register
-def _of_embedding(layer: spec.Embedding, given: Given) -> Iterator[Mistake]:
-    weight, width = given.parameters["weight"], layer.width
-    yield _parameters(
-        given, "scale", "rows multiplied by the root of the width", weight=weight * sqrt(width)
-    )
-    row = np.zeros_like(weight)
-    row[1:] = weight[1:]
-    yield _parameters(given, "padding", "row 0 taken for padding", weight=row)
-
-
-@_of.register
-def _of_position(layer: spec.PositionalEncoding, given: Given) -> Iterator[Mistake]:
-    x, steps = given.inputs, given.inputs.shape[1]
-    table = layer.table(steps)
-    longer = layer.table(steps + 1)
-    halves = np.concatenate((table[:, 0::2], table[:, 1::2]), axis=1)
-    crossed = np.empty_like(table)
-    crossed[:, 0::2], crossed[:, 1::2] = table[:, 1::2], table[:, 0::2]
-    for words, other in (
-        ("sines and cosines in two halves in place of alternating", halves),
-        ("positions counted from 1", longer[1:]),
-        ("cosines before sines", crossed),
-        ("no position added", np.zeros_like(table)),
-    ):
-        yield Mistake("position", words, replace(given, inputs=x + (other - table)))
-    root = sqrt(layer.width)
-    yield Mistake(
-        "scale", "the input multiplied by the root of the width", replace(given, inputs=x * root)
-    )
-
-
-@_of.register
-def _of_attention(layer: spec.Attention, given: Given) -> Iterator[Mistake]:
-    each, p = layer.width // layer.heads, given.parameters
-    yield _field(given, causal=not layer.causal)
-    for words, factor in (
-        ("scores not divided by the root of a head's width", sqrt(each)),
-        ("scores divided by the root of the whole width", sqrt(each / layer.width)),
-        ("scores divided by a head's width", 1 / sqrt(each)),
-    ):
-        query = {name: p[f"query.{name}"] * factor for name in ("weight", "bias")}
-        yield _parameters(given, "scale", words, **{f"query.{n}": a for n, a in query.items()})
-    for heads in range(1, layer.width + 1):
-        if layer.width % heads == 0 and heads != layer.heads:
-            yield _field(given, heads=heads)
-    swapped = {
-        "query.weight": p["key.weight"],
-        "key.weight": p["query.weight"],
-        "query.bias": np.zeros_like(p["query.bias"]),
-    }
-    yield _parameters(given, "queries", "queries and keys swapped", **swapped)
-
-
-@_of.register
-def _of_mean(layer: spec.MeanSteps, given: Given) -> Iterator[Mistake]:
-    steps = given.inputs.shape[1]
-    valid = np.ones(given.inputs.shape[:2]) if given.valid is None else given.valid
-    count = valid.sum(1)[:, None, None]
-    divided = given.inputs * (count / steps)
-    yield Mistake("mean", "the sum divided by the padded length", replace(given, inputs=divided))
-    for epsilon in (1e-6, 1e-5, 1e-3, 1.0):
-        slack = replace(given, inputs=given.inputs * (count / (count + epsilon)))
-        yield Mistake("mean", f"{epsilon:g} added to the number of valid steps", slack)
+            yield "bias", f"{name} left out", {name: np.zeros_like(array)}
 
 
 GATES: dict[type[Layer], dict[str, tuple[int, ...]]] = {
@@ -211,34 +108,142 @@ GATES: dict[type[Layer], dict[str, tuple[int, ...]]] = {
 }
 
 
-@_of.register
-def _of_recurrent(layer: spec.Recurrent, given: Given) -> Iterator[Mistake]:
-    p = given.parameters
+def _of_gates(layer: spec.Recurrent, p: Arrays) -> Iterator[tuple[str, str, Arrays]]:
     for order, blocks in GATES.get(type(layer), {}).items():
-
-        def sorted_by(array: NDArray[Any], blocks: tuple[int, ...] = blocks) -> NDArray[Any]:
-            # Whoever reads block k as another gate computes with that gate's rows in k's place.
-            return np.concatenate([np.split(array, len(blocks))[k] for k in np.argsort(blocks)])
-
-        yield Mistake(
-            "gates",
-            f"gates in the order {order}",
-            replace(given, parameters={name: sorted_by(a) for name, a in p.items()}),
-        )
+        # Whoever reads block k as another gate computes with that gate's rows in k's place.
+        places, read = np.argsort(blocks), Arrays()
+        for name, array in p.items():
+            parts = np.split(array, len(blocks))
+            read[name] = np.concatenate([parts[k] for k in places])
+        yield "gates", f"gates in the order {order}", read
     if isinstance(layer, spec.LSTM):
-        forgetting = {}
-        for level in range(layer.num_layers):
-            bias = p[f"bias_ih_l{level}"].copy()
+        forgetting = {f"bias_ih_l{n}": p[f"bias_ih_l{n}"].copy() for n in range(layer.num_layers)}
+        for bias in forgetting.values():
             bias[layer.hidden_size : 2 * layer.hidden_size] += 1
-            forgetting[f"bias_ih_l{level}"] = bias
-        yield _parameters(given, "bias", "1 added to the forget gate's bias", **forgetting)
+        yield "bias", "1 added to the forget gate's bias", forgetting
     for which in ("bias_ih", "bias_hh"):
         without = {name: np.zeros_like(a) for name, a in p.items() if name.startswith(which)}
-        yield _parameters(given, "bias", f"{which} left out", **without)
-    for level in range(1, layer.num_layers):
-        fewer = replace(layer, num_layers=level)
-        kept = {name: p[name] for name in fewer.parameters()}
-        words = f"num_layers {level} in place of {layer.num_layers}"
-        yield Mistake(
-            "num_layers", words, replace(given, layer=fewer, parameters=kept), "num_layers"
-        )
+        yield "bias", f"{which} left out", without
+
+
+def _others(case: Case) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """A word, words, and other changes to the case, the most likely first."""
+    layer, x = case.layer, case.inputs
+    match layer:
+        case spec.LayerNorm():
+            shrink = (layer.width - 1) / layer.width
+            weight = case.parameters["weight"] * sqrt(shrink)
+            unbiased = {
+                "layer": replace(layer, epsilon=layer.epsilon * shrink),
+                "parameters": case.parameters | {"weight": weight},
+            }
+            yield "variance", "the unbiased variance", unbiased
+        case spec.Conv2d() if layer.padding:
+            one, both = layer.padding, 2 * layer.padding
+            same = "padding at the end first, as SAME with stride 2"
+            for words, sides, mode in (
+                (same if layer.stride > 1 else "padding at the end only", (0, both), "constant"),
+                ("padding at the start only", (both, 0), "constant"),
+                ("padding by reflection", (one, one), "reflect"),
+                ("padding by repeating the edge", (one, one), "edge"),
+            ):
+                pad: Any = np.pad  # its overloads know no mode that is a variable
+                padded = pad(x, ((0, 0), (0, 0), sides, sides), mode=mode)
+                yield "padding", words, {"layer": replace(layer, padding=0), "inputs": padded}
+        case spec.PositionalEncoding():
+            steps = x.shape[1]
+            table = layer.table(steps)
+            sines, cosines = table[:, 0::2], table[:, 1::2]
+            crossed = np.empty_like(table)
+            crossed[:, 0::2], crossed[:, 1::2] = cosines, sines
+            halves = np.concatenate((sines, cosines), axis=1)
+            for words, other in (
+                ("sines and cosines in two halves in place of alternating", halves),
+                ("positions counted from 1", layer.table(steps + 1)[1:]),
+                ("cosines before sines", crossed),
+                ("no position added", np.zeros_like(table)),
+            ):
+                yield "position", words, {"inputs": x + (other - table)}
+            words = "the input multiplied by the root of the width"
+            yield "scale", words, {"inputs": x * sqrt(layer.width)}
+        case spec.MeanSteps():
+            valid = np.ones(x.shape[:2]) if case.valid is None else case.valid
+            count = valid.sum(1)[:, None, None]
+            words = "the sum divided by the padded length"
+            yield "mean", words, {"inputs": x * (count / x.shape[1])}
+            for epsilon in (1e-6, 1e-5, 1e-3, 1.0):
+                words = f"{epsilon:g} added to the number of valid steps"
+                yield "mean", words, {"inputs": x * (count / (count + epsilon))}
+    if case.valid is not None:
+        yield "mask", "padding taken for steps", {"valid": np.ones_like(case.valid)}
+        yield "mask", "the mask's meaning inverted", {"valid": ~case.valid}
+
+
+def unseen(place: Place, parameters: Arrays) -> list[Mistake[Case]]:
+    """Those at this place that another layer or other parameters make, whatever it is given; the
+    model's parameters are these.
+    """
+    given = np.ones((1, *place.input_shape))
+    case = Case(
+        name="any",
+        layer=place.layer,
+        path=place.path,
+        parameters=local(parameters, place.path),
+        inputs=given,
+        upstream=given,
+    )
+    return [one for one in mistakes(case) if np.array_equal(one.instead.inputs, given)]
+
+
+def of_statistics(
+    name: str, momentum: float, old: Floats, new: Floats, count: int
+) -> Iterator[Mistake[Floats]]:
+    """About running statistics, new = (1 - momentum) old + momentum batch: what they would be.
+    ``new`` is right, ``count`` values per channel.
+    """
+    batch = (new - (1 - momentum) * old) / momentum
+
+    def mixed(other: float, batch: Floats = batch) -> Floats:
+        return (1 - other) * old + other * batch
+
+    swapped = momentum * old + (1 - momentum) * batch
+    yield Mistake("momentum", "momentum as the weight of the old value", swapped, "momentum")
+    if name == "running_var":
+        biased, deviation = batch * (count - 1) / count, np.sqrt(np.maximum(batch, 0))
+        yield Mistake("variance", "the biased variance", mixed(momentum, biased))
+        words = "the deviation in place of the variance"
+        yield Mistake("variance", words, mixed(momentum, deviation))
+    yield Mistake("statistics", "a buffer that is never updated", old)
+    yield Mistake("statistics", "the batch's statistics as they are", batch, "momentum")
+    for other in (0.01, 0.1, 0.001, 0.03, 0.5):
+        words = f"momentum {other:g} in place of {momentum:g}"
+        yield Mistake("momentum", words, mixed(other), "momentum")
+
+
+FORMATS = {"TF32 or float16": 11, "bfloat16": 8}  # significant bits, with the leading one
+
+
+def narrower(case: Case) -> Mistakes:
+    """Known ways of keeping less than a precision allows: operands rounded to a narrower format
+    before the layer computes. A way is confirmed if the reference, given such operands, comes much
+    closer to what the backend made than the truth does.
+
+    Sources: TF32 keeps 10 bits of the fraction (NVIDIA A100 whitepaper), as float16 does; bfloat16
+    7. PyTorch's ``torch.backends.cudnn.allow_tf32`` and TensorFlow's
+    ``enable_tensor_float_32_execution`` are on by default; JAX's default matmul precision uses TF32
+    on GPUs and bfloat16 on TPUs.
+    """
+    for name, bits in FORMATS.items():
+        parameters = {path: narrowed(array, bits) for path, array in case.parameters.items()}
+        inputs = case.inputs
+        if not np.issubdtype(inputs.dtype, np.integer):
+            inputs = narrowed(inputs, bits)
+        other = replace(case, parameters=parameters, inputs=inputs)
+        yield Mistake("precision", f"operands in {name}", other)
+
+
+def narrowed(values: NDArray[Any], bits: int) -> NDArray[np.float64]:
+    """To so many significant bits, half to even; exponents stay as they are."""
+    fractions, exponents = np.frexp(values)
+    kept: NDArray[np.float64] = np.ldexp(np.round(np.ldexp(fractions, bits)), exponents - bits)
+    return kept

@@ -1,20 +1,22 @@
 """Known mistakes about optimizers: the formulas as people and frameworks get them wrong.
 
-Each rule below is ``tasks.spec``'s formula with one thing changed. Sources: Keras's epsilon and
-decoupled decay (keras 3, optimizers/base_optimizer.py and adam.py), PyTorch's L2 in Adam and
-dampening (torch.optim.Adam, SGD), clipping by value and by array (clipvalue, clipnorm in Keras).
+Each is ``tasks.spec``'s formula with one thing changed. Sources: Keras's epsilon and decoupled
+decay (keras 3, optimizers/base_optimizer.py and adam.py), PyTorch's L2 in Adam and dampening
+(torch.optim.Adam, SGD), clipping by value and by array (clipvalue, clipnorm in Keras).
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import partial, singledispatch
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from suite.parity.known_mistakes.words import Mistake
 from tasks.spec import SGD, AdamW, Optimizer
 
 Floats = NDArray[np.float64]
@@ -22,24 +24,28 @@ Tree = Mapping[str, Floats]
 Clip = Callable[[Optimizer, Tree], Tree]
 Rate = Callable[[Optimizer, int], float]
 Weight = Callable[[float, int], float]
-Rule = Callable[[Tree, Sequence[Tree]], list[Tree]]
+State = defaultdict[tuple[str, str], Any]  # of a kind and path; 0 at first
+Rule = Callable[[Tree, Sequence[Tree]], list[Tree]]  # the updates of these gradients, step by step
+# What every optimizer may have, switched off.
+NOTHING: dict[str, Any] = {
+    "weight_decay": 0.0,
+    "clip_norm": None,
+    "warmup_steps": 0,
+    "milestones": (),
+}
 
 
-@dataclass(frozen=True)
-class Mistake:
-    """What may have been done in place of the specified; ``rule(parameters, gradients by step)``
-    gives the updates that it makes.
-    """
-
-    field: str
-    words: str
-    rule: Rule
-
-
-@singledispatch
-def mistakes(optimizer: Optimizer) -> Iterator[Mistake]:
-    """Mistakes about this optimizer, the most likely first."""
-    yield from ()
+def mistakes(o: Optimizer) -> Iterator[Mistake[Rule]]:
+    """Mistakes about this optimizer; none is known about others than AdamW and SGD."""
+    if not isinstance(o, (AdamW, SGD)):
+        return
+    for field, words, value in _fields(o):
+        yield Mistake(field, words, partial(updates, replace(o, **{field: value})), field)
+    for field, words, changes in _rules(o):
+        yield Mistake(field, words, partial(updates, o, **changes), field)
+    if isinstance(o, AdamW):
+        swapped = replace(o, beta1=o.beta2, beta2=o.beta1)
+        yield Mistake("beta1", "beta1 and beta2 swapped", partial(updates, swapped), "beta1")
 
 
 def _norm(gradients: Tree) -> float:
@@ -89,6 +95,16 @@ def weight(beta: float, step: int) -> float:
     return 1 - beta**step
 
 
+def weight_after(beta: float, step: int) -> float:
+    """Of the step after."""
+    return weight(beta, step + 1)
+
+
+def weight_before(beta: float, step: int) -> float:
+    """Of the step before."""
+    return weight(beta, max(1, step - 1))
+
+
 def uncorrected(beta: float, step: int) -> float:
     """No correction."""
     return 1.0
@@ -99,265 +115,180 @@ def narrow_weight(beta: float, step: int) -> float:
     return float(1 - np.float32(beta) ** np.float32(step))
 
 
-def unlike_matrices(path: str, parameter: Floats) -> bool:
-    """What many leave out by its name: biases and all that belongs to a norm."""
-    return parameter.ndim < 2 or "norm" in path or path.endswith("bias")
+def matrices(path: str, parameter: Floats) -> bool:
+    """By its shape."""
+    return parameter.ndim > 1
+
+
+def no_norms(path: str, parameter: Floats) -> bool:
+    """Without what many leave out by its name: biases and all that belongs to a norm."""
+    return matrices(path, parameter) and "norm" not in path and not path.endswith("bias")
+
+
+def updates(
+    o: Optimizer,
+    parameters: Tree,
+    gradients: Sequence[Tree],
+    *,
+    clip: Clip = clip_together,
+    rate: Rate = warm,
+    decay: str | None = None,
+    decays: Callable[[str, Floats], bool] = lambda path, parameter: True,
+    **changes: Any,
+) -> list[Tree]:
+    """The optimizer's updates with these changes, of which ``changes`` are those of its own
+    direction. ``decay`` is ``decoupled`` in AdamW, ``coupled`` in SGD.
+    """
+    direction: Any = adamw if isinstance(o, AdamW) else sgd
+    decay = decay or ("decoupled" if isinstance(o, AdamW) else "coupled")
+    theta, state, made = dict(parameters), State(float), list[Tree]()
+    for t, given in enumerate(gradients, 1):
+        eta, update = rate(o, t), {}
+        shrink = {path: o.weight_decay * decays(path, p) * p for path, p in theta.items()}
+        if decay == "clipped":
+            given = {path: g + shrink[path] for path, g in given.items()}
+        clipped = clip(o, given)
+        for path in theta:
+            g = clipped[path] + shrink[path] if decay == "coupled" else clipped[path]
+            towards = direction(o, state, path, g, t, eta, **changes)
+            if decay == "decoupled":
+                towards = towards + shrink[path]
+            if decay == "unscaled":
+                towards = towards + shrink[path] / (eta or 1.0)
+            update[path] = -eta * towards
+        theta = {path: p + update[path] for path, p in theta.items()}
+        made.append(update)
+    return made
 
 
 def adamw(
     o: AdamW,
-    parameters: Tree,
-    gradients: Sequence[Tree],
-    *,
-    clip: Clip = clip_together,
-    rate: Rate = warm,
+    state: State,
+    path: str,
+    g: Floats,
+    t: int,
+    eta: float,
     weights: tuple[Weight, Weight] = (weight, weight),
     epsilon: str = "outside",
-    decay: str = "decoupled",
     greatest: str | None = None,
-) -> list[Tree]:
-    """AdamW's updates with these changes."""
-    theta = dict(parameters)
-    top = {path: np.zeros_like(p) for path, p in theta.items()}
-    m = {path: np.zeros_like(p) for path, p in theta.items()}
-    v = {path: np.zeros_like(p) for path, p in theta.items()}
-    updates: list[Tree] = []
-    for t, given in enumerate(gradients, 1):
-        clipped, eta, update = clip(o, given), rate(o, t), {}
-        for path, p in theta.items():
-            g = clipped[path] + (o.weight_decay * p if decay == "coupled" else 0)
-            m[path] = o.beta1 * m[path] + (1 - o.beta1) * g
-            v[path] = o.beta2 * v[path] + (1 - o.beta2) * g**2
-            first, debias = m[path] / weights[0](o.beta1, t), weights[1](o.beta2, t)
-            second = v[path]
-            if greatest is not None:
-                corrected = second / debias if greatest == "corrected" else second
-                top[path] = np.maximum(top[path], corrected)
-                second = top[path] * debias if greatest == "corrected" else top[path]
-            match epsilon:
-                case "inside":
-                    root = np.sqrt(second / debias + o.epsilon)
-                case "before":
-                    root = (np.sqrt(second) + o.epsilon) / np.sqrt(debias)
-                case _:
-                    root = np.sqrt(second / debias) + o.epsilon
-            shrink = o.weight_decay * p
-            match decay:
-                case "coupled":
-                    shrink = np.zeros_like(p)
-                case "matrices":
-                    shrink = shrink if p.ndim > 1 else np.zeros_like(p)
-                case "not norms":
-                    shrink = np.zeros_like(p) if unlike_matrices(path, p) else shrink
-                case "unscaled":
-                    shrink = shrink / eta if eta else shrink
-            update[path] = -eta * (first / root + shrink)
-        theta = {path: p + update[path] for path, p in theta.items()}
-        updates.append(update)
-    return updates
+) -> Any:
+    """Where AdamW's moments point."""
+    m = state["m", path] = o.beta1 * state["m", path] + (1 - o.beta1) * g
+    v = state["v", path] = o.beta2 * state["v", path] + (1 - o.beta2) * g**2
+    debias = weights[1](o.beta2, t)
+    if greatest is not None:
+        unit = debias if greatest == "corrected" else 1.0
+        state["top", path] = np.maximum(state["top", path], v / unit)
+        v = state["top", path] * unit
+    match epsilon:
+        case "inside":
+            root = np.sqrt(v / debias + o.epsilon)
+        case "before":
+            root = (np.sqrt(v) + o.epsilon) / np.sqrt(debias)
+        case _:
+            root = np.sqrt(v / debias) + o.epsilon
+    return m / weights[0](o.beta1, t) / root
 
 
 def sgd(
-    o: SGD,
-    parameters: Tree,
-    gradients: Sequence[Tree],
-    *,
-    clip: Clip = clip_together,
-    rate: Rate = warm,
-    momentum: str = "plain",
-    decay: str = "coupled",
-) -> list[Tree]:
-    """SGD's updates with these changes."""
-    theta = dict(parameters)
-    v = {path: np.zeros_like(p) for path, p in theta.items()}
-    updates: list[Tree] = []
-    for t, given in enumerate(gradients, 1):
-        eta, update = rate(o, t), {}
-        if decay == "clipped":
-            given = {path: g + o.weight_decay * theta[path] for path, g in given.items()}
-        clipped = clip(o, given)
-        for path, p in theta.items():
-            decays = decay == "coupled" or (decay == "matrices" and p.ndim > 1)
-            decays = decays or (decay == "not norms" and not unlike_matrices(path, p))
-            g = clipped[path] + (o.weight_decay * p if decays else 0)
-            match momentum:
-                case "dampened":
-                    share = 1.0 if t == 1 else 1 - o.momentum
-                case "averaged":
-                    share = 1 - o.momentum
-                case "with the rate":
-                    share = eta
-                case _:
-                    share = 1.0
-            v[path] = o.momentum * v[path] + share * g
-            change = share * g + o.momentum * v[path] if o.nesterov else v[path]
-            update[path] = -(1.0 if momentum == "with the rate" else eta) * change
-            if decay == "decoupled":
-                update[path] = update[path] - eta * o.weight_decay * p
-        theta = {path: p + update[path] for path, p in theta.items()}
-        updates.append(update)
-    return updates
+    o: SGD, state: State, path: str, g: Floats, t: int, eta: float, momentum: str = "plain"
+) -> Any:
+    """Where SGD's momentum points."""
+    unit = eta if momentum == "with the rate" else 1.0
+    damped = momentum == "averaged" or (momentum == "dampened" and t > 1)
+    share = 1 - o.momentum if damped else unit
+    v = state["v", path] = o.momentum * state["v", path] + share * g
+    return (share * g + o.momentum * v if o.nesterov else v) / unit
 
 
-def _shared(o: Optimizer, rule: Callable[..., list[Tree]]) -> Iterator[Mistake]:
-    ignored: dict[str, Any] = {
-        "weight_decay": 0.0,
-        "clip_norm": None,
-        "warmup_steps": 0,
-        "milestones": (),
-    }
-    for field, nothing in ignored.items():
+# Values that people use.
+USUAL = {
+    "epsilon": (1e-7, 1e-8, 1e-6, 1e-5, 1e-10, 1e-3, 1e-12, 1e-16),
+    "beta1": (0.9, 0.95, 0.99, 0.8, 0.0),
+    "beta2": (0.999, 0.99, 0.95, 0.98, 0.9, 0.9999),
+    "momentum": (0.5, 0.9, 0.95, 0.99, 0.1),
+}
+
+
+def _fields(o: Optimizer) -> Iterator[tuple[str, str, Any]]:
+    """A field, a name for people, and another value, the most likely first."""
+    nothing = NOTHING | ({"momentum": 0.0} if isinstance(o, SGD) else {})
+    for field, value in nothing.items():
         if getattr(o, field):
-            yield Mistake(field, f"{field} ignored", partial(rule, replace(o, **{field: nothing})))
+            yield field, f"{field} ignored", value
+    for field, values in USUAL.items():
+        own = getattr(o, field, None)
+        for value in values:
+            if own not in (None, value):
+                yield field, f"{field} {value:g} in place of {own:g}", value
+    if isinstance(o, SGD):
+        other = "left out" if o.nesterov else "where there is none"
+        yield "nesterov", f"nesterov {other}", not o.nesterov
+    for steps in (o.warmup_steps - 1, o.warmup_steps + 1):
+        if steps > 0:
+            words = f"warm-up over {steps} steps in place of {o.warmup_steps}"
+            yield "warmup_steps", words, steps
+    if o.milestones:
+        early = tuple(step - 1 for step in o.milestones if step > 1)
+        yield "milestones", "milestones a step early", early
+    for factor in (0.1, 0.5, 2.0, 10.0):
+        words = f"a learning rate {factor:g} times the specified"
+        yield "learning_rate", words, factor * o.learning_rate
+
+
+def _rules(o: Optimizer) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """A field, a name for people, and changes of ``updates``, the most likely first."""
+    if isinstance(o, AdamW):
+        yield "epsilon", "epsilon added inside the root", {"epsilon": "inside"}
+        words = "epsilon added before the bias correction, as Keras does"
+        yield "epsilon", words, {"epsilon": "before"}
+        words = "the greatest second moment so far, as AMSGrad"
+        yield "beta2", words, {"greatest": "raw"}
+        words = "the greatest corrected second moment so far, as AMSGrad in optax"
+        yield "beta2", words, {"greatest": "corrected"}
+        for field, words, *weights in (
+            ("beta1", "no bias correction", uncorrected, uncorrected),
+            ("beta2", "no bias correction of beta2", weight, uncorrected),
+            ("beta1", "no bias correction of beta1", uncorrected, weight),
+            ("beta1", "bias corrected by the step after", weight_after, weight_after),
+            ("beta1", "bias correction by the step before", weight_before, weight_before),
+        ):
+            yield field, words, {"weights": weights}
+        words = "weight decay as an L2 term of the gradient, as in Adam"
+        yield "weight_decay", words, {"decay": "coupled"}
+        words = "weight decay not multiplied by the learning rate"
+        yield "weight_decay", words, {"decay": "unscaled"}
+    else:
+        words = "momentum dampened but at the first step"
+        yield "momentum", words, {"momentum": "dampened"}
+        words = "momentum as a running mean of gradients"
+        yield "momentum", words, {"momentum": "averaged"}
+        words = "the learning rate inside the momentum, as in Keras"
+        yield "momentum", words, {"momentum": "with the rate"}
+        yield "weight_decay", "weight decay decoupled", {"decay": "decoupled"}
+        yield "weight_decay", "weight decay added before clipping", {"decay": "clipped"}
     for words, clip in (
         ("every array clipped by its own norm", clip_each),
         ("every number clipped by itself", clip_values),
         ("small gradients scaled up to clip_norm too", normalised),
         ("1e-6 added to the norm before clipping", partial(clip_together, slack=1e-6)),
     ):
-        yield Mistake("clip_norm", words, partial(rule, o, clip=clip))
-    yield Mistake("warmup_steps", "warm-up counted from 0", partial(rule, o, rate=warm_from_0))
-    for change in (-1, 1):
-        steps = o.warmup_steps + change
-        if steps > 0:
-            yield Mistake(
-                "warmup_steps",
-                f"warm-up over {steps} steps in place of {o.warmup_steps}",
-                partial(rule, replace(o, warmup_steps=steps)),
-            )
-    if o.milestones:
-        early = replace(o, milestones=tuple(step - 1 for step in o.milestones if step > 1))
-        yield Mistake("milestones", "milestones a step early", partial(rule, early))
-    for words, which in (
-        ("weight decay of matrices only", "matrices"),
-        ("weight decay but of biases and norms", "not norms"),
-    ):
-        yield Mistake("weight_decay", words, partial(rule, o, decay=which))
-    for factor in (0.1, 0.5, 2.0, 10.0):
-        yield Mistake(
-            "learning_rate",
-            f"a learning rate {factor:g} times the specified",
-            partial(rule, replace(o, learning_rate=factor * o.learning_rate)),
-        )
+        yield "clip_norm", words, {"clip": clip}
+    yield "warmup_steps", "warm-up counted from 0", {"rate": warm_from_0}
+    yield "weight_decay", "weight decay of matrices only", {"decays": matrices}
+    yield "weight_decay", "weight decay but of biases and norms", {"decays": no_norms}
 
 
-@mistakes.register
-def _adamw(o: AdamW) -> Iterator[Mistake]:
-    def changed(field: str, value: Any) -> Mistake:
-        words = f"{field} {value:g} in place of {getattr(o, field):g}"
-        return Mistake(field, words, partial(adamw, replace(o, **{field: value})))
-
-    for field, values in (
-        ("epsilon", (1e-7, 1e-8, 1e-6, 1e-5, 1e-10, 1e-3, 1e-12, 1e-16)),
-        ("beta1", (0.9, 0.95, 0.99, 0.8, 0.0)),
-        ("beta2", (0.999, 0.99, 0.95, 0.98, 0.9, 0.9999)),
-    ):
-        yield from (changed(field, value) for value in values if value != getattr(o, field))
-    swapped = replace(o, beta1=o.beta2, beta2=o.beta1)
-
-    def after(beta: float, step: int) -> float:
-        return weight(beta, step + 1)
-
-    def before(beta: float, step: int) -> float:
-        return weight(beta, max(1, step - 1))
-
-    for field, words, rule in (
-        ("epsilon", "epsilon added inside the root", partial(adamw, o, epsilon="inside")),
-        (
-            "epsilon",
-            "epsilon added before the bias correction, as Keras does",
-            partial(adamw, o, epsilon="before"),
-        ),
-        (
-            "beta2",
-            "the greatest second moment so far, as AMSGrad",
-            partial(adamw, o, greatest="raw"),
-        ),
-        (
-            "beta2",
-            "the greatest corrected second moment so far, as AMSGrad in optax",
-            partial(adamw, o, greatest="corrected"),
-        ),
-        ("beta1", "no bias correction", partial(adamw, o, weights=(uncorrected, uncorrected))),
-        ("beta2", "no bias correction of beta2", partial(adamw, o, weights=(weight, uncorrected))),
-        ("beta1", "no bias correction of beta1", partial(adamw, o, weights=(uncorrected, weight))),
-        ("beta1", "bias corrected by the step after", partial(adamw, o, weights=(after, after))),
-        (
-            "beta1",
-            "bias correction by the step before",
-            partial(adamw, o, weights=(before, before)),
-        ),
-        ("beta1", "beta1 and beta2 swapped", partial(adamw, swapped)),
-        (
-            "weight_decay",
-            "weight decay as an L2 term of the gradient, as in Adam",
-            partial(adamw, o, decay="coupled"),
-        ),
-        (
-            "weight_decay",
-            "weight decay not multiplied by the learning rate",
-            partial(adamw, o, decay="unscaled"),
-        ),
-    ):
-        yield Mistake(field, words, rule)
-    yield from _shared(o, adamw)
+NARROWED = "the bias correction computed in float32"  # as correct programs do, too
 
 
-@dataclass(frozen=True)
-class Narrowed:
-    """How less than the declared precision is kept of updates, and the relative error that it can
-    make of a step's, at most.
+def narrowed(o: AdamW) -> Rule:
+    """AdamW's with that, which keeps less than the declared precision."""
+    return partial(updates, o, weights=(narrow_weight, narrow_weight))
+
+
+def most_narrowed(o: AdamW, step: int) -> float:
+    """The relative error that it can make of a step's update, at most: of a power that is off by
+    four units in the last place; of its root half of it.
     """
-
-    words: str
-    rule: Rule
-    most: Callable[[int], float]
-
-
-def narrowed(o: Optimizer) -> Iterator[Narrowed]:
-    """What correct programs do, too."""
-    if isinstance(o, AdamW):
-        beta = o.beta2
-
-        def most(step: int) -> float:
-            """Of a power that is off by four units in the last place; of its root half of it."""
-            return 4 * 2.0**-24 / (1 - beta**step)
-
-        rule = partial(adamw, o, weights=(narrow_weight, narrow_weight))
-        yield Narrowed("the bias correction computed in float32", rule, most)
-
-
-@mistakes.register
-def _sgd(o: SGD) -> Iterator[Mistake]:
-    other = "left out" if o.nesterov else "where there is none"
-    for field, words, rule in (
-        ("momentum", "momentum ignored", partial(sgd, replace(o, momentum=0.0))),
-        ("nesterov", f"nesterov {other}", partial(sgd, replace(o, nesterov=not o.nesterov))),
-        (
-            "momentum",
-            "momentum dampened but at the first step",
-            partial(sgd, o, momentum="dampened"),
-        ),
-        (
-            "momentum",
-            "momentum as a running mean of gradients",
-            partial(sgd, o, momentum="averaged"),
-        ),
-        (
-            "momentum",
-            "the learning rate inside the momentum, as in Keras",
-            partial(sgd, o, momentum="with the rate"),
-        ),
-        ("weight_decay", "weight decay decoupled", partial(sgd, o, decay="decoupled")),
-        (
-            "weight_decay",
-            "weight decay added before clipping",
-            partial(sgd, o, decay="clipped"),
-        ),
-    ):
-        yield Mistake(field, words, rule)
-    for value in (0.5, 0.9, 0.95, 0.99, 0.1):
-        if value != o.momentum:
-            words = f"momentum {value:g} in place of {o.momentum:g}"
-            yield Mistake("momentum", words, partial(sgd, replace(o, momentum=value)))
-    yield from _shared(o, sgd)
+    return 4 * 2.0**-24 / (1 - o.beta2**step)

@@ -1,6 +1,11 @@
-"""The words that a guess begins with."""
+"""A known mistake, and the words that a guess begins with."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+Instead = TypeVar("Instead")
 
 # Also in docs/parity.md, which says what each is about.
 GUESSES = (
@@ -10,6 +15,18 @@ GUESSES = (
     *("queries", "scale", "sign", "smoothing", "softmax", "statistics", "unrepeatable"),
     *("variance", "warmup_steps", "weight", "weight_decay"),
 )
+
+
+@dataclass(frozen=True)
+class Mistake(Generic[Instead]):
+    """One of GUESSES and a name for people, what is computed with in place of the right thing, and
+    the field of the layer or optimizer that it is about, if there is one.
+    """
+
+    word: str
+    words: str
+    instead: Instead
+    field: str | None = None
 
 
 def guess(word: str, words: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from suite.analysis import words
@@ -15,15 +15,22 @@ from suite.records.schema import (
     Cell,
     CellSummary,
     ComparisonSummary,
-    Interval,
     LearningSummary,
     PhaseRecord,
 )
-from suite.report.headlines import Group
+from suite.report.headlines import Arm, Group, ends
 from suite.report.metrics import Metric
-from suite.report.page.styles import Style
+from suite.report.page.styles import Styles
 
-Styles = dict[tuple[str, str], Style]
+# Fields of a cell, and of what else the machine did beside a block, by their names on the page.
+CELL = {*Cell.model_fields, "status", "reason", "parity"} - {"batch_size"}  # ``batch`` there
+NOISE = {
+    "cpu": "cpu_per_wall",
+    "steal": "steal",
+    "pressure": "pressure",
+    "switches": "involuntary_switches",
+    "work": "known_work_ms",
+}
 
 
 def shown_results(
@@ -32,7 +39,7 @@ def shown_results(
     """Cells with their values, comparisons with their verdicts, metrics with their directions.
     Cells and groups are told by their places in the lists.
     """
-    arms = [arm for group in found for arm in group.arms]
+    cells = [arm.cell for group in found for arm in group.arms]
     return {
         "run": run.manifest.id,
         "delta": run.manifest.delta,
@@ -44,27 +51,7 @@ def shown_results(
             for metric in shown
         ],
         "cells": [
-            {
-                "id": cell_id(arm.cell),
-                "group": number,
-                **_named(arm.cell),
-                "name": arm.name,
-                "twin": arm.cell.is_twin,
-                "colour": looks[arm.cell.arm].colour,
-                "symbol": looks[arm.cell.arm].symbol,
-                "glyph": looks[arm.cell.arm].glyph,
-                "dash": looks[arm.cell.arm].dash,
-                "status": arm.cell.status,
-                "reason": arm.cell.reason,
-                "parity": arm.cell.parity,
-                "tier": arm.tier,
-                "launches": _launches(arm.cell),
-                "values": {
-                    metric.key: value
-                    for metric in shown
-                    if (value := metric.value(arm.cell)) is not None
-                },
-            }
+            {"group": number, **_arm(arm, shown), **vars(looks[arm.cell.arm])}
             for number, group in enumerate(found)
             for arm in group.arms
         ],
@@ -76,75 +63,66 @@ def shown_results(
                 "headline": group.headline,
                 "caution": words.first_look(group.launches) if group.first else "",
                 "pairs": [_paired(pair) for pair in group.comparisons],
-                "learning": [_learned(pair) for pair in _of_group(run.summary.learning, group)],
+                "learning": [
+                    _learned(pair)
+                    for pair in run.summary.learning
+                    if _is_about(pair, group.arms[0].cell)
+                ],
             }
             for group in found
         ],
-        "commands": [arm.cell.command or command(run.manifest, arm.cell) for arm in arms],
-        "machine": machine(run),
+        "commands": [cell.command or command(run.manifest, cell) for cell in cells],
+        "machine": _machine(run),
         "backends": run.environment.backends,
     }
 
 
-def _launches(cell: CellSummary) -> list[float]:
-    """Each launch's time over the cell's, for metrics that are made of it."""
-    step = cell.step_seconds
-    return [] if step is None else [_short(each / step.value) for each in cell.launch_seconds]
+def _arm(arm: Arm, shown: list[Metric]) -> dict[str, Any]:
+    """A cell; ``id`` is what the page's address calls it, and ``launches`` are each one's time over
+    the cell's, for metrics that are made of it.
+    """
+    c, step = arm.cell, arm.cell.step_seconds
+    values = {metric.key: metric.value(c) for metric in shown}
+    return {
+        "id": f"{c.task}/{c.phase}/{c.batch_size}/{c.backend}/{c.execution}/"
+        f"{c.precision}/{c.device}",
+        "family": c.task.split("-")[0],
+        "batch": c.batch_size,
+        **c.model_dump(include=CELL),
+        "name": arm.name,
+        "twin": c.is_twin,
+        "tier": arm.tier,
+        "launches": [_short(each / step.value) for each in c.launch_seconds] if step else [],
+        "values": {key: value for key, value in values.items() if value is not None},
+    }
 
 
 def _paired(pair: ComparisonSummary) -> dict[str, Any]:
     """Without an interval where that determines nothing."""
     found = pair.model_dump(include={"base", "new", "ratio", "low", "high", "verdict", "reason"})
-    interval = Interval(value=pair.ratio, low=pair.low, high=pair.high)
-    if not words.determined(interval, pair.launches):
+    if ends(pair) is None:
         found |= {"low": None, "high": None}
     return {**found, "launches": pair.launch_ratios}
 
 
-def cell_id(cell: Cell) -> str:
-    """What the page's address calls a cell."""
-    c = cell
-    parts = (c.task, c.phase, c.batch_size, c.backend, c.execution, c.precision, c.device)
-    return "/".join(map(str, parts))
-
-
-def _named(cell: CellSummary) -> dict[str, Any]:
-    return {
-        "family": cell.task.split("-")[0],
-        "task": cell.task,
-        "phase": cell.phase,
-        "batch": cell.batch_size,
-        "backend": cell.backend,
-        "execution": cell.execution,
-        "precision": cell.precision,
-        "device": cell.device,
-    }
-
-
-def _of_group(found: Iterable[LearningSummary], group: Group) -> list[LearningSummary]:
-    cell = group.arms[0].cell
-    wanted = (cell.task, cell.precision, cell.device)
-    return [
-        pair
-        for pair in found
-        if cell.phase == "train" and (pair.task, pair.precision, pair.device) == wanted
-    ]
+def _is_about(pair: LearningSummary, cell: CellSummary) -> bool:
+    wanted = (cell.task, "train", cell.precision, cell.device)
+    return (pair.task, cell.phase, pair.precision, pair.device) == wanted
 
 
 def _learned(pair: LearningSummary) -> dict[str, Any]:
     """The difference in percentage points."""
-    ends = (pair.difference, pair.low, pair.high)
-    points = [None if end is None else 100 * end for end in ends]
+    points = {"ratio": pair.difference, "low": pair.low, "high": pair.high}
     return {
         "base": pair.base,
         "new": pair.new,
-        **dict(zip(("ratio", "low", "high"), points, strict=True)),
+        **{name: None if end is None else 100 * end for name, end in points.items()},
         "verdict": pair.verdict,
         "reason": words.settled_by(pair),
     }
 
 
-def machine(run: Run) -> dict[str, str]:
+def _machine(run: Run) -> dict[str, str]:
     """The machine in a few named words."""
     found = run.environment
     return {
@@ -173,35 +151,31 @@ def timed_samples(run: Run, found: list[Group]) -> list[dict[str, Any]]:
     for group in found:
         ours = blocks[group.arms[0].cell.comparison]
         ours.sort(key=lambda block: (block.launch, block.round, block.position))
-        by_arm: dict[tuple[str, str], list[tuple[int, BlockRecord]]] = defaultdict(list)
+        places: dict[tuple[str, str], list[int]] = defaultdict(list)
         for at, block in enumerate(ours):
-            by_arm[block.cell.arm].append((at, block))
+            places[block.cell.arm].append(at)
         for arm in group.arms:
-            cell, own = cell_of(arm.cell), by_arm[arm.cell.arm]
+            cell, own = cell_of(arm.cell), [ours[at] for at in places[arm.cell.arm]]
             told.append(
                 {
-                    "blocks": _blocks(own),
+                    "blocks": _blocks(places[arm.cell.arm], own),
                     "phases": [_phase(p) for p in phases[cell] if p.phase != "energy"],
-                    "facts": _facts(run, cell, phases[cell]) | _gpu([block for _, block in own]),
+                    "facts": _facts(run, cell, phases[cell]) | _gpu(own),
                 }
             )
     return told
 
 
-def _blocks(own: list[tuple[int, BlockRecord]]) -> dict[str, list[Any]]:
+def _blocks(at: list[int], own: list[BlockRecord]) -> dict[str, list[Any]]:
     return {
-        "at": [at for at, _ in own],
-        "launch": [block.launch + 1 for _, block in own],
-        "round": [block.round + 1 for _, block in own],
-        "steps": [block.steps for _, block in own],
-        "ms": [_short(1000 * block.seconds / block.steps) for _, block in own],
-        "cpu": [block.noise.cpu_per_wall for _, block in own],
-        "steal": [block.noise.steal for _, block in own],
-        "pressure": [block.noise.pressure for _, block in own],
-        "switches": [block.noise.involuntary_switches for _, block in own],
-        "work": [block.noise.known_work_ms for _, block in own],
-        "void": [block.void for _, block in own],
-        "disturbed": [block.disturbed for _, block in own],
+        "at": at,
+        "launch": [block.launch + 1 for block in own],
+        "round": [block.round + 1 for block in own],
+        "ms": [_short(1000 * block.seconds / block.steps) for block in own],
+        **{
+            name: [getattr(block, name) for block in own] for name in ("steps", "void", "disturbed")
+        },
+        **{name: [getattr(block.noise, field) for block in own] for name, field in NOISE.items()},
     }
 
 

@@ -38,24 +38,14 @@ class Plot:
         """Set something of ``x`` or ``y``."""
         self.layout.setdefault(f"{name}axis", {}).update(settings)
 
-    def every_trace(self, **settings: Any) -> None:
-        """Set something of all traces."""
-        for trace in self.data:
-            trace.update(settings)
-
     def segment(self, x: float, y0: float, y1: float, **settings: Any) -> None:
         """A vertical line, which stretches no axis."""
         shape = {"type": "line", "x0": x, "x1": x, "y0": y0, "y1": y1, **settings}
         self.layout.setdefault("shapes", []).append(shape)
 
-    def upright(self, x: float) -> None:
-        """A dotted line from bottom to top."""
-        line = {"width": 1, "dash": "dot", "color": "#888888"}
-        self.segment(x, 0, 1, yref="y domain", line=line)
-
     def drawn(self) -> dict[str, Any]:
         """As plotly's script takes it."""
-        return {"data": self.data, "layout": self.layout}
+        return vars(self)
 
 
 @dataclass(frozen=True, kw_only=True)

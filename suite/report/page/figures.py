@@ -7,21 +7,18 @@ from __future__ import annotations
 from suite.analysis import words
 from suite.records.run import Run
 from suite.records.schema import ParityResult
+from suite.report.grouping import grouped
 from suite.report.page.drawing import Figure, Mark, beside, label, marks, rows_frame
-from suite.report.page.styles import Style, styles
+from suite.report.page.styles import Styles, styles
 from suite.report.page.training_figures import accuracy_figures
 
 SMALLEST_ERROR = 1e-18  # where a logarithmic axis puts an error of 0
-
-Styles = dict[tuple[str, str], Style]
 
 
 def figures(run: Run) -> dict[str, list[Figure]]:
     """The figures by section: accuracy and parity; none is empty."""
     looks = arm_styles(run)
-    tasks: dict[str, list[ParityResult]] = {}
-    for result in run.summary.parity:
-        tasks.setdefault(result.task, []).append(result)
+    tasks = grouped(run.summary.parity, lambda result: result.task)
     drawn = [_parity(number, ours, looks) for number, ours in enumerate(tasks.values())]
     sections = {"accuracy": accuracy_figures(run.summary.trainings, looks), "parity": drawn}
     return {
@@ -40,10 +37,8 @@ def arm_styles(run: Run) -> Styles:
 
 def _parity(number: int, results: list[ParityResult], looks: Styles) -> Figure:
     """A task's errors beside the thresholds that they were held against."""
-    asked: dict[tuple[str, str], list[ParityResult]] = {}
-    for result in results:
-        if result.error is not None:
-            asked.setdefault((words.question(result), result.precision), []).append(result)
+    answered = [result for result in results if result.error is not None]
+    asked = grouped(answered, lambda result: (words.question(result), result.precision))
     names = [f"{question}<br>{label(precision)}" for question, precision in asked]
     plot = rows_frame(names, "worst error (logarithmic)", type="log", exponentformat="power")
     points: dict[tuple[str, str], list[Mark]] = {}
@@ -63,8 +58,7 @@ def _parity(number: int, results: list[ParityResult], looks: Styles) -> Figure:
             plot.add(x=[limit_value], y=[row], mode="markers", opacity=0, hoverinfo="skip")
     arms: list[tuple[str, str] | None] = [None] * len(plot.data)
     for key, marked in points.items():
-        plot.add(**marks(marked, looks[key]))
-    plot.every_trace(error_x={"visible": False})
+        plot.add(**marks(marked, looks[key]) | {"error_x": {"visible": False}})
     return Figure(
         name=f"parity-{number}",
         task=results[0].task,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import floor, inf, log10
 
 from suite.analysis import words
 from suite.parity.ensemble import UNITS
 from suite.records.schema import ParityResult
+from suite.report.grouping import grouped
 from suite.report.page.drawing import Figure, frame, label, marker
-from suite.report.page.styles import Style, styles
+from suite.report.page.styles import Styles, styles
 
 ROW_PIXELS, FRAME_PIXELS = 24, 110
 
@@ -22,11 +23,9 @@ Digits = dict[str, dict[Program, float]]  # by layer
 
 def figures(results: Sequence[ParityResult]) -> dict[str, list[Figure]]:
     """The figures by section: digits and training."""
-    looks = styles(list(by_program(results)))
-    asked: dict[tuple[str, str], list[ParityResult]] = {}
-    for result in results:
-        if result.precision in UNITS:
-            asked.setdefault((result.task, result.precision), []).append(result)
+    looks = styles(programs_of(results))
+    judged = [result for result in results if result.precision in UNITS]
+    asked = grouped(judged, lambda result: (result.task, result.precision))
     several = len({precision for _, precision in asked}) > 1
     found: dict[str, list[Figure]] = {"digits": [], "training": []}
     for number, ((task, precision), ours) in enumerate(asked.items()):
@@ -40,12 +39,9 @@ def figures(results: Sequence[ParityResult]) -> dict[str, list[Figure]]:
     return found
 
 
-def by_program(results: Sequence[ParityResult]) -> dict[Program, list[ParityResult]]:
-    """The answers of each backend in each execution, in their order."""
-    found: dict[Program, list[ParityResult]] = {}
-    for result in results:
-        found.setdefault((result.backend, result.execution), []).append(result)
-    return found
+def programs_of(results: Sequence[ParityResult]) -> list[Program]:
+    """The backends in each execution, in the order of their answers."""
+    return list(dict.fromkeys((result.backend, result.execution) for result in results))
 
 
 def _digits(results: Sequence[ParityResult], part: str) -> Digits:
@@ -78,9 +74,7 @@ def _owner(path: str, layers: Sequence[str]) -> str:
     return max(owners, key=len, default=path)
 
 
-def _heat_map(
-    name: str, title: str, digits: Digits, looks: Mapping[Program, Style], most: float
-) -> Figure:
+def _heat_map(name: str, title: str, digits: Digits, looks: Styles, most: float) -> Figure:
     programs = list(dict.fromkeys(program for kept in digits.values() for program in kept))
     values = [[kept.get(program) for program in programs] for kept in digits.values()]
     heads = [
@@ -109,16 +103,13 @@ def _heat_map(
         xgap=2,
         ygap=2,
     )
+    fixed = {"showgrid": False, "fixedrange": True}
     # Numbered, not named: names that are cut alike would share a row or a column.
-    plot.axis("x", side="top", tickvals=list(range(len(heads))), ticktext=heads)
+    plot.axis("x", side="top", tickvals=list(range(len(heads))), ticktext=heads, **fixed)
+    layers = [label(layer) for layer in digits]
     plot.axis(
-        "y",
-        autorange="reversed",
-        tickvals=list(range(len(digits))),
-        ticktext=[label(layer) for layer in digits],
+        "y", autorange="reversed", tickvals=list(range(len(layers))), ticktext=layers, **fixed
     )
-    plot.axis("x", showgrid=False, fixedrange=True)
-    plot.axis("y", showgrid=False, fixedrange=True)
     return Figure(
         name=name,
         title=title,
@@ -132,9 +123,7 @@ def _heat_map(
     )
 
 
-def _course(
-    name: str, title: str, results: Sequence[ParityResult], looks: Mapping[Program, Style]
-) -> Figure:
+def _course(name: str, title: str, results: Sequence[ParityResult], looks: Styles) -> Figure:
     """Of several seeds the one in which a program strays furthest beyond the ensemble."""
     judged = [result for result in results if result.trajectory]
     furthest = max(judged, key=lambda result: inf if result.error is None else result.error)
@@ -153,7 +142,8 @@ def _course(
         hovertemplate="null ensemble: %{y:.1e}<extra></extra>",
     )
     if null.horizon is not None:
-        plot.upright(null.horizon)
+        dotted = {"width": 1, "dash": "dot", "color": "#888888"}
+        plot.segment(null.horizon, 0, 1, yref="y domain", line=dotted)
     for result in drawn:
         course, style = result.trajectory, looks[result.backend, result.execution]
         assert course is not None

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-KNOWN = {"torch": 0, "jax": 1, "tensorflow": 2}
+from suite.worker.frameworks import KNOWN
+
 COLOURS = ["#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
 SYMBOLS = ["circle", "square", "diamond", "triangle-up", "triangle-down", "star"]
 FILLED, HOLLOW = "●■◆▲▼★", "○□◇△▽☆"
@@ -24,13 +25,20 @@ class Style:
     dash: str
 
 
-def styles(arms: list[tuple[str, str]]) -> dict[tuple[str, str], Style]:
-    """A style for each (backend, execution); eager is hollow and dashed."""
-    backends = dict.fromkeys(backend for backend, _ in arms)
-    places = {backend: KNOWN[backend] for backend in backends if backend in KNOWN}
-    free = [place for place in range(len(COLOURS)) if place not in places.values()]
-    for position, backend in enumerate(name for name in backends if name not in KNOWN):
-        places[backend] = (free or [*range(len(COLOURS))])[position % len(free or COLOURS)]
+Styles = dict[tuple[str, str], Style]  # by backend and execution
+
+
+def styles(arms: list[tuple[str, str]]) -> Styles:
+    """A style for each (backend, execution); eager is hollow and dashed. A backend has the colour
+    that its framework declares, else one that is free.
+    """
+    declared = {name: each.colour for name, each in KNOWN.items() if each.colour is not None}
+    places: dict[str, int] = {}
+    for backend in sorted(dict(arms), key=lambda name: name not in declared):
+        free = [place for place in range(len(COLOURS)) if place not in places.values()]
+        usual = free[0] if free else len(places) % len(COLOURS)
+        wanted = declared.get(backend, usual)
+        places[backend] = wanted if wanted in free else usual
     return {arm: _style(places[arm[0]], arm[1] == "eager") for arm in arms}
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from itertools import zip_longest
 
 from suite.analysis import words
 from suite.records.schema import Training
+from suite.report.grouping import grouped
 from suite.report.page.drawing import (
     Figure,
     Mark,
@@ -18,61 +20,47 @@ from suite.report.page.drawing import (
     marks,
     rows_frame,
 )
-from suite.report.page.styles import Style
+from suite.report.page.styles import Styles
 
 POINTS_PER_CURVE = 300  # more can't be seen, and makes the page heavy
 
 Curve = tuple[list[float], list[float]]
 
 
-def accuracy_figures(
-    trainings: list[Training], looks: dict[tuple[str, str], Style]
-) -> list[Figure]:
+def accuracy_figures(trainings: list[Training], looks: Styles) -> list[Figure]:
     """Of each task: test accuracies, loss and validation curves."""
-    tasks: dict[str, list[Training]] = {}
-    for training in trainings:
-        tasks.setdefault(training.task, []).append(training)
+    tasks = grouped(trainings, lambda training: training.task)
     drawn = []
-    for number, (task, ours) in enumerate(tasks.items()):
-        arms: list[tuple[str, str] | None] = [(t.backend, t.execution) for t in ours]
-        heads = ["epoch", *map(_name, ours)]
-        loss = _curves(ours, looks, _loss, "step", "loss")
-        validation = _curves(ours, looks, _validation, "epoch", "%")
-        validation.every_trace(mode="lines+markers")
+    for number, ours in enumerate(tasks.values()):
         averaged = max(_bin_steps(training) for training in ours)
+        curves = partial(_curves, number, ours, looks)
         drawn += [
             _test_accuracy(number, ours, looks),
-            Figure(
-                name=f"loss-{number}",
-                task=task,
-                arms=arms,
-                title=f"{task}: training loss",
+            curves(
+                name="loss",
+                title="training loss",
                 caption=f"Means of {averaged} steps." if averaged > 1 else "Every step.",
-                plot=loss,
-                heads=heads,
-                rows=_epochs([_losses(training) for training in ours]),
+                plot=frame("step", "loss"),
+                mode="lines",
+                curve=_loss,
+                texts=_losses,
             ),
-            Figure(
-                name=f"validation-{number}",
-                task=task,
-                arms=arms,
-                title=f"{task}: validation accuracy",
+            curves(
+                name="validation",
+                title="validation accuracy",
                 caption="After each epoch; a line per seed.",
-                plot=validation,
-                heads=heads,
-                rows=_epochs([_shares(training) for training in ours]),
+                plot=frame("epoch", "%"),
+                mode="lines+markers",
+                curve=_validation,
+                texts=lambda training: list(map(words.percent, training.validation_accuracies)),
             ),
         ]
     return drawn
 
 
-def _test_accuracy(
-    number: int, trainings: list[Training], looks: dict[tuple[str, str], Style]
-) -> Figure:
+def _test_accuracy(number: int, trainings: list[Training], looks: Styles) -> Figure:
     """A row per arm and a mark per seed."""
-    arms: dict[tuple[str, str], list[Training]] = {}
-    for training in trainings:
-        arms.setdefault((training.backend, training.execution), []).append(training)
+    arms = grouped(trainings, lambda training: (training.backend, training.execution))
     plot = rows_frame([label(" ".join(arm)) for arm in arms], "test accuracy, %")
     rows = []
     for row, (arm, ours) in enumerate(arms.items()):
@@ -99,27 +87,45 @@ def _test_accuracy(
 
 
 def _curves(
+    number: int,
     trainings: list[Training],
-    looks: dict[tuple[str, str], Style],
+    looks: Styles,
+    *,
+    name: str,
+    title: str,
+    caption: str,
+    plot: Plot,
+    mode: str,
     curve: Callable[[Training], Curve],
-    x_title: str,
-    y_title: str,
-) -> Plot:
-    plot = frame(x_title, y_title)
+    texts: Callable[[Training], list[str]],
+) -> Figure:
+    """A line per training in the empty ``plot``, a column per training in the table, which has a
+    row per epoch.
+    """
     for training in trainings:
-        style = looks[(training.backend, training.execution)]
+        style = looks[training.backend, training.execution]
         x, y = curve(training)
         plot.add(
             x=x,
             y=y,
-            mode="lines",
+            mode=mode,
             line={"color": style.colour, "width": 1.8, "dash": style.dash},
             marker=marker(style, 6),
             name=label(_name(training)),
             hoverinfo="name+x+y",
             hoverlabel={"namelength": -1},
         )
-    return plot
+    epochs = zip_longest(*map(texts, trainings), fillvalue=words.NOT_AVAILABLE)
+    return Figure(
+        name=f"{name}-{number}",
+        task=trainings[0].task,
+        arms=[(training.backend, training.execution) for training in trainings],
+        title=f"{trainings[0].task}: {title}",
+        caption=caption,
+        plot=plot,
+        heads=["epoch", *map(_name, trainings)],
+        rows=[[str(epoch), *row] for epoch, row in enumerate(epochs, start=1)],
+    )
 
 
 def _name(training: Training) -> str:
@@ -150,13 +156,3 @@ def _means(values: list[float], width: int) -> list[float]:
 def _losses(training: Training) -> list[str]:
     steps = max(1, len(training.losses) // max(training.epochs, 1))
     return [words.number(loss) for loss in _means(training.losses, steps)]
-
-
-def _shares(training: Training) -> list[str]:
-    return [words.percent(share) for share in training.validation_accuracies]
-
-
-def _epochs(curves: list[list[str]]) -> list[list[str]]:
-    """A row per epoch, a column per training."""
-    rows = zip_longest(*curves, fillvalue=words.NOT_AVAILABLE)
-    return [[str(epoch), *row] for epoch, row in enumerate(rows, start=1)]

@@ -21,7 +21,7 @@ from suite.analysis.digest import Digest, digest
 from suite.files import write_whole, writing
 from suite.records.run import Run
 from suite.report.page.page import ASSETS, render
-from suite.report.site.pages import Row, pages
+from suite.report.site.pages import Unread, pages
 from suite.store.reading import contents
 from suite.store.recovery import NAME
 
@@ -46,29 +46,36 @@ def build_site(runs: Sequence[Path], folder: Path, read: Callable[[Path], Run]) 
     with ProcessPoolExecutor(min(PROCESSES, os.cpu_count() or 1), initializer=gc.freeze) as pool:
         found = list(pool.map(page, distinct.values(), distinct))
     found += [
-        Row(folder=path.name, why=f"it is run {name} again, which {distinct[name].name} holds")
+        (path.name, f"it is run {name} again, which {distinct[name].name} holds")
         for path, name in ids.items()
         if distinct[name] != path
     ]
     digests = [each for each in found if isinstance(each, Digest)]
-    unreadable = [each for each in found if isinstance(each, Row)]
-    for name, text in pages(digests, unreadable, plotly):
+    unread = [each for each in found if not isinstance(each, Digest)]
+    for name, text in pages(digests, unread, plotly):
         write_whole(folder / name, text)
     return folder / "index.html"
 
 
 def _page(
     path: Path, name: str, folder: Path, read: Callable[[Path], Run], plotly: str, code: str
-) -> Digest | Row:
+) -> Digest | Unread:
     """Make the page and digest of the run ``name``, unless those that are there are of the same."""
     stamp = f"{STAMP}{_inputs(path, code)}\n"
     if known := _known(folder / name, stamp):
         return known
     gc.disable()  # what a page takes is let go of at its end; looking for it costs a third
     try:
-        return _made(read(path), folder, stamp, plotly)
+        run = read(path)
+        found = digest(run)
+        place = folder / found.id
+        with writing(place):
+            place.mkdir(parents=True, exist_ok=True)
+        write_whole(place / "index.html", render(run, f"../{plotly}"))
+        write_whole(place / "run.js", f"{stamp}{CALL}{found.model_dump_json()});\n")
+        return found
     except (ArithmeticError, ValueError) as error:  # a StoreError, or numbers that cannot be
-        return Row(folder=path.name, why=str(error).replace(f"{path.parent}/", ""))
+        return path.name, str(error).replace(f"{path.parent}/", "")
     finally:
         gc.enable()
 
@@ -80,16 +87,6 @@ def _id(path: Path) -> str:
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return path.name
     return told if isinstance(told, str) and NAME.fullmatch(told) else path.name
-
-
-def _made(run: Run, folder: Path, stamp: str, plotly: str) -> Digest:
-    found = digest(run)
-    place = folder / found.id
-    with writing(place):
-        place.mkdir(parents=True, exist_ok=True)
-    write_whole(place / "index.html", render(run, f"../{plotly}"))
-    write_whole(place / "run.js", f"{stamp}{CALL}{found.model_dump_json()});\n")
-    return found
 
 
 def _known(place: Path, stamp: str) -> Digest | None:

@@ -11,8 +11,7 @@ from typing import Any
 from suite.analysis import words
 from suite.analysis.digest import Digest
 from suite.analysis.unpaired import FLOOR
-from suite.report.page.frame import site_frame
-from suite.report.page.page import templates
+from suite.report.page.page import SITE, frame, templates
 from suite.report.page.snippets import embedded
 from suite.report.page.styles import styles
 
@@ -46,10 +45,7 @@ def history_pages(runs: Sequence[tuple[Digest, int]], plotly: str) -> Iterator[t
         ],
         "files": files,
         "machines": machines,
-        "styles": {
-            " ".join(arm): {"colour": style.colour, "symbol": style.symbol, "dash": style.dash}
-            for arm, style in styles(arms).items()
-        },
+        "styles": {" ".join(arm): vars(style) for arm, style in styles(arms).items()},
         "bands": BANDS,
     }
     newest = list(dict.fromkeys(number for _, number in reversed(runs)))
@@ -60,7 +56,7 @@ def history_pages(runs: Sequence[tuple[Digest, int]], plotly: str) -> Iterator[t
             data=embedded(data),
             tasks=tasks,
             machines=[(number, machines[number]) for number in newest],
-            **site_frame(SCRIPTS, plotly),
+            **frame(SCRIPTS, plotly, SITE),
         ),
     )
     for task, file in files.items():

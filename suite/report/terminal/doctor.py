@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from suite.analysis import words
 from suite.doctor.answer import Answer
+from suite.report.terminal.pieces import grid, plain
 
 MARKS = {"pass": ("✓", "green"), "warning": ("!", "yellow"), "fail": ("✗", "bold red")}
 
@@ -18,15 +18,14 @@ def show_answers(sections: Mapping[str, Sequence[Answer]], console: Console) -> 
     """A table per section: a mark, a name, a sentence, and below it how to mend it."""
     for title, answers in sections.items():
         console.print(Text(f"\n{title}", "bold"))
-        table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, show_header=False)
-        for _ in range(3):
-            table.add_column()
+        table = grid("", "", "", gap=1)
+        table.show_header = False
         for answer in answers:
             sign, style = MARKS[answer.verdict]
-            said = Text(words.plain(answer.finding))
+            said = plain(answer.finding)
             if answer.remedy:
                 said.append(f"\n{words.plain(answer.remedy)}", style)
-            table.add_row(Text(sign, style), Text(words.plain(answer.name)), said)
+            table.add_row(Text(sign, style), plain(answer.name), said)
         console.print(table)
 
 

@@ -13,9 +13,17 @@ from rich.table import Table
 
 from backends.base import EXECUTIONS
 from suite.worker.abilities import Answer
-from suite.worker.adapters import REFERENCE
+from suite.worker.frameworks import REFERENCE
 from suite.worker.installations import Installation
 from tasks.base import Task
+
+NUMBERS = {  # of a task, and what heads their columns
+    "parameters": "parameters",
+    "flops": "FLOPs a sample",
+    "batch_size": "batch",
+    "timed_batch_size": "timed batch",
+    "epochs": "epochs",
+}
 
 Rows = list[dict[str, Any]]
 
@@ -46,8 +54,8 @@ def listing(
                 "why": installation.why,
                 "framework": installation.adapter.framework or None,
                 "version": installation.adapter.versions.get(installation.adapter.framework),
-                "executions": list(installation.adapter.executions),
-                "precisions": list(installation.adapter.precisions),
+                "executions": installation.adapter.executions,
+                "precisions": installation.adapter.precisions,
                 "interpreter": installation.interpreter,
             }
             for installation in installations
@@ -76,17 +84,13 @@ def show_listing(found: Mapping[str, Rows], console: Console) -> None:
     tasks = Table(title="Tasks", title_justify="left", box=SIMPLE_HEAD)
     tasks.add_column("task", no_wrap=True)
     tasks.add_column("data")
-    for heading in ("parameters", "FLOPs a sample", "batch", "timed batch", "epochs"):
+    for heading in NUMBERS.values():
         tasks.add_column(heading, justify="right", min_width=6)
     for row in found["tasks"]:
-        numbers = ("parameters", "flops", "batch_size", "timed_batch_size", "epochs")
-        tasks.add_row(escape(row["task"]), escape(row["data"]), *(f"{row[n]:,}" for n in numbers))
-    backends = Table(
-        *("backend", "available", "executions", "precisions"),
-        title="Backends",
-        title_justify="left",
-        box=SIMPLE_HEAD,
-    )
+        numbers = (f"{row[name]:,}" for name in NUMBERS)
+        tasks.add_row(escape(row["task"]), escape(row["data"]), *numbers)
+    heads = ("backend", "available", "executions", "precisions")
+    backends = Table(*heads, title="Backends", title_justify="left", box=SIMPLE_HEAD)
     for row in found["backends"]:
         version = f"{row['framework']} {row['version'] or ''}".strip()
         backends.add_row(

@@ -19,10 +19,11 @@ def show_parity(results: Sequence[ParityResult], console: Console) -> None:
     """A row per task, backend, execution and question."""
     table = Table()
     several = len({r.seed for r in results}) > 1
+    reasons = any(r.reason for r in results)
     headings = ["task", "backend", "question", "verdict", "worst error"]
     for heading in [*headings, "seed"] if several else headings:
         table.add_column(heading, no_wrap=True)
-    if any(r.reason for r in results):
+    if reasons:
         table.add_column("where, why")
     for r in results:
         colour = COLOURS.get(r.verdict, "yellow")
@@ -33,16 +34,14 @@ def show_parity(results: Sequence[ParityResult], console: Console) -> None:
             f"[{colour}]{r.verdict}[/]",
             _error(r),
             *([str(r.seed)] if several else []),
-            *([escape(r.reason or "")] if any(r.reason for r in results) else []),
+            *([escape(r.reason or "")] if reasons else []),
         )
     console.print(table)
 
 
 def show_limits(limits: Limits, console: Console) -> None:
     """A row per limit, with what it was derived from."""
-    table = Table()
-    for heading in ("of", "threshold", "correct programs", "smallest mistake"):
-        table.add_column(heading)
+    table = Table("of", "threshold", "correct programs", "smallest mistake")
     for name, limit in limits.all().items():
         each = [f"{e.value:.1e} ({e.where})" if e else "" for e in (limit.correct, limit.mistake)]
         table.add_row(name, f"{limit.threshold:.2g}", *map(escape, each))

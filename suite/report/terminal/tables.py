@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from suite.analysis import words
-from suite.records.schema import ComparisonSummary, LearningSummary, Summary
-from suite.report.columns import ARM, COMPARISON, RESULTS, SETTING, results
+from suite.records.schema import LearningSummary, Summary
 from suite.report.frames import write
 from suite.report.headlines import Arm, Group, groups
+from suite.report.metrics import ARM, COMPARISON, RESULTS, SETTING, results
+from suite.report.page.page import templates
+from suite.report.terminal.pieces import VERDICTS, grid, indented, part, plain
 
 __all__ = ["markdown", "show", "write"]
 
-VERDICT_STYLES = {"FASTER": "green", "SLOWER": "red", "DIFFERENT": "red", "EQUIVALENT": "cyan"}
-SHORT_HEADS = {  # what brings the table to 100 columns
-    "execution": "exec",
-    "ms/step": "ms/\nstep",
-    "GFLOP/s": "GFLOP\n/s",
-    "of ceiling": "of\nceil.",
-    "compile s": "comp.\ns",
-    "live MiB": "live\nMiB",
-    "reserved MiB": "resv.\nMiB",
-    "process MiB": "proc.\nMiB",
-    "test accuracy": "test\naccuracy",
-}
 STATUS_STYLES = {"failed": "bold red", "not_stationary": "yellow", "disturbed": "yellow"}
 
 
@@ -36,9 +25,9 @@ def show(summary: Summary, console: Console) -> None:
     state = "complete" if summary.complete else "PARTIAL: the run was not finished"
     console.print(Text.assemble((f"Run {words.plain(summary.id)}", "bold"), f"  {state}"))
     if busy := words.busy(summary):
-        console.print(Text(words.plain(busy), "yellow"))
+        console.print(plain(busy, "yellow"))
     widths = [
-        max(len(column.text(arm)) for group in found for arm in group.arms) if found else 0
+        max((len(column.text(arm)) for group in found for arm in group.arms), default=0)
         for column in ARM
     ]
     for group in found:
@@ -51,24 +40,16 @@ def show(summary: Summary, console: Console) -> None:
         if others:
             console.print(_reasons(others, widths))
     if summary.comparisons:
-        console.print(_heading("Comparisons: time of the first / time of the second"))
+        console.print(Text("\nComparisons: time of the first / time of the second", "bold"))
         console.print(_comparisons(found))
-    if paired := _paired(summary):
-        console.print(_heading("Test accuracy: the first less the second, in points"))
+    # What rests on one seed tells nothing.
+    if paired := [each for each in summary.learning if each.seeds > 1]:
+        console.print(Text("\nTest accuracy: the first less the second, in points", "bold"))
         console.print(_learning(paired))
-    if summary.ceilings:
-        console.print(_heading("Ceilings: the highest rates that the device showed"))
-        for ceiling in summary.ceilings:
-            console.print(Padding(Text(words.plain(words.ceiling(ceiling))), (0, 0, 0, 2)))
-    for title, lines in (("Failures", summary.failures), ("Notes", summary.notes)):
-        if lines:
-            console.print(_heading(title))
-            for line in lines:
-                console.print(Padding(Text(words.plain(line)), (0, 0, 0, 2)))
-
-
-def _heading(title: str) -> Text:
-    return Text(f"\n{title}", "bold")
+    ceilings = [words.ceiling(ceiling) for ceiling in summary.ceilings]
+    part("Ceilings: the highest rates that the device showed", ceilings, console)
+    part("Failures", summary.failures, console)
+    part("Notes", summary.notes, console)
 
 
 def _title(group: Group) -> Text:
@@ -81,20 +62,21 @@ def _title(group: Group) -> Text:
     )
 
 
-def _grid() -> Table:
-    return Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
+def _arms(widths: list[int]) -> Table:
+    """A table that begins with the names of arms."""
+    table = grid(gap=1)
+    for column, width in zip(ARM, widths, strict=True):
+        table.add_column(column.short or column.head, min_width=min(width, 12))
+    return table
 
 
 def _results(arms: list[Arm], widths: list[int], room: int, ordered: bool) -> Table:
-    table = _grid()
-    columns = results(arms, room)
-    for column, width in zip(ARM, widths, strict=True):
-        table.add_column(SHORT_HEADS.get(column.head, column.head), min_width=min(width, 12))
+    table, columns = _arms(widths), results(arms, room)
     for column in columns:
-        head = SHORT_HEADS.get(column.head, column.head)
+        head = column.short or column.head
         table.add_column(head, justify="right" if column.numeric else "left")
     for arm in arms:
-        cells = [Text(words.plain(column.text(arm))) for column in [*ARM, *columns]]
+        cells = [plain(column.text(arm)) for column in [*ARM, *columns]]
         cells[-1].stylize(STATUS_STYLES.get(arm.cell.status, ""))
         if arm.tier == 1 and ordered:
             cells[2].stylize("bold green")
@@ -104,58 +86,45 @@ def _results(arms: list[Arm], widths: list[int], room: int, ordered: bool) -> Ta
 
 def _reasons(arms: list[Arm], widths: list[int]) -> Table:
     """The arms that have no result, or one with a caution, and why."""
-    table = _grid()
+    table = _arms(widths)
     table.show_header = False
-    for width in widths:
-        table.add_column(min_width=min(width, 12))
     table.add_column()
     for arm in arms:
         style = STATUS_STYLES.get(arm.cell.status, "yellow")
         reason = words.plain(arm.cell.reason or "no reason given")
         status = Text.assemble((words.spaced(arm.cell.status), style), f": {reason}")
-        table.add_row(*(Text(words.plain(column.text(arm))) for column in ARM), status)
+        table.add_row(*(plain(column.text(arm)) for column in ARM), status)
     return table
 
 
 def _comparisons(found: list[Group]) -> Table:
-    table = _grid()
-    table.padding = (0, 2, 0, 0)
-    for head in ("", "ratio (95 %)", "verdict", "launches"):
-        table.add_column(head)
+    table = grid("", "ratio (95 %)", "verdict", "launches")
     for group in found:
         if group.comparisons:
             title = f"{group.task} {group.setting.replace(', ', ' ').replace('batch ', '')}"
-            table.add_row(Text(words.plain(title), "bold"))
+            table.add_row(plain(title, "bold"))
         for comparison in group.comparisons:
-            finding = Text(words.plain(words.sentence(comparison)))
+            finding = plain(words.sentence(comparison))
             if comparison.reason:
                 finding.append(f"\n{words.plain(comparison.reason)}", "yellow")
             caution = ", first look" if words.first_look(comparison.launches) else ""
             table.add_row(
-                Padding(finding, (0, 0, 0, 2)),
+                indented(finding),
                 Text(words.ratio(comparison)),
-                Text(words.verdict(comparison), VERDICT_STYLES.get(comparison.verdict or "", "")),
+                Text(words.verdict(comparison), VERDICTS.get(comparison.verdict or "", "")),
                 Text.assemble(str(comparison.launches), (caution, "yellow")),
             )
     return table
 
 
-def _paired(summary: Summary) -> list[LearningSummary]:
-    """Those that rest on more than one seed; one tells nothing."""
-    return [found for found in summary.learning if found.seeds > 1]
-
-
 def _learning(paired: list[LearningSummary]) -> Table:
-    table = _grid()
-    table.padding = (0, 2, 0, 0)
-    for head in ("", "", "difference (95 %)", "verdict", "rests on"):
-        table.add_column(head)
+    table = grid("", "", "difference (95 %)", "verdict", "rests on")
     for found in paired:
         table.add_row(
-            Padding(Text(words.plain(found.task)), (0, 0, 0, 2)),
-            Text(words.plain(words.learning(found))),
+            indented(plain(found.task)),
+            plain(words.learning(found)),
             Text(words.points_interval(found)),
-            Text(found.verdict, VERDICT_STYLES.get(found.verdict, "")),
+            Text(found.verdict, VERDICTS.get(found.verdict, "")),
             Text(words.settled_by(found)),
         )
     return table
@@ -163,68 +132,14 @@ def _learning(paired: list[LearningSummary]) -> Table:
 
 def markdown(summary: Summary) -> str:
     """The summary as Markdown that a pull request or a wiki shows."""
-    found = groups(summary)
     columns = [*COMPARISON, *SETTING, *ARM, *RESULTS]
-    lines = [f"# Run {_escaped(summary.id)}", ""]
-    if not summary.complete:
-        lines += ["**PARTIAL**: the run was not finished.", ""]
-    if busy := words.busy(summary):
-        lines += [f"**{_escaped(busy)}**", ""]
-    lines += [f"- {_escaped(f'{group.task} {group.setting}: {group.headline}')}" for group in found]
-    rows = [
-        [*(column.text(arm) for column in columns), arm.cell.reason or ""]
-        for group in found
-        for arm in group.arms
-    ]
-    numeric = [column.numeric for column in columns]
-    lines += ["", "## Cells", ""]
-    lines += _table([*(column.head for column in columns), "reason"], rows, [*numeric, False])
-    if summary.comparisons:
-        heads = ["task", "phase", "batch", "finding", "ratio (95 %)", "verdict", "launches", "note"]
-        rows = [_comparison_row(comparison) for comparison in summary.comparisons]
-        lines += ["", "## Comparisons", "", "Ratio: time of the first / time of the second.", ""]
-        lines += _table(heads, rows, [False, False, True, False, True, False, True, False])
-    if paired := _paired(summary):
-        heads = ["task", "finding", "difference, points (95 %)", "verdict", "rests on"]
-        rows = [
-            [f.task, words.learning(f), words.points_interval(f), f.verdict, words.settled_by(f)]
-            for f in paired
-        ]
-        lines += ["", "## Test accuracy", ""]
-        lines += _table(heads, rows, [False, False, True, False, False])
-    if summary.ceilings:
-        lines += ["", "## Ceilings", "", f"{words.CEILINGS} {words.OPERATIONS}", ""]
-        lines += [f"- {_escaped(words.ceiling(ceiling))}" for ceiling in summary.ceilings]
-    for title, texts in (("Failures", summary.failures), ("Notes", summary.notes)):
-        if texts:
-            lines += ["", f"## {title}", "", *(f"- {_escaped(text)}" for text in texts)]
-    return "\n".join(lines) + "\n"
+    template = templates().overlay(autoescape=False, finalize=_escaped).get_template("summary.md")
+    return template.render(summary=summary, groups=groups(summary), columns=columns)
 
 
-def _comparison_row(comparison: ComparisonSummary) -> list[str]:
-    notes = [comparison.reason or "", words.first_look(comparison.launches)]
-    return [
-        comparison.task,
-        comparison.phase,
-        str(comparison.batch_size),
-        words.sentence(comparison),
-        words.ratio(comparison),
-        words.verdict(comparison),
-        str(comparison.launches),
-        "; ".join(note for note in notes if note),
-    ]
-
-
-def _table(heads: list[str], rows: list[list[str]], numeric: list[bool]) -> list[str]:
-    rule = ["---:" if right else "---" for right in numeric]
-    lines = [[_escaped(head) for head in heads], rule]
-    lines += [[_escaped(text) for text in row] for row in rows]
-    return [f"| {' | '.join(line)} |" for line in lines]
-
-
-def _escaped(text: str) -> str:
+def _escaped(value: object) -> str:
     """Nothing a user typed may end a cell or a line, or become markup."""
-    text = " ".join(words.plain(text).split())
+    text = " ".join(words.plain(str(value)).split())
     for sign in "\\`|*_[]<>":
         text = text.replace(sign, f"\\{sign}")
     return text

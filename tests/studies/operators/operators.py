@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import numpy as np
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from backends.base import Backend
+from suite.parity.layer_checks import Arrays, Case, random_case
 from tasks import spec
 from tasks.base import Batch, Task
-from tasks.codec import NamedData
-from tasks.parameters import Arrays, probe, uniform
 
 PATH = "operator"  # of the one layer in its model
 RECURRENT = (spec.LSTM, spec.GRU)
 OTHERS = (spec.Attention, spec.Conv2d, spec.LayerNorm, spec.Linear, spec.MaxPool)
-
-
-def rounded(array: np.ndarray) -> np.ndarray:
-    """To float32's values, so that the float64 reference starts from the same."""
-    return array.astype(np.float32).astype(np.float64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,37 +24,27 @@ class Operator:
     shape: spec.Shape
     batch: int
 
+    @cached_property
+    def case(self) -> Case:
+        """The layer alone, with random inputs."""
+        return random_case(self.batch, self.name, self.layer, self.shape, path=PATH)
+
     @property
     def task(self) -> Task:
         """A task whose model is this layer, so that an adapter can build it."""
-        layers = ((PATH, self.layer),)
-        model = spec.ModelSpec(name=self.name, input=spec.Input(shape=self.shape), layers=layers)
-        return Task(
-            name=self.name,
-            model=model,
-            data=NamedData(name="none"),
-            loss=spec.CrossEntropy(),
-            optimizer=spec.SGD(learning_rate=0.1),
-            batch_size=self.batch,
-            timed_batch_size=self.batch,
-            epochs=1,
-        )
+        return self.case.task
 
     def parameters(self) -> Arrays:
         """{path: array}, every value random."""
-        return {path: rounded(array) for path, array in probe(self.task.model, 0).items()}
+        return self.case.start
 
     def inputs(self) -> Batch:
         """A batch of random inputs, (batch, *shape)."""
-        return self._random("inputs", self.shape)
+        return self.case.batch
 
     def upstream(self) -> Batch:
         """The gradient of the output that the backward pass starts from, as a batch's inputs."""
-        return self._random("upstream", self.layer.output_shape(self.shape))
-
-    def _random(self, name: str, shape: spec.Shape) -> Batch:
-        values = rounded(uniform(0, name, (self.batch, *shape)))
-        return Batch(inputs=values, targets=np.zeros(self.batch, np.int32))
+        return replace(self.case, inputs=self.case.upstream).batch
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ from types import ModuleType
 import numpy as np
 
 from backends.base import NotSupported, Program
+from suite.parity.layer_checks import compare
 from tasks import spec
 from tests.studies.operators.operators import OPERATORS, PATH, Operator, Way
 
@@ -66,14 +67,15 @@ def error(program: Program, answer: Answer, wanted: dict[str, np.ndarray]) -> fl
     """
     if answer.keys() != wanted.keys():
         raise ValueError(f"the answer has {sorted(answer)}, and should have {sorted(wanted)}")
-    errors = {}
-    for name, right in wanted.items():
-        shared = name in ("output", "input")
-        value = answer[name]
-        found = program.activation(value) if shared else program.canonical(f"{PATH}.{name}", value)
-        errors[name] = float(np.linalg.norm(found - right) / np.linalg.norm(right))
-    worst = max(errors, key=lambda name: np.nan_to_num(errors[name], nan=np.inf))
-    if not errors[worst] <= TOLERANCE:
+    found = {
+        name: program.activation(value)
+        if name in ("output", "input")
+        else program.canonical(f"{PATH}.{name}", value)
+        for name, value in answer.items()
+    }
+    errors = compare(found, wanted)
+    worst = max(errors, key=lambda name: errors[name])
+    if errors[worst] > TOLERANCE:
         raise ValueError(f"{worst} is off by {errors[worst]:.1e}, allowed is {TOLERANCE:.0e}")
     return errors[worst]
 

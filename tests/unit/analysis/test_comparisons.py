@@ -14,12 +14,7 @@ TASKS = catalogue.tasks()
 def test_cells_that_differ_in_backend_and_execution_only_are_compared():
     choice = Choice(executions=("*",), batch_sizes=(8, 64), tasks=("cnn-tiny",))
     plan = make(choice, TASKS, ARMS)
-    cells = [
-        cell
-        for configuration in plan.configurations
-        if not configuration.refused
-        for cell in plan.cells(configuration)
-    ]
+    cells = [cell for cell, where in plan.cells.items() if not where.refused]
     groups = comparisons(cells)
     assert [len(group) for group in groups] == [3, 3, 3, 3]
     assert {cell.batch_size for cell in cells} == {8, 64}

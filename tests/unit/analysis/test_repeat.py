@@ -34,9 +34,7 @@ def test_a_cells_command_plans_that_cell():
         )
         installations = [_arm("numpy"), _arm(cell.backend)]
         plan = make(choice, catalogue.tasks(), installations)
-        assert [c for configuration in plan.configurations for c in plan.cells(configuration)] == [
-            cell
-        ]
+        assert [*plan.cells] == [cell]
 
 
 def test_a_cells_command_names_its_interpreter_and_no_path():

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from suite.doctor.findings import LOOKS, findings
+from suite.doctor.findings import findings
 from suite.doctor.machine import Machine
 from tests.fixtures.doctor_answers import QUIET
 
 
 def test_nothing_is_wrong_with_a_quiet_machine():
     assert {answer.verdict for answer in findings(QUIET)} == {"pass"}
-    assert len({answer.name for answer in findings(QUIET)}) == len(LOOKS)
+    assert len({answer.name for answer in findings(QUIET)}) == len(findings(QUIET)) >= 15
 
 
 @pytest.mark.parametrize(

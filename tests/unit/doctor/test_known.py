@@ -9,9 +9,9 @@ import pytest
 
 from suite.doctor import known, selftests
 from suite.doctor.known import STEP_SECONDS
-from suite.engine.remote import bare
 from suite.worker import adapters
 from tasks.base import Batch
+from tasks.codec import bare
 from tasks.parameters import initial
 from tasks.spec import SGD
 

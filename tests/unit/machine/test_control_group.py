@@ -107,47 +107,46 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_least_limit_counts_of_the_group_and_those_around_it(case, tmp_path):
+def test_the_least_limit_counts_of_the_group_and_those_around_it(case, tmp_path, monkeypatch):
     made, (cpus, memory) = CASES[case]
-    root = tree(tmp_path, *made)
-    assert control_group.cpus(root) == cpus
-    assert control_group.memory_bytes(MACHINE, root) == memory
-    assert control_group.memory_bytes(GIB // 2, root) == GIB // 2  # of a smaller machine
+    monkeypatch.setattr(control_group, "ROOT", tree(tmp_path, *made))
+    assert control_group.cpus() == cpus
+    assert control_group.memory_bytes(MACHINE) == memory
+    assert control_group.memory_bytes(GIB // 2) == GIB // 2  # of a smaller machine
 
 
-def test_where_nothing_can_be_read_nothing_is_limited(tmp_path):
-    assert control_group.cpus(tmp_path) is None
-    assert control_group.throttled_seconds(tmp_path) is None
-    assert control_group.memory_bytes(MACHINE, tmp_path) == MACHINE
+def test_where_nothing_can_be_read_nothing_is_limited(tmp_path, monkeypatch):
+    monkeypatch.setattr(control_group, "ROOT", tmp_path)
+    assert control_group.cpus() is None
+    assert control_group.throttled_seconds() is None
+    assert control_group.memory_bytes(MACHINE) == MACHINE
 
 
-def test_files_that_were_read_are_no_memory_in_use(tmp_path):
+def test_files_that_were_read_are_no_memory_in_use(tmp_path, monkeypatch):
     files = {
         "a/memory.max": f"{4 * GIB}",
         "a/memory.current": f"{3 * GIB}",
         "a/memory.stat": f"anon {GIB}\ninactive_file {2 * GIB}",
         "a/cpu.stat": "usage_usec 1\nthrottled_usec 2500000",
     }
-    root = tree(tmp_path, "0::/a\n", V2, files)
-    assert control_group.available_bytes(MACHINE, root) == 3 * GIB
-    assert control_group.available_bytes(GIB, root) == GIB
-    assert control_group.throttled_seconds(root) == 2.5
+    monkeypatch.setattr(control_group, "ROOT", tree(tmp_path, "0::/a\n", V2, files))
+    assert control_group.available_bytes(MACHINE) == 3 * GIB
+    assert control_group.available_bytes(GIB) == GIB
+    assert control_group.throttled_seconds() == 2.5
 
 
-def test_version_1_counts_throttling_in_nanoseconds(tmp_path):
+def test_version_1_counts_throttling_in_nanoseconds(tmp_path, monkeypatch):
     files = {"cpu,cpuacct/x/cpu.stat": "nr_throttled 3\nthrottled_time 1500000000"}
     root = tree(tmp_path, "4:cpu,cpuacct:/x\n", V1.format(start="/"), files)
-    assert control_group.throttled_seconds(root) == 1.5
+    monkeypatch.setattr(control_group, "ROOT", root)
+    assert control_group.throttled_seconds() == 1.5
 
 
 @pytest.fixture
 def limited(tmp_path, monkeypatch):
     """This process in a group with 2.5 of 16 cores and 8 of 64 GiB."""
     files = {"a/cpu.max": "250000 100000", "a/memory.max": f"{8 * GIB}"}
-    root = tree(tmp_path, "0::/a\n", V2, files)
-    for name in ("cpus", "memory_bytes", "available_bytes", "throttled_seconds"):
-        real = getattr(control_group, name)
-        monkeypatch.setattr(control_group, name, lambda *given, real=real: real(*given, root=root))
+    monkeypatch.setattr(control_group, "ROOT", tree(tmp_path, "0::/a\n", V2, files))
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(16)))
     memory = SimpleNamespace(total=MACHINE, available=MACHINE // 2)
     monkeypatch.setattr("psutil.virtual_memory", lambda: memory)

@@ -9,7 +9,7 @@ from tests.fixtures.layer_cases import every
 
 def test_situations_have_a_row_of_every_padding_that_can_be_told():
     everything, padded = {*cases.NAMES.values()}, set()
-    for layer, case, _ in every():
+    for layer, case in every():
         if case.valid is None:
             continue
         padded.add(type(layer))

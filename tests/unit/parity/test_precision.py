@@ -28,7 +28,9 @@ def test_drills_have_the_limit_of_float32_in_every_precision(
     unit = 2.0**-20  # of the reference's own error
     off = {"AdamW": {"step 1/fc.weight": np.ones(4) * (1 + unit)}}
     made = {"AdamW": {"step 1/fc.weight": np.ones(4) * (1 + check * unit)}}
-    reference = SimpleNamespace(updates=lambda asked, coarsely=False: off if coarsely else right)
+    reference = SimpleNamespace(
+        updates=lambda asked, precision="float64": off if precision == "float32" else right
+    )
     before = answer("cnn-tiny", PROGRAMS[0], "precision", error=whole, precision=precision)
     told = _with_optimizers(
         SimpleNamespace(reference=reference),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from suite.parity import sizes
-from suite.parity.attempt import MOST_OPERATIONS, Attempt
+from suite.parity.findings import MOST_OPERATIONS, Attempt
 from suite.parity.sizes import _first, _location, _step
 from suite.plan import catalogue
 

@@ -39,11 +39,9 @@ def test_what_is_not_installed_is_planned_and_refused():
 
 def test_phases_are_chosen_and_trainings_can_be_left_out():
     plan = make(Choice(phases=("tr*",), seeds=0, seed=3, tasks=("cnn-tiny",)), TASKS, ARMS)
-    assert {
-        cell.phase for configuration in plan.configurations for cell in plan.cells(configuration)
-    } == {"train"}
+    assert {cell.phase for cell in plan.cells} == {"train"}
     assert plan.seeds == {"cnn-tiny": ()}
-    assert plan.seed == 3
+    assert plan.choice.seed == 3
 
 
 def test_standard_has_every_size_and_execution_and_an_aa_arm():
@@ -76,9 +74,7 @@ def test_standard_has_every_size_and_execution_and_an_aa_arm():
     assert {name: len(seeds) for name, seeds in plan.seeds.items()} == {
         task.name: 5 if task.name.endswith("tiny") else 2 for task in plan.tasks
     }
-    sizes = {
-        cell.batch_size for cell in plan.cells(plan.configurations[0]) if cell.task == "cnn-tiny"
-    }
+    sizes = {cell.batch_size for cell in plan.cells if cell.task == "cnn-tiny"}
     assert sizes == {16, 128}
 
 

@@ -104,3 +104,53 @@ def test_tables_are_read_back_by_pyarrow_and_pandas_with_their_types(run, tmp_pa
         for column, kind in columns.items():
             if kind in ("Int64", "Float64"):
                 pd.testing.assert_series_equal(text[column], table.to_pandas()[column].astype(kind))
+
+
+CELL = "task phase backend execution precision device batch_size"
+TRAINED = "task backend execution precision device"
+KEPT = {  # the columns of every table, in the order in which runs were published with them
+    "cells": f"{CELL} status reason samples_per_second step_seconds step_seconds_low "
+    "step_seconds_high launches blocks compile_seconds latency_p50 latency_p90 latency_p99 "
+    "fed_seconds joules_per_sample break_even_steps live_bytes reserved_bytes process_bytes "
+    "planned_bytes device_bytes accuracy test_samples parity flops_per_second of_ceiling command "
+    "launch_seconds",
+    "comparisons": "task phase precision device batch_size base new ratio low high delta launches "
+    "paired verdict reason launch_ratios",
+    "blocks": f"{CELL} launch round position steps lead_in seconds void disturbed cpu_per_wall "
+    "steal pressure known_work_ms involuntary_switches sm_mhz memory_mhz celsius others watts "
+    "throttled",
+    "phases": f"measured seconds launch {CELL} steady samples facts",
+    "memory": f"{CELL} live_bytes reserved_bytes process_bytes planned_bytes device_bytes "
+    "baseline_bytes",
+    "ceilings": "backend execution precision device what how amount step_seconds per_second",
+    "parity": f"{TRAINED} question phase verdict reason batch_size error threshold location_kind "
+    "location_path location_field location_guess errors",
+    "trainings": f"{TRAINED} seed epochs steps batch_size seconds test_accuracy test_loss "
+    "test_macro_f1 test_correct test_samples data_hash start target steps_to_target "
+    "seconds_to_target repeats",
+    "lines": "task model test_accuracy test_macro_f1 test_samples seconds data_hash",
+    "exchanges": "task seed precision trained_in evaluated_in samples error rounding wrong "
+    "disagreements",
+    "losses": f"{TRAINED} seed start step loss",
+}
+TYPES = {  # of the columns that are no text
+    "Int64": "batch_size launches blocks break_even_steps live_bytes reserved_bytes process_bytes "
+    "planned_bytes device_bytes baseline_bytes test_samples launch round position steps lead_in "
+    "involuntary_switches sm_mhz memory_mhz celsius others amount seed epochs test_correct "
+    "steps_to_target wrong step",
+    "Float64": "samples_per_second step_seconds step_seconds_low step_seconds_high compile_seconds "
+    "latency_p50 latency_p90 latency_p99 fed_seconds joules_per_sample accuracy flops_per_second "
+    "of_ceiling ratio low high delta seconds cpu_per_wall steal pressure known_work_ms watts "
+    "per_second error threshold test_accuracy test_loss test_macro_f1 target seconds_to_target "
+    "rounding loss",
+    "boolean": "paired disturbed steady repeats",
+}
+
+
+def test_columns_keep_their_names_their_order_and_their_types():
+    known = {name: kind for kind, names in TYPES.items() for name in names.split()}
+    assert frames.COLUMNS.keys() == KEPT.keys()
+    for table, names in KEPT.items():
+        types = known | ({"samples": "Int64"} if table == "exchanges" else {})
+        wanted = [(name, types.get(name, "string")) for name in names.split()]
+        assert list(frames.COLUMNS[table].items()) == wanted, table

@@ -86,7 +86,7 @@ class TestFindings:
             f"{group.task} {group.short_setting}": group.headline for group in groups(run.summary)
         }
         assert found["cnn-tiny train, batch 128"] == (
-            "torch is fastest: 1.4 times tensorflow, 2.4 times jax"
+            "torch is fastest: 1.4 times tensorflow, 2.4 times jax compiled"
         )
         assert found["rnn-tiny train, batch 128"] == (
             "jax and tensorflow are equally fast, within 5 %; "
@@ -105,7 +105,7 @@ class TestFindings:
 
     def test_executions_of_one_backend_have_names_of_their_own(self, run: Run) -> None:
         names = [arm.name for arm in groups(run.summary)[0].arms]
-        assert names == ["torch", "tensorflow", "jax", "jax eager", "torch@old"]
+        assert names == ["torch", "tensorflow", "jax compiled", "jax eager", "torch@old"]
 
     def test_styles_are_distinct_and_fixed(self) -> None:
         found = styles([("mine", "compiled"), ("jax", "compiled"), ("torch", "eager")])

@@ -6,7 +6,8 @@ import pytest
 
 from suite.records.run import Run
 from suite.records.schema import CellSummary
-from suite.report.metrics import METRICS, available
+from suite.report.headlines import groups
+from suite.report.metrics import ARM, COMPARISON, METRICS, RESULTS, SETTING, available, results
 
 BY_KEY = {metric.key: metric for metric in METRICS}
 
@@ -43,3 +44,51 @@ class TestMetrics:
         value, low, high = found
         assert value == pytest.approx(100 * (cell.accuracy or 0))
         assert 1 < high - low < 10  # of 360 samples
+
+
+class TestColumns:
+    def test_results_keep_their_heads_and_their_order(self) -> None:
+        assert [column.head for column in (*COMPARISON, *SETTING, *ARM)] == [
+            *("task", "phase", "batch", "precision", "device", "backend", "execution")
+        ]
+        assert [column.head for column in RESULTS] == [
+            *("samples/s", "ms/step", "GFLOP/s", "of ceiling", "ms/step fed", "mJ/sample"),
+            *("latency p50 ms", "latency p99 ms", "compile s", "pays after steps"),
+            *("live MiB", "reserved MiB", "process MiB", "planned MiB", "device MiB"),
+            *("test accuracy", "parity", "tier", "status"),
+        ]
+
+    def test_metrics_keep_their_order_on_the_page(self) -> None:
+        assert [metric.key for metric in METRICS] == [
+            *("throughput", "step", "flops", "ceiling", "fed", "energy", "p50", "p90", "p99"),
+            *("compile", "pays", "process", "live", "reserved", "planned", "device", "accuracy"),
+        ]
+
+    def test_a_column_has_a_text_and_a_value_where_the_cell_has_one(self, run: Run) -> None:
+        arms = [arm for group in groups(run.summary) for arm in group.arms]
+        assert any(arm.cell.status != "ok" for arm in arms)
+        for metric in METRICS:
+            for arm in arms:
+                value = metric.value(arm.cell)
+                assert (metric.raw(arm) is None) == (value is None) == (metric.text(arm) == "n/a")
+                if value is not None:
+                    assert value[0] == pytest.approx(metric.scale * metric.raw(arm))
+
+    def test_a_narrow_terminal_has_fewer_columns_and_none_that_is_empty(self, run: Run) -> None:
+        cells = [
+            cell.model_copy(update={"flops_per_second": 2e9, "fed_seconds": 0.5})
+            for cell in run.summary.cells
+        ]
+        summary = run.summary.model_copy(update={"cells": cells})
+        arms = [arm for group in groups(summary) for arm in group.arms]
+
+        def added(room: float) -> set[str]:
+            usual = {"samples/s", "ms/step", "compile s", "live MiB", "process MiB"}
+            usual |= {"test accuracy", "parity", "tier", "status"}
+            heads = {column.head for column in results(arms, room)}
+            assert usual <= heads
+            return heads - usual
+
+        assert added(100) == set()
+        assert added(120) == {"GFLOP/s"}
+        assert added(180) == {"GFLOP/s", "ms/step fed"}

@@ -42,7 +42,7 @@ def test_options_of_other_types_cannot_be_resumed(tmp_path, changes, said):
 def test_a_run_begins_with_what_its_tasks_are(tmp_path):
     choice = Choice(tasks=("rnn-tiny",))
     plan = make(choice, catalogue.tasks(), ARMS)
-    session.begin(plan, choice, [], tmp_path, "tribench run").close()
+    session.begin(plan, tmp_path, "tribench run").close()
     (path,) = tmp_path.iterdir()
     manifest = directory.read_manifest(path)
     assert manifest.tasks.keys() == {"rnn-tiny"}

@@ -23,7 +23,7 @@ from suite.records.schema import (
 from suite.run import session
 from suite.store import publish
 from suite.store.seal import DATA, SEAL, read_seal, seal
-from suite.worker.variables import CHANGES
+from suite.worker.variables import changes
 from tests.conftest import ROOT
 from tests.fixtures.sample_run import sample_run
 from tests.fixtures.stored_run import stored_sample
@@ -31,7 +31,7 @@ from tests.fixtures.stored_run import stored_sample
 
 def test_a_variable_that_is_not_known_is_not_published(tmp_path):
     run = sample_run(tmp_path)
-    known = dict.fromkeys((*CHANGES, *publish.SETTINGS), "1")
+    known = dict.fromkeys((*changes(), *publish.SETTINGS), "1")
     with_token = known | {"TF_TOKEN_x": "SECRET"}
     for variables, told in ((known, 0), (with_token, 1)):
         found = replace(run, environment=run.environment.model_copy(update={"settings": variables}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from suite.worker import adapters
+from suite.worker.frameworks import KNOWN
 
 
 def test_what_is_left_of_packages_is_no_version(tmp_path, monkeypatch):
@@ -18,7 +19,7 @@ def test_what_is_left_of_packages_is_no_version(tmp_path, monkeypatch):
     (tmp_path / ".dist-info" / "entry_points.txt").write_text("[tribench.backends]\nx = y:Z\n")
     monkeypatch.syspath_prepend(tmp_path)
     found = [entry for entry in adapters.survey(wanted=("numpy",)) if entry["name"] == "numpy"]
-    assert adapters._companions("jax")["jaxlib"] == "1.0"
+    assert adapters._companions(KNOWN["jax"])["jaxlib"] == "1.0"
     assert {type(version) for version in found[0]["versions"].values()} == {str}
     assert adapters.targets()["x"] == "y:Z"
 

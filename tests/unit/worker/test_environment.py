@@ -8,6 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from backends.framework import NUMBERS, THREADS
 from suite.store import fingerprint
 from suite.worker.environment import (
     CONTROLLED,
@@ -22,8 +23,9 @@ from suite.worker.environment import (
     settings,
     shared_cache,
 )
-from suite.worker.variables import CHANGES, FAMILIES, NUMBERS, PLACES, THREADS
+from suite.worker.variables import PLACES, changes, families
 
+CHANGES, FAMILIES = changes(), families()
 SLOW = ("ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY", "DNNL_VERBOSE", "CUDA_LAUNCH_BLOCKING")
 NARROW = ("ONEDNN_DEFAULT_FPMATH_MODE", "NVIDIA_TF32_OVERRIDE", "CUBLAS_WORKSPACE_CONFIG")
 LOADED = ("LD_PRELOAD", "TBB_VERSION", "CUDNN_LOGLEVEL_DBG", "TF_ENABLE_ONEDNN_OPTS")

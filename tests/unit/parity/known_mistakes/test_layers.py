@@ -2,38 +2,46 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from backends.numpy import Backend
-from suite.engine.remote import bare
-from suite.parity import layer_checks
-from suite.parity.cases import Case
 from suite.parity.known_mistakes import layers
+from suite.parity.layer_checks import Case, errors
 from suite.parity.thresholds import ALONE
-from tasks.spec import SGD
-from tests.fixtures.layer_cases import LAYERS, every, model_of
+from tests.fixtures.layer_cases import LAYERS, every
 
 
-def output(given: layers.Given, case: Case) -> np.ndarray:
+def output(case: Case) -> dict:
     """What the reference makes of it."""
-    model = model_of(given.layer, given.inputs.shape[1:])
-    parameters = {f"layer.{name}": array for name, array in given.parameters.items()}
-    program = Backend().build(bare(model, SGD(learning_rate=1.0), 1), parameters)
-    upstream = case.upstream
-    return program.layer_vjp("layer", given.inputs, upstream, given.valid).output
+    program = Backend().build(case.task, case.start)
+    found = program.layer_vjp("layer", case.inputs, case.upstream, case.valid)
+    return {"output": found.output}
 
 
 @pytest.mark.parametrize("layer", [layer for layer, *_ in LAYERS], ids=repr)
 def test_every_confusion_about_a_layer_shows_in_a_situation(layer):
     shown: dict[str, float] = {}
-    for own, case, given in every():
+    for own, case in every():
         if own == layer:
-            right = output(given, case)
-            for mistake in layers.mistakes(given):
-                made = output(mistake.given, case)
-                error = max(layer_checks.errors(made, right, case.axis))
+            right = output(case)
+            for mistake in layers.mistakes(case):
+                made = output(mistake.instead)
+                off = errors(replace(case, finite=False), made, right)["output"]
+                error = max(off.values())
                 shown[mistake.words] = max(error, shown.get(mistake.words, 0.0))
     assert shown
     for words, error in shown.items():
         assert error > ALONE, words
+
+
+@given(st.floats(-1e30, 1e30, allow_subnormal=False), st.integers(2, 24))
+def test_rounding_keeps_so_many_bits(value, bits):
+    array = np.array([value])
+    kept = layers.narrowed(array, bits)
+    assert np.abs(kept - array) <= np.abs(array) * 2.0**-bits
+    assert np.array_equal(layers.narrowed(kept, bits), kept)

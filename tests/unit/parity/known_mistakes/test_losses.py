@@ -16,6 +16,7 @@ def test_every_confusion_about_the_loss_shows_in_the_drill():
     shifted = logits - logits.max(axis=1, keepdims=True)
     logs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     right = -logs[np.arange(len(logits)), batch.targets].mean()
-    assert len(losses.CONFUSIONS) > 5
-    for words, (_, loss) in losses.CONFUSIONS.items():
-        assert abs(loss(logits, batch.targets) - right) > 1e-3 * abs(right), words
+    assert len(losses.MISTAKES) > 5
+    for mistake in losses.MISTAKES:
+        made = mistake.instead(logits, batch.targets)
+        assert abs(made - right) > 1e-3 * abs(right), mistake.words

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from suite.parity import optimizer_checks
-from suite.parity.known_mistakes import layers, losses, optimizers, statistics
+from suite.parity.known_mistakes import layers, losses, optimizers
 from suite.parity.known_mistakes.words import GUESSES, guess
 from tests.conftest import ROOT
 from tests.fixtures.layer_cases import EVERY, every
@@ -19,16 +19,16 @@ DOCUMENTED = re.search(
 
 def known() -> set[str]:
     """The words of every mistake that there is."""
-    found = {one.word for _, _, given in every() for one in layers.mistakes(given)}
-    found |= {word for word, *_ in losses.mistakes({16})}
+    found = {one.word for _, given in every() for one in layers.mistakes(given)}
+    found |= {one.word for one in losses.mistakes({16})}
     found |= {
-        mistake.field
-        for name, check in EVERY.items()
-        if not check.of_loss
-        for mistake in optimizers.mistakes(check.optimizer)
+        mistake.word
+        for name, optimizer in EVERY.items()
+        if name != optimizer_checks.LOSS
+        for mistake in optimizers.mistakes(optimizer)
     }
     given = optimizer_checks.start()["fc.weight"]
-    found |= {word for word, *_ in statistics.mistakes("running_var", 0.1, given, given, 9)}
+    found |= {one.word for one in layers.of_statistics("running_var", 0.1, given, given, 9)}
     return found
 
 

@@ -1,0 +1,238 @@
+"""Each layer type as MLX computes it. Images are (batch, height, width, channels), sequences
+(batch, steps, features).
+"""
+
+from __future__ import annotations
+
+from math import pi, sqrt
+
+import mlx.core as mx
+import numpy as np
+
+from backends.base import Backend, Context, lowers
+from tasks import spec
+from tribench_mlx.arrays import scalar
+from tribench_mlx.functions import erf, exp, sigmoid
+
+Arrays = dict[str, mx.array]
+
+
+class Layers(Backend):
+    """The lowerings."""
+
+    @lowers(spec.Conv2d)
+    def conv2d(
+        self, layer: spec.Conv2d, parameters: Arrays, x: mx.array, context: Context
+    ) -> mx.array:
+        weight = parameters["weight"]
+        if x.dtype == mx.float64:  # in which MLX's convolution multiplies in float32
+            y = _patches(layer, x) @ weight.reshape(layer.out_channels, -1).T
+        else:
+            y = mx.conv2d(x, weight, layer.stride, layer.padding)
+        return y + parameters["bias"] if layer.bias else y
+
+    @lowers(spec.MaxPool)
+    def max_pool(
+        self, layer: spec.MaxPool, parameters: Arrays, x: mx.array, context: Context
+    ) -> mx.array:
+        y, *others = _windows(layer.size, layer.stride, x)
+        for other in others:
+            y = mx.where((other > y) | mx.isnan(other), other, y)  # a tie keeps the first
+        return y
+
+    @lowers(spec.AvgPool)
+    def avg_pool(
+        self, layer: spec.AvgPool, parameters: Arrays, x: mx.array, context: Context
+    ) -> mx.array:
+        windows = _windows(layer.size, layer.stride, x)
+        return mx.stack(windows).sum(axis=0) / layer.size**2
+
+    @lowers(spec.BatchNorm)
+    def batch_norm(
+        self, layer: spec.BatchNorm, parameters: Arrays, x: mx.array, context: Context
+    ) -> mx.array:
+        if context.training:
+            mean = x.mean(axis=(0, 1, 2))
+            variance = mx.square(x - mean).mean(axis=(0, 1, 2))
+            count, momentum = x.size // layer.channels, scalar(layer.momentum, x)
+            unbiased = variance * scalar(count / (count - 1), x)
+            for name, new in (("running_mean", mean), ("running_var", unbiased)):
+                old = context.buffer(name)
+                context.set_buffer(name, old + momentum * (new - old))
+        else:
+            mean, variance = context.buffer("running_mean"), context.buffer("running_var")
+        normal = (x - mean) / mx.sqrt(variance + scalar(layer.epsilon, x))
+        return normal * parameters["weight"] + parameters["bias"]
+
+    @lowers(spec.ReLU)
+    def relu(self, layer: spec.ReLU, parameters: Arrays, x: mx.array, context: Context) -> mx.array:
+        return mx.maximum(x, 0.0)
+
+    @lowers(spec.GELU)
+    def gelu(self, layer: spec.GELU, parameters: Arrays, x: mx.array, context: Context) -> mx.array:
+        if layer.approximate:
+            inner = scalar(sqrt(2 / pi), x) * (x + scalar(0.044715, x) * x * x * x)
+            return 0.5 * x * (1.0 + mx.tanh(inner))
+        return 0.5 * x * (1.0 + erf(x * scalar(sqrt(0.5), x)))
+
+    @lowers(spec.Flatten)
+    def flatten(
+        self, layer: spec.Flatten, parameters: Arrays, x: mx.array, context: Context
+    ) -> mx.array:
+        if x.ndim == 4:
+            x = x.transpose(0, 3, 1, 2)  # channels slowest
+        return x.reshape(len(x), -1)
+
+    @lowers(spec.Linear)
+    def linear(
+        self, layer: spec.Linear, parameters: Arrays, x: mx.array, context: Context
+    ) -> mx.array:
+        return _affine(x, parameters["weight"], parameters.get("bias"))
+
+    @lowers(spec.Embedding)
+    def embedding(
+        self, layer: spec.Embedding, parameters: Arrays, x: mx.array, context: Context
+    ) -> mx.array:
+        return parameters["weight"][x]
+
+    @lowers(spec.PositionalEncoding)
+    def positional_encoding(
+        self, layer: spec.PositionalEncoding, parameters: Arrays, x: mx.array, context: Context
+    ) -> mx.array:
+        return x + mx.array(np.ascontiguousarray(layer.table(x.shape[1])), x.dtype)
+
+    @lowers(spec.PositionalEmbedding)
+    def positional_embedding(
+        self, layer: spec.PositionalEmbedding, parameters: Arrays, x: mx.array, context: Context
+    ) -> mx.array:
+        return x + parameters["weight"]
+
+    @lowers(spec.LayerNorm)
+    def layer_norm(
+        self, layer: spec.LayerNorm, parameters: Arrays, x: mx.array, context: Context
+    ) -> mx.array:
+        centred = x - x.mean(axis=-1, keepdims=True)
+        variance = mx.square(centred).mean(axis=-1, keepdims=True)
+        normal = centred / mx.sqrt(variance + scalar(layer.epsilon, x))
+        return normal * parameters["weight"] + parameters["bias"]
+
+    @lowers(spec.Attention)
+    def attention(
+        self, layer: spec.Attention, parameters: Arrays, x: mx.array, context: Context
+    ) -> mx.array:
+        batch, steps, width = x.shape
+
+        def heads(name: str) -> mx.array:
+            projected = _affine(x, parameters[f"{name}.weight"], parameters.get(f"{name}.bias"))
+            return projected.reshape(batch, steps, layer.heads, -1).transpose(0, 2, 1, 3)
+
+        mask = None if context.valid is None else context.valid[:, None, None, :]
+        if layer.causal:
+            order = mx.arange(steps)
+            causal = order[:, None] >= order[None, :]
+            mask = causal if mask is None else mask & causal
+        scores = heads("query") @ heads("key").swapaxes(-1, -2)
+        scores = scores * scalar(1 / sqrt(width // layer.heads), x)
+        if mask is not None:  # finite, so that a row that sees nothing has no NaN in its gradient
+            scores = mx.where(mask, scores, scalar(-1e30, x))
+        top = mx.stop_gradient(scores.max(axis=-1, keepdims=True))
+        weights = exp(scores - top)
+        mixed = (weights @ heads("value")) / weights.sum(axis=-1, keepdims=True)
+        if mask is not None:
+            mixed = mx.where(mask.any(axis=-1, keepdims=True), mixed, scalar(0.0, x))
+        joined = mixed.transpose(0, 2, 1, 3).reshape(batch, steps, width)
+        return _affine(joined, parameters["output.weight"], parameters["output.bias"])
+
+    @lowers(spec.LSTM)
+    def lstm(self, layer: spec.LSTM, parameters: Arrays, x: mx.array, context: Context) -> mx.array:
+        def cell(gates: mx.array, h: mx.array, c: mx.array) -> tuple[mx.array, mx.array]:
+            i, f, g, o = mx.split(gates, 4, axis=-1)
+            c = sigmoid(f) * c + sigmoid(i) * mx.tanh(g)
+            return sigmoid(o) * mx.tanh(c), c
+
+        for level in range(layer.num_layers):
+            recurrent, bias = (parameters[f"{of}_hh_l{level}"] for of in ("weight", "bias"))
+            given = _affine(
+                x, parameters[f"weight_ih_l{level}"], parameters[f"bias_ih_l{level}"] + bias
+            )
+            h = c = mx.zeros((len(x), layer.hidden_size), x.dtype)
+            outputs = []
+            for step in range(x.shape[1]):
+                new_h, new_c = cell(given[:, step] + h @ recurrent.T, h, c)
+                h, c = _held(context, step, (new_h, new_c), (h, c))
+                outputs.append(h)
+            x = _valid(context, mx.stack(outputs, axis=1))
+        return x
+
+    @lowers(spec.GRU)
+    def gru(self, layer: spec.GRU, parameters: Arrays, x: mx.array, context: Context) -> mx.array:
+        for level in range(layer.num_layers):
+            recurrent, bias = (parameters[f"{of}_hh_l{level}"] for of in ("weight", "bias"))
+            given = _affine(x, parameters[f"weight_ih_l{level}"], parameters[f"bias_ih_l{level}"])
+            h = mx.zeros((len(x), layer.hidden_size), x.dtype)
+            outputs = []
+            for step in range(x.shape[1]):
+                of_input = mx.split(given[:, step], 3, axis=-1)
+                of_state = mx.split(_affine(h, recurrent, bias), 3, axis=-1)
+                r, z = (sigmoid(of_input[k] + of_state[k]) for k in (0, 1))
+                n = mx.tanh(of_input[2] + r * of_state[2])
+                (h,) = _held(context, step, ((1 - z) * n + z * h,), (h,))
+                outputs.append(h)
+            x = _valid(context, mx.stack(outputs, axis=1))
+        return x
+
+    @lowers(spec.LastStep)
+    def last_step(
+        self, layer: spec.LastStep, parameters: Arrays, x: mx.array, context: Context
+    ) -> mx.array:
+        if context.valid is None:
+            return x[:, -1]
+        last = mx.where(context.valid, mx.arange(x.shape[1]), -1).max(axis=1)
+        picked = x[mx.arange(len(x)), mx.maximum(last, 0)]
+        return mx.where(last[:, None] >= 0, picked, scalar(0.0, x))
+
+    @lowers(spec.MeanSteps)
+    def mean_steps(
+        self, layer: spec.MeanSteps, parameters: Arrays, x: mx.array, context: Context
+    ) -> mx.array:
+        if context.valid is None:
+            return x.mean(axis=1)
+        counts = mx.maximum(context.valid.sum(axis=1, keepdims=True), 1).astype(x.dtype)
+        return _valid(context, x).sum(axis=1) / counts
+
+
+def _affine(x: mx.array, weight: mx.array, bias: mx.array | None) -> mx.array:
+    y = x @ weight.T
+    return y if bias is None else y + bias
+
+
+def _windows(size: int, stride: int, x: mx.array) -> list[mx.array]:
+    """What stands at each place of a square window, in row order: (batch, height, width, channels)
+    of the result each.
+    """
+    rows, columns = (
+        [slice(at, at + n - size + 1, stride) for at in range(size)] for n in x.shape[1:3]
+    )
+    return [x[:, row, column] for row in rows for column in columns]
+
+
+def _patches(layer: spec.Conv2d, x: mx.array) -> mx.array:
+    """What each place of the result sees, in the order of a weight's (height, width, in)."""
+    sides = (layer.padding, layer.padding)
+    padded = mx.pad(x, [(0, 0), sides, sides, (0, 0)])
+    return mx.concatenate(_windows(layer.kernel_size, layer.stride, padded), axis=-1)
+
+
+def _held(
+    context: Context, step: int, new: tuple[mx.array, ...], old: tuple[mx.array, ...]
+) -> tuple[mx.array, ...]:
+    """The state after a step, which a step that is not valid leaves as it was."""
+    if context.valid is None:
+        return new
+    keep = context.valid[:, step, None]
+    return tuple(mx.where(keep, now, before) for now, before in zip(new, old, strict=True))
+
+
+def _valid(context: Context, x: mx.array) -> mx.array:
+    """0 at steps that are not valid."""
+    return x if context.valid is None else mx.where(context.valid[..., None], x, scalar(0.0, x))

@@ -1,0 +1,27 @@
+"""Loss functions."""
+
+from __future__ import annotations
+
+from functools import singledispatch
+
+import mlx.core as mx
+
+from backends.base import NotSupported
+from tasks import spec
+from tribench_mlx.functions import exp
+
+
+@singledispatch
+def loss(loss, logits: mx.array, targets: mx.array, valid: mx.array | None) -> mx.array:
+    """The scalar that training lessens, by the type of its spec."""
+    raise NotSupported(f"mlx has no loss {type(loss).__name__}")
+
+
+@loss.register
+def cross_entropy(
+    loss: spec.CrossEntropy, logits: mx.array, targets: mx.array, valid: mx.array | None
+) -> mx.array:
+    """Logits (batch, classes), targets (batch,)."""
+    centred = logits - mx.stop_gradient(logits.max(axis=1, keepdims=True))
+    logs = centred - mx.log(exp(centred).sum(axis=1, keepdims=True))
+    return -mx.take_along_axis(logs, targets[:, None], axis=1).mean()

@@ -1,0 +1,67 @@
+"""A layer alone: its task, and how what is made of it is judged."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import inf
+
+import numpy as np
+import pytest
+
+from suite.parity.layer_checks import Case, compare, errors, random_case
+from tasks import spec
+
+CASE = Case(
+    name="one",
+    layer=spec.Linear(in_features=2, out_features=2),
+    inputs=np.ones((2, 2)),
+    upstream=np.ones((2, 2)),
+    kinds=("ordinary", "large"),
+    axis=0,
+)
+RIGHT = {"output": np.ones((2, 2)), "gradients/weight": np.ones((2, 2))}
+MADE = {"output": np.array([[1.0, 1.0], [1.0, 2.0]]), "gradients/weight": np.full((2, 2), 2.0)}
+
+
+def test_errors_are_taken_kind_by_kind_but_of_a_gradient_as_a_whole():
+    found = errors(CASE, MADE, RIGHT)
+    assert found["output"] == {"ordinary": 0.0, "large": pytest.approx(0.5**0.5)}
+    assert found["gradients/weight"] == {"ordinary": pytest.approx(1.0)}
+    assert errors(replace(CASE, axis=None), MADE, RIGHT)["output"] == {
+        "ordinary": pytest.approx(0.5)
+    }
+    assert compare(MADE, RIGHT) == {
+        "output": pytest.approx(0.5),
+        "gradients/weight": pytest.approx(1.0),
+    }
+
+
+def test_what_is_missing_misshapen_or_not_finite_is_infinitely_wrong():
+    strange = {"output": np.array([[1.0, np.nan], [1.0, 1.0]]), "gradients/weight": np.ones(3)}
+    assert errors(CASE, strange, RIGHT) == {
+        "output": {"ordinary": inf, "large": 0.0},
+        "gradients/weight": {"ordinary": inf},
+    }
+    assert errors(CASE, {}, RIGHT)["output"] == {"ordinary": inf}
+    assert set(compare({}, RIGHT).values()) == {inf}
+
+
+def test_of_some_cases_it_is_enough_to_be_finite():
+    finite = replace(CASE, finite=True)
+    assert errors(finite, MADE, RIGHT)["output"] == {"ordinary": 0.0, "large": 0.0}
+    strange = {"output": np.full((2, 2), np.inf)}
+    assert errors(finite, strange, RIGHT)["output"] == {"ordinary": inf, "large": inf}
+
+
+def test_a_case_is_a_task_of_its_own():
+    layer = spec.Embedding(vocabulary=9, width=4)
+    case = random_case(3, "embedding", layer, (5,), vocabulary=9, path="words")
+    assert case.inputs.dtype == np.int32
+    assert 0 <= case.inputs.min() <= case.inputs.max() < 9
+    assert case.upstream.shape == (3, 5, 4)
+    assert case.start.keys() == {"words.weight"}
+    given = replace(case, parameters={"weight": np.zeros((9, 4))})
+    assert not given.start["words.weight"].any()
+    picture = random_case(2, "relu", spec.ReLU(), (3, 4, 4))
+    assert picture.task.model.output_shape() == (3, 4, 4)
+    assert replace(picture, training=False).task.model.output_shape() == (48,)
