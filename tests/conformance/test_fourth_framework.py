@@ -62,7 +62,9 @@ def test_it_computes_the_tiny_tasks(tribench):
 def test_a_folder_is_enough(tribench, folder_checkout):
     done = tribench("list", "--json", root=folder_checkout)
     assert done.returncode == 0, done.stderr
-    assert "mlx" in done.stdout
+    backends = {row["backend"]: row for row in json.loads(done.stdout)["backends"]}
+    assert backends["mlx"]["available"], backends["mlx"]
+    assert backends["mlx"]["framework"] == "mlx"
     code = "from suite.worker.environment import environment; print(*environment('cpu'))"
     told = subprocess.run(
         [sys.executable, "-c", code],
