@@ -127,6 +127,7 @@ class _View:
             compile_seconds=self._compile_seconds(cell),
             latency=_latency(self._samples(cell, "latency")),
             fed_seconds=_median([seconds for seconds in self._samples(cell, "fed") if seconds > 0]),
+            cpu_seconds=self._cpu_seconds(cell),
             joules_per_sample=None if joules is None else joules / cell.batch_size,
             break_even_steps=self._break_even(cell),
             memory=CellMemory(**{k: getattr(memory, k, None) for k in CellMemory.model_fields}),
@@ -145,6 +146,16 @@ class _View:
 
     def _compile_seconds(self, cell: Cell) -> float | None:
         return _median([record.seconds for record in self._phases(cell, "compile")])
+
+    def _cpu_seconds(self, cell: Cell) -> float | None:
+        """Of a step, by the share that the worker's process took of its block and lead-in."""
+        return _median(
+            [
+                block.noise.cpu_per_wall * block.seconds / block.steps
+                for block in self.disturbance.blocks.get(cell, ())
+                if block.void is None and block.noise.cpu_per_wall is not None
+            ]
+        )
 
     def _break_even(self, cell: Cell) -> int | None:
         """After how many steps the time to compile is made up for against the backend's eager

@@ -470,8 +470,9 @@ class CellSummary(Cell):
     """A cell's results. ``accuracy`` is of the test samples, the mean over seeds, for ``train``
     cells. ``latency`` is of inference, where each step is waited for; ``fed_seconds`` of a step
     that has its batch put on the device; ``joules_per_sample`` of the whole GPU while such steps
-    run. ``break_even_steps``: after so many steps what compiling
-    took longer than in the backend's other execution is made up for; None if never.
+    run. ``cpu_seconds`` are what the worker's process takes of all cores for a step, the median of
+    the blocks that count. ``break_even_steps``: after so many steps what compiling took longer than
+    in the backend's other execution is made up for; None if never.
     ``flops_per_second`` counts the operations of the model's spec, three forward passes for
     a step of training; ``of_ceiling`` is their share of the best matrix multiplication that the run
     saw on the device. ``command`` measures the cell again. ``launch_seconds`` are the medians of
@@ -497,6 +498,7 @@ class CellSummary(Cell):
     of_ceiling: float | None = None
     command: str | None = None
     launch_seconds: list[float] = []  # empty in older runs
+    cpu_seconds: float | None = None  # None in older summaries
 
 
 class CeilingSummary(Model):

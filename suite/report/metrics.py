@@ -186,6 +186,17 @@ METRICS: tuple[Metric, ...] = (
         room=WIDEST,
     ),
     Metric(
+        key="cpu",
+        field="cpu_seconds",
+        name="CPU time of a step",
+        unit="ms",
+        scale=1e3,
+        better="lower",
+        note="What a step takes of all cores together, median of the blocks that count.",
+        head="CPU ms/step",
+        room=WIDEST,
+    ),
+    Metric(
         key="energy",
         field="joules_per_sample",
         name="Energy",

@@ -223,6 +223,29 @@ def test_latencies_are_percentiles_of_all_launches():
     assert found.fed_seconds == 2.0
 
 
+def test_the_cpu_time_of_a_step_is_the_median_of_the_blocks_that_count():
+    shares = [2.0, 2.0, 2.5, 99.0, None]  # of blocks of 8 s for 4 steps
+    beside = [
+        block.model_copy(
+            update={
+                "noise": QUIET.model_copy(update={"cpu_per_wall": share}),
+                "seconds": 8.0,
+                "steps": 4,
+                "void": "compiled meanwhile" if share == 99.0 else None,
+            }
+        )
+        for block, share in zip(blocks(BOTH, 5)[:5], shares, strict=True)
+    ]
+
+    def cpu_seconds(records):
+        return summarise(manifest(["a"]), records, []).cells[0].cpu_seconds
+
+    assert cpu_seconds(beside) == 4.0
+    assert cpu_seconds(beside[1:3]) == 4.5
+    assert cpu_seconds(beside[3:]) is None
+    assert cpu_seconds([]) is None
+
+
 BOTH = {"a": lambda launch: 1.0, "b": lambda launch: 3.0}
 
 

@@ -113,7 +113,7 @@ KEPT = {  # the columns of every table, in the order in which runs were publishe
     "step_seconds_high launches blocks compile_seconds latency_p50 latency_p90 latency_p99 "
     "fed_seconds joules_per_sample break_even_steps live_bytes reserved_bytes process_bytes "
     "planned_bytes device_bytes accuracy test_samples parity flops_per_second of_ceiling command "
-    "launch_seconds",
+    "launch_seconds cpu_seconds",
     "comparisons": "task phase precision device batch_size base new ratio low high delta launches "
     "paired verdict reason launch_ratios",
     "blocks": f"{CELL} launch round position steps lead_in seconds void disturbed cpu_per_wall "
@@ -139,10 +139,10 @@ TYPES = {  # of the columns that are no text
     "involuntary_switches sm_mhz memory_mhz celsius others amount seed epochs test_correct "
     "steps_to_target wrong step",
     "Float64": "samples_per_second step_seconds step_seconds_low step_seconds_high compile_seconds "
-    "latency_p50 latency_p90 latency_p99 fed_seconds joules_per_sample accuracy flops_per_second "
-    "of_ceiling ratio low high delta seconds cpu_per_wall steal pressure known_work_ms watts "
-    "per_second error threshold test_accuracy test_loss test_macro_f1 target seconds_to_target "
-    "rounding loss",
+    "latency_p50 latency_p90 latency_p99 fed_seconds cpu_seconds joules_per_sample accuracy "
+    "flops_per_second of_ceiling ratio low high delta seconds cpu_per_wall steal pressure "
+    "known_work_ms watts per_second error threshold test_accuracy test_loss test_macro_f1 "
+    "target seconds_to_target rounding loss",
     "boolean": "paired disturbed steady repeats",
 }
 
