@@ -20,7 +20,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,8 +37,27 @@ Arrays = Mapping[str, NDArray[Any]]
 Lowering = TypeVar("Lowering", bound=Callable[..., Any])
 
 DEVICES = ("cpu", "cuda")
-PRECISIONS = ("float64", "float32", "tf32", "bfloat16")
 EXECUTIONS = ("eager", "compiled")
+
+
+class Precision(NamedTuple):
+    """What is known of a precision. ``unit`` is the relative error that parity counts in: that of
+    one rounding, in bfloat16 half of it. A precision that is not ``timed`` is parity's alone. One
+    that is ``gpu_only`` is how a GPU multiplies.
+    """
+
+    unit: float
+    timed: bool = True
+    gpu_only: bool = False
+
+
+PRECISIONS = {
+    "float64": Precision(2.0**-53, timed=False),
+    "float32": Precision(2.0**-24),
+    "tf32": Precision(2.0**-11, gpu_only=True),
+    "bfloat16": Precision(2.0**-9),
+}
+TIMED = tuple(name for name, each in PRECISIONS.items() if each.timed)
 
 
 class NotSupported(Exception):
@@ -246,11 +265,14 @@ class Backend:
         ):
             if asked not in allowed:
                 raise NotSupported(f"{self.name} has no {asked} {what}, only {', '.join(allowed)}")
+        self.stored = "float64" if precision == "float64" else "float32"  # what training changes
 
     @classmethod
     def offered(cls, device: str) -> tuple[str, ...]:
         """The precisions on this device; TF32 is how tensor cores multiply."""
-        return tuple(each for each in cls.precisions if each != "tf32" or device == "cuda")
+        return tuple(
+            each for each in cls.precisions if device == "cuda" or not PRECISIONS[each].gpu_only
+        )
 
     def build(self, task: Task, parameters: Arrays) -> Program:
         """A program of the task at these parameters; NotSupported if a layer has no lowering."""

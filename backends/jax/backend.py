@@ -52,7 +52,7 @@ class Backend(Layers):
             self.target = jax.devices(device)[0]
         except RuntimeError as error:
             raise NotSupported(f"this JAX finds no {device} device") from error
-        self.dtype = DTYPES["float64" if precision == "float64" else "float32"]
+        self.dtype = DTYPES[self.stored]
         self.compiled: WeakSet[Any] = WeakSet()
         jax.config.update("jax_enable_x64", precision == "float64")
         # By default GPUs multiply in TF32.

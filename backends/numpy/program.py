@@ -25,7 +25,7 @@ class Program(BaseProgram):
     layout: ClassVar[Layout] = arrays
 
     def __init__(self, backend: Backend, task: Task, parameters: Arrays) -> None:
-        self.dtype = np.dtype("float64" if backend.precision == "float64" else "float32")
+        self.dtype = np.dtype(backend.stored)
         super().__init__(backend, task, parameters)
 
     def put(self, batch: Batch) -> Batch:

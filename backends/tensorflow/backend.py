@@ -40,7 +40,7 @@ class Backend(Layers):
         if device == "cuda" and not tf.config.list_physical_devices("GPU"):
             raise NotSupported("this TensorFlow finds no GPU")
         self.target = "GPU:0" if device == "cuda" else "CPU:0"
-        self.dtype = DTYPES["float64" if precision == "float64" else "float32"]
+        self.dtype = DTYPES[self.stored]
         self.constants = {}
         self.compiled: WeakSet[Any] = WeakSet()
         # Matrix products and convolutions use TF32 unless told otherwise.

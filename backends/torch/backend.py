@@ -48,7 +48,7 @@ class Backend(Layers):
         if self.execution == "compiled":
             _check_compiler()
         self.target = torch.device(device, 0) if device == "cuda" else torch.device(device)
-        self.dtype = DTYPES["float64" if precision == "float64" else "float32"]
+        self.dtype = DTYPES[self.stored]
         self.constants = {}
         _set_tf32(precision == "tf32")
         if (threads := threads_asked()) is not None:

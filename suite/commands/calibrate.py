@@ -56,7 +56,7 @@ def command(
     directory.check_file(output)
     found = discover(interpreters(python), wanted=choice.backends)
     alone = choose("precision", split(precision), tuple(LIMITS.precision))
-    precisions = alone or (gate.EXACT, *LIMITS.precision)
+    precisions = alone or ("float64", *LIMITS.precision)
     asked = configurations(choice, found, *precisions, every=True)
     counts = {
         one: seeds or (50 if one.name.endswith("-tiny") else 5)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from backends.base import EXECUTIONS
+from backends.base import EXECUTIONS, PRECISIONS, Backend
 from suite.commands.options import (
     Device,
     Json,
@@ -44,7 +44,7 @@ def command(
         Names, names(f"The executions: {', '.join(EXECUTIONS)}", "all of each backend")
     ] = None,
     precision: Annotated[
-        Names, names(f"The precisions: {', '.join(gate.PRECISIONS)}", " and ".join(gate.USUAL))
+        Names, names(f"The precisions: {', '.join(PRECISIONS)}", " and ".join(Backend.precisions))
     ] = None,
     device: Device = "cpu",
     python: Pythons = None,
@@ -70,7 +70,7 @@ def command(
     check(choice, known)
     if page is not None:
         directory.check_file(page)
-    precisions = choose("precision", choice.precisions or gate.USUAL, gate.PRECISIONS)
+    precisions = choose("precision", choice.precisions or Backend.precisions, PRECISIONS)
     found = discover(interpreters(python), device, wanted=choice.backends)
     asked = configurations(choice, found, *precisions, every=True)
     tasks = pick_tasks(choice.tasks, ("*",), known)

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from backends.base import EXECUTIONS
+from backends.base import EXECUTIONS, TIMED
 from suite.analysis.summary import exit_code
 from suite.commands.options import (
     Device,
@@ -29,7 +29,7 @@ from suite.files import WriteError
 from suite.machine import idle
 from suite.plan import catalogue
 from suite.plan.options import PHASES, Choice, UsageError, check
-from suite.plan.plan import TIMED_PRECISIONS, Plan, make
+from suite.plan.plan import Plan, make
 from suite.plan.profiles import PROFILES
 from suite.records.run import Run
 from suite.report.streams import json_of, readable
@@ -56,7 +56,7 @@ def command(
         Names, names(f"The executions: {', '.join(EXECUTIONS)}", "the profile's")
     ] = None,
     precision: Annotated[
-        Names, names(f"The precisions: {', '.join(TIMED_PRECISIONS)}", "the profile's")
+        Names, names(f"The precisions: {', '.join(TIMED)}", "the profile's")
     ] = None,
     phase: Annotated[Names, names(f"The phases: {', '.join(PHASES)}", "both")] = None,
     device: Device = "cpu",

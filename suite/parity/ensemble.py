@@ -23,6 +23,7 @@ from statistics import median
 import numpy as np
 from numpy.typing import NDArray
 
+from backends.base import PRECISIONS
 from suite.engine.remote import Arrays, read
 from suite.parity.compare import Errors
 from suite.parity.findings import Findings
@@ -32,7 +33,6 @@ from tasks.parameters import uniform
 MEMBERS = {False: 8, True: 3}  # of small and of large models
 TRAININGS = {False: 5, True: 2}  # of them that train
 LARGE = 2e9  # operations of a training step; the reference does 1e10 a second and core
-UNITS = {"float32": 2.0**-24, "tf32": 2.0**-11, "bfloat16": 2.0**-9}  # one rounding's error
 CHECKPOINTS = {False: (1, 2, 5, 10, 20, 50), True: (1, 2, 5)}  # of small and of large models
 STEPS = 10  # after which the function's parameters are compared, or after the last checkpoint
 CHAOS = 1e-2  # the distance between members from which rounding has made other trainings
@@ -81,7 +81,7 @@ def _neighbour(
     array: NDArray[np.float64], up: NDArray[np.bool_], precision: str
 ) -> NDArray[np.float64]:
     if precision != "float32":
-        return array * (1 + np.where(up, 1, -1) * UNITS[precision])
+        return array * (1 + np.where(up, 1, -1) * PRECISIONS[precision].unit)
     towards = np.where(up, np.inf, -np.inf).astype(np.float32)
     return np.nextafter(array.astype(np.float32), towards).astype(np.float64)
 

@@ -16,9 +16,9 @@ from suite.engine.progress import reporter
 from suite.engine.remote import RemoteBackend
 from suite.engine.scheduler import perform
 from suite.files import keep_logs, scratch
-from suite.parity import ensemble, findings, function, optimizer_checks, precision, sizes
+from suite.parity import findings, function, optimizer_checks, precision, sizes
 from suite.parity.inquiry import Inquiry, noted
-from suite.parity.reference import Reference, ReferenceFailed, ReferenceLacks, opened
+from suite.parity.reference import EXACT, Reference, ReferenceFailed, ReferenceLacks, opened
 from suite.plan import estimate
 from suite.plan.configurations import Configuration, reference_configuration
 from suite.plan.options import PHASES
@@ -30,9 +30,6 @@ from suite.worker.installations import Installation
 from suite.worker.process import WorkerSettings
 from tasks.base import Task
 
-EXACT = "float64"  # what the function is asked in
-PRECISIONS = (EXACT, *ensemble.UNITS)
-USUAL = (EXACT, "float32")  # a port of one's own need not know bfloat16
 CACHED = WorkerSettings(cached=True)
 
 
@@ -41,7 +38,7 @@ def parity_configurations(configurations: Sequence[Configuration]) -> list[Confi
     asked: dict[tuple[str, str, str], Configuration] = {}
     for configuration in configurations:
         for each in (EXACT, configuration.precision):
-            if each in PRECISIONS and not configuration.twin:
+            if not configuration.twin:
                 key = (configuration.backend, configuration.execution, each)
                 asked.setdefault(key, replace(configuration, precision=each))
     return list(asked.values())
@@ -64,7 +61,7 @@ def groups(
     with the largest tasks.
     """
     programs: dict[tuple[str, str], list[Configuration]] = {}
-    for each in sorted(configurations, key=lambda each: PRECISIONS.index(each.precision)):
+    for each in configurations:
         programs.setdefault((each.backend, each.execution), []).append(each)
     backends = [backend for backend, _ in programs]
     turns = {key: backends[:number].count(key[0]) for number, key in enumerate(programs)}

@@ -11,7 +11,7 @@ from math import log10
 
 import numpy as np
 
-from backends.base import NotSupported
+from backends.base import PRECISIONS, NotSupported
 from suite.engine.remote import Arrays, RemoteProgram, read
 from suite.parity import ensemble, findings, optimizer_checks
 from suite.parity.compare import Errors, errors, first, judged, without_flips, worst
@@ -79,7 +79,7 @@ def _of_whole(inquiry: Inquiry, function: Function) -> ParityResult:
     cause = None
     if key.startswith("predictions/"):
         batch = samples(task_inputs, "probe")
-        one = evaluated(inquiry, wanted, batch, allowed * ensemble.UNITS[precision])
+        one = evaluated(inquiry, wanted, batch, allowed * PRECISIONS[precision].unit)
         location = Location(kind="layer", path=one[0].path) if one else location
         words = f"{named(location)}, {IN_EVALUATION}, {words}"
     else:
@@ -112,7 +112,7 @@ def _with_optimizers(
         return whole
     wanted = inquiry.reference.updates(optimizer_checks.PRECISE)
     coarse = inquiry.reference.updates(optimizer_checks.PRECISE, "float32")
-    unit = max(optimizer_checks.worst(coarse, wanted), ensemble.UNITS["float32"])
+    unit = max(optimizer_checks.worst(coarse, wanted), PRECISIONS["float32"].unit)
     off = optimizer_checks.worst(found, wanted) / unit
     whole = whole.model_copy(update={"errors": whole.errors | all_finite({"drills": off})})
     allowed = PRECISION["float32"]  # which optimizers keep in every precision
@@ -179,7 +179,7 @@ def _cause(inquiry: Inquiry, wanted: findings.Findings, key: str) -> str | None:
 
 def _digits(every: Errors, precision: str) -> dict[str, float]:
     """The decimal digits that are kept of activations and gradients."""
-    most = -log10(ensemble.UNITS[precision])
+    most = -log10(PRECISIONS[precision].unit)
     return {
         key: round(min(most, max(0.0, -log10(error))) if error else most, 2)
         for key, error in every.items()

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from backends.base import NotSupported
+from backends.base import PRECISIONS, NotSupported
 from suite.engine.inputs import TaskInputs
 from suite.engine.job import FAILURES
 from suite.engine.pool import LiveWorkers, WorkerPool
@@ -21,7 +21,6 @@ from suite.parity import cases, compare, layer_checks, optimizer_checks
 from suite.parity.ensemble import (
     MEMBERS,
     TRAININGS,
-    UNITS,
     Null,
     NullCourse,
     checkpoints,
@@ -49,7 +48,7 @@ from tasks.spec import ModelSpec
 
 # The parts of a capture.
 INSIDE: tuple[str, ...] = ("activations", "predictions", "loss", "gradients", "buffers")
-EXACT = "float64"
+EXACT = "float64"  # what the function is asked in
 
 T = TypeVar("T")
 
@@ -86,7 +85,7 @@ class Reference:
 
     def __init__(self, exact: RemoteBackend) -> None:
         self.configuration = exact.configuration  # NumPy's, in float64
-        self.backends = {name: exact.at(name) for name in (EXACT, *UNITS)}
+        self.backends = {name: exact.at(name) for name in PRECISIONS}
         self.known: dict[tuple[Any, ...], Any] = {}
         self.checks: dict[tuple[Any, ...], Arrays] = {}
         self.attempts: dict[tuple[str, int, Attempt], Arrays] = {}
@@ -118,7 +117,9 @@ class Reference:
             if precision == "float32":
                 every, _ = compare.without_flips(every, model, found, wanted)
             members.append(every)
-        return Null(UNITS[precision], greatest(e for every in members for e in every.items()))
+        return Null(
+            PRECISIONS[precision].unit, greatest(e for every in members for e in every.items())
+        )
 
     @_once
     def training(self, task_inputs: TaskInputs, backend: RemoteBackend) -> list[Arrays]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from backends.base import PRECISIONS
+from backends.base import TIMED
 from suite.plan.configurations import Configuration, configurations
 from suite.plan.options import PHASES, Choice, UsageError, check, choose
 from suite.plan.profiles import PROFILES, Profile
@@ -15,7 +15,6 @@ from suite.worker.frameworks import REFERENCE
 from suite.worker.installations import Installation
 from tasks.base import Task
 
-TIMED_PRECISIONS = ("float32", "tf32", "bfloat16")
 # In a time budget of one's own, where they fit: of the 13 s that a launch of transformer-tiny took
 # with rounds for the usual seconds, 9 were not spent on them, and medians of launches scattered by
 # 5 to 6 %, as rounds make them by themselves.
@@ -86,12 +85,9 @@ def make(choice: Choice, tasks: dict[str, Task], installations: Sequence[Install
     """The plan of a run; UsageError if the choice cannot be met."""
     check(choice, tasks)
     profile = PROFILES[choice.profile]
-    asked = choose("precision", choice.precisions, PRECISIONS)
-    if "float64" in asked:
-        timed = ", ".join(TIMED_PRECISIONS)
-        raise UsageError(f"float64 is for tribench parity; tribench run takes {timed}")
+    asked = choose("timed precision", choice.precisions, TIMED)
     held = {p for each in installations if each.name != REFERENCE for p in each.adapter.precisions}
-    precisions = asked or [p for p in profile.precisions if p in held] or [TIMED_PRECISIONS[0]]
+    precisions = asked or [p for p in profile.precisions if p in held] or ["float32"]
     chosen = configurations(choice, installations, *precisions, executions=profile.executions)
     picked = pick_tasks(choice.tasks, profile.tasks, tasks)
     minutes = choice.time_budget or profile.minutes

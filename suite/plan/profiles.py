@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from backends.base import EXECUTIONS
+from backends.base import EXECUTIONS, TIMED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ PROFILES = {
     "full": Profile(
         tasks=("*",),
         executions=EXECUTIONS,
-        precisions=("float32", "tf32", "bfloat16"),
+        precisions=TIMED,
         launches=8,
         most_launches=16,
         seeds=(("*", 5),),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import Any
 
 from backends.base import EXECUTIONS, PRECISIONS, Backend
@@ -37,9 +37,9 @@ def fault(kind: Any, device: str) -> str | None:
     return None
 
 
-def _are(found: Any, known: Sequence[str]) -> bool:
+def _are(found: Any, known: Collection[str]) -> bool:
     return isinstance(found, tuple | list) and all(each in known for each in found)
 
 
-def _any_of(known: Sequence[str]) -> str:
+def _any_of(known: Collection[str]) -> str:
     return f"any of {', '.join(known)}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import floor, inf, log10
 
+from backends.base import PRECISIONS, TIMED
 from suite.analysis import words
-from suite.parity.ensemble import UNITS
 from suite.records.schema import ParityResult
 from suite.report.grouping import grouped
 from suite.report.page.drawing import Figure, frame, label, marker
@@ -24,12 +24,13 @@ Digits = dict[str, dict[Program, float]]  # by layer
 def figures(results: Sequence[ParityResult]) -> dict[str, list[Figure]]:
     """The figures by section: digits and training."""
     looks = styles(programs_of(results))
-    judged = [result for result in results if result.precision in UNITS]
+    judged = [result for result in results if result.precision in TIMED]
     asked = grouped(judged, lambda result: (result.task, result.precision))
     several = len({precision for _, precision in asked}) > 1
     found: dict[str, list[Figure]] = {"digits": [], "training": []}
     for number, ((task, precision), ours) in enumerate(asked.items()):
-        title, most = f"{task}, {precision}" if several else task, -log10(UNITS[precision])
+        title = f"{task}, {precision}" if several else task
+        most = -log10(PRECISIONS[precision].unit)
         for part, what in (("activations", "outputs"), ("gradients", "parameters' gradients")):
             if digits := _digits(ours, part):
                 of = (f"{part}-{number}", f"{title}: {what}")

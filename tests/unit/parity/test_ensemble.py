@@ -7,16 +7,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from backends.base import PRECISIONS
 from suite.parity.compare import errors
-from suite.parity.ensemble import (
-    UNITS,
-    Null,
-    checkpoints,
-    distances,
-    moved,
-    moving,
-    null_course,
-)
+from suite.parity.ensemble import Null, checkpoints, distances, moved, moving, null_course
 from suite.parity.findings import read
 from suite.parity.layer_checks import greatest
 from tasks import cnn, spec
@@ -33,7 +26,7 @@ PARTS = ("activations", "loss", "gradients", "buffers")
 def test_a_precision_strays_by_its_rounding(task, precision, most):
     found = errors(findings(task, precision), findings(task, "float64"), PARTS)
     assert 0 < max(found.values()) < most
-    assert np.median(list(found.values())) > UNITS[precision] / 10
+    assert np.median(list(found.values())) > PRECISIONS[precision].unit / 10
 
 
 def test_every_value_moves_to_a_neighbour(tmp_path):

@@ -22,7 +22,10 @@ TASKS = catalogue.tasks()
         (Choice(backends=("numpy",)), "no backend matches 'numpy'"),
         (Choice(executions=("fast",)), "no execution matches 'fast'; there are eager, compiled"),
         (Choice(precisions=("int8",)), "no precision matches 'int8'; there are float64"),
-        (Choice(precisions=("float64",)), "float64 is for tribench parity"),
+        (
+            Choice(precisions=("float64",)),
+            "no timed precision matches 'float64'; there are float32",
+        ),
         (Choice(device="tpu"), "no device 'tpu'; there are cpu, cuda"),
         (Choice(batch_sizes=(0,)), r"--batch-size \(=0\) must be at least 1"),
         (Choice(launches=0), r"--launches \(=0\)"),
@@ -33,6 +36,11 @@ TASKS = catalogue.tasks()
 def test_a_wrong_choice_is_named_with_what_is_allowed(choice, words):
     with pytest.raises(UsageError, match=words):
         make(choice, TASKS, ARMS)
+
+
+def test_a_pattern_of_precisions_picks_those_that_are_timed():
+    found = make(Choice(precisions=("float*",)), TASKS, ARMS).configurations
+    assert {each.precision for each in found} == {"float32"}
 
 
 def test_most_is_checked_before_any_interpreter_is_asked():
