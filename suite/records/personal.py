@@ -17,6 +17,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from suite.records.notation import plain
+
 SHORTEST = 4  # a shorter name is in every text
 ANYONE = {"root", "user", "admin", "runner", "ubuntu", "debian", "docker", "nobody", "localhost"}
 HOME = "~"  # stands for a home folder, whose last name is its owner's
@@ -25,7 +27,7 @@ UNITS = "s|ms|µs|us|ns|min|h|step|sample|token|epoch|launch|core|thread|batch" 
 
 SPACE = r"[^\S\n\r\t\f\v]"
 # After a space and before a separator: where another path begins, and this one has ended.
-OTHER = r"-[\w,=-]+|~[\w.-]*|\$\{?\w+\}?|\.{1,2}"
+OTHER = r"-[\w,=-]+|~[\w.*-]*|\$\{?\w+\}?|\.{1,2}"
 
 
 def _folders(separators: str) -> re.Pattern[str]:
@@ -43,7 +45,7 @@ LAST = re.compile(r"(?:[^\s\"'`<>|:/\\]|(?<=\w)'(?=\w)|:(?=[^\s/\\]))+")
 START = re.compile(
     r"""(?: (?<![\w)./~$\\-]) | (?<=\\[nrt?]) | (?<=\\\?\\)  # what is no part of something longer
         | (?<![\w-]) -(?:[A-Za-z] (?=[/~.$]) | -?[A-Za-z][\w-]+ (?=/(?:home|Users|usr|opt|tmp)/)) )
-    (?: (?P<owner> ~[A-Za-z_][\w.-]*/+ | [\w.+-]+@[\w.-]+:(?=[/~]) )
+    (?: (?P<owner> ~[A-Za-z_*][\w.*-]*/+ | [\w.+*-]+@[\w.*-]+:(?=[/~]) )
       | (?P<windows> [A-Za-z]:(?:\\+|/(?!/)) | \\{2,4}(?=[\w.$-]{2,}\\) | %\w+%\\+ )
       | (?P<plain> (?:file|nfs|smb|afp|s?ftp|ssh):/+ | [A-Za-z][\w+.-]*:///+
           | ~/+ | \.{1,2}/+ | \$\{?\w+\}?/+ | (?<!\w:)//+ | /(?!/) ) )
@@ -67,10 +69,19 @@ class Place(NamedTuple):
 
 
 def without_paths(text: str) -> str:
-    """The text with every path reduced to the last of its names, home folders to ``~``, and without
-    the accounts and queries of addresses.
+    """The text with every path, in whatever notation, reduced to the last of its names, home
+    folders to ``~``, and without the accounts and queries of addresses.
     """
-    while places := list(_places(text)):  # what is left of one may be another
+    kept, read = _shortened(text), plain(text)
+    if read == text:
+        return kept
+    # \x64 may be a folder of Windows, no escaped sign: of both readings the one that tells less.
+    others = [(each, _shortened(each)) for each in (plain(kept), read)]
+    return min([kept, *(short for each, short in others if short != each)], key=len)
+
+
+def _shortened(text: str) -> str:
+    while places := [*_places(text)]:  # what is left of one may be another
         for place in reversed(places):
             text = text[: place.start] + place.instead + text[place.end :]
     return text
@@ -81,11 +92,26 @@ def personal(text: str, label: str) -> list[str]:
     the names of the present user and machine.
     """
     found = dict[str, None]()
-    mine = re.compile("|".join(rf"(?<![\w.-]){re.escape(name)}(?![\w-])" for name in _mine()))
-    for each in _strings(text):
+    mine = re.compile("|".join(map(as_name, names())) or "$.")
+    for each in [reading for one in _strings(text) for reading in {one, plain(one)}]:
         found |= dict.fromkeys(_named(each, place) for place in _places(each))
-        found |= dict.fromkeys(name for name in mine.findall(each) if name)
+        found |= dict.fromkeys(mine.findall(each))
     return [one for one in found if one not in label]
+
+
+def names() -> list[str]:
+    """Of the present machine and user, where they tell something."""
+    found = [platform.node()]
+    with suppress(KeyError, OSError, RuntimeError):  # a container's user may have no name or home
+        found.append(Path.home().name)
+    with suppress(KeyError, OSError):
+        found.append(getpass.getuser())
+    return [name for name in dict.fromkeys(found) if len(name) >= SHORTEST and name not in ANYONE]
+
+
+def as_name(name: str) -> str:
+    """A pattern of it, where it is no part of another."""
+    return rf"(?<![\w.-]){re.escape(name)}(?![\w-])"
 
 
 def _places(text: str) -> Iterator[Place]:
@@ -184,12 +210,3 @@ def _home() -> re.Pattern[str] | None:
 @cache
 def _whole(path: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![\w.~-]){re.escape(path)}(?![\w.-])")
-
-
-def _mine() -> list[str]:
-    names = [platform.node()]
-    with suppress(KeyError, OSError, RuntimeError):  # a container's user may have no name or home
-        names.append(Path.home().name)
-    with suppress(KeyError, OSError):
-        names.append(getpass.getuser())
-    return [name for name in dict.fromkeys(names) if len(name) >= SHORTEST and name not in ANYONE]

@@ -159,7 +159,7 @@ class PhaseRecord(Record):
     cell: Cell | None = None
     samples: list[float] = []
     steady: bool | None = None
-    facts: dict[str, Told] = {}
+    facts: dict[Told, Told] = {}
 
 
 class MemoryRecord(Record):
@@ -431,8 +431,8 @@ class Environment(Model):
     gpus: list[Told]  # each with its driver
     settings: dict[str, Told]  # the controlled process environment
     coordinator: dict[str, Told]  # python, tribench, numpy
-    backends: dict[str, dict[str, Told]]  # per backend: python, framework and numpy versions
-    facts: dict[str, dict[str, Told]] = {}  # per arm, as its adapter tells
+    backends: dict[str, dict[Told, Told]]  # per backend: python, framework and numpy versions
+    facts: dict[str, dict[Told, Told]] = {}  # per arm, as its adapter tells
     physical_cores: int | None = None
     driver: str | None = None  # NVIDIA's
     allocator: str | None = None  # whose malloc workers get, unless ``settings`` has an LD_PRELOAD

@@ -21,6 +21,7 @@ LIGHT = (
     "suite/files.py",
     "suite/machine",
     "suite/records/__init__.py",
+    "suite/records/notation.py",
     "suite/records/personal.py",
     "suite/worker",
     "suite/parity/conformance/unknown.py",

@@ -43,6 +43,11 @@ from suite.records import personal
             "GET https://example.org/a.npz 403",
         ),
         ("\x1b[31m/home/anna/x.pt\x1b[0m: none", "x.pt: none"),
+        ("/srv/anna%2Flab/x and C:\\anna\\x64", "x and x64"),
+        ("C%3A%5CUsers%5Canna%5Cx", "x"),
+        ("***@box:/srv/anna/x and ~***/anna/x", "x and x"),
+        (r"{'at': b'/srv/anna/\xc3\xa4/x'}", "{'at': b'x'}"),
+        (r"['C:\\\\Users\\\\anna\\\\x']", "['x']"),
     ],
 )
 def test_paths_are_personal_and_reduced_to_names(text, kept):
@@ -152,6 +157,10 @@ BEFORE = [
     "[Errno 2] in [",
     "1/2 of ",
 ]
+NOTATIONS = [
+    *(r"\/", r"\u002f", r"\u002F", r"\\u002f", r"\x2f", r"\057", "%2F", "%2f", "%252F", "&#47;"),
+    *("&#x2F;", "&#x2f;", "&sol;", "&amp;#47;", "\u2215", "\u2044", "\uff0f", r"\u2215"),
+]
 AFTER = ["", ": no such file", ")", ">", "\n", ", line 3", " is gone", "]: 3 samples/s"]
 
 
@@ -172,6 +181,24 @@ def test_no_folder_of_any_path_in_any_message_is_told(root, folders, last, befor
     assert last in kept
     assert kept.endswith(after)
     for found in (text, json.dumps({"reason": text}), json.dumps([{text: 1}]) + "\n{}"):
+        assert personal.personal(found, "")
+    assert personal.personal(kept, "") == []
+
+
+@given(
+    root=st.sampled_from(["/", "~/QXZ/", "/home/", "file:///", "../", "QXZ@QXZ:/"]),
+    folders=st.lists(folder(), min_size=1, max_size=3),
+    slash=st.sampled_from([*NOTATIONS]),
+    before=st.sampled_from(BEFORE),
+    after=st.sampled_from(AFTER),
+)
+def test_no_folder_is_told_in_any_notation(root, folders, slash, before, after):
+    path = (root + "/".join([*folders, "x.pt"])).replace("/", slash)
+    text = f"{before}{path}{after}"
+    kept = personal.without_paths(text)
+    assert not set("QXZÄЖ") & set(kept)
+    assert "x.pt" in kept
+    for found in (text, json.dumps({"reason": text}), json.dumps([{text: 1}])):
         assert personal.personal(found, "")
     assert personal.personal(kept, "") == []
 

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from suite.records.schema import Environment
+from suite.records.schema import Environment, PhaseRecord
 from suite.run import session
 from suite.store import fingerprint, lines
 from suite.store.directory import NewerError
@@ -94,3 +94,10 @@ def test_every_result_carries_what_repeats_it(tmp_path):
         assert FIELDS[kind] <= set(kinds[kind].model_fields)
     assert len(run.summary.cells) == len(run.manifest.cells) > 0
     assert all(cell.command for cell in run.summary.cells)
+
+
+def test_the_name_of_a_fact_is_shortened_as_its_value():
+    facts = {"at /srv/anna/x.pt": r"\/srv\/anna\/y", "/srv/anna/z": "1", "kernels": "3/4 of 1/2"}
+    record = PhaseRecord(unit="a", attempt="b", phase="build", seconds=0, facts=facts)
+    assert record.facts == {"at x.pt": "y", "z": "1", "kernels": "3/4 of 1/2"}
+    assert lines.record_of(lines.line_of(record).rstrip()) == record
