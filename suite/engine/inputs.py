@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from suite.engine import probe_batches
 from suite.errors import CommandError
 from suite.files import writing
+from suite.worker.private import without_private
 from tasks.base import Batch, Splits, Task, batch_order
 from tasks.codec import encode, portable
 from tasks.parameters import Arrays, initial, probe, probe_buffers
@@ -48,7 +49,8 @@ class TaskInputs:
         try:
             splits = task.data.load()
         except Exception as error:
-            raise InputsError(f"the data of {task.name} cannot be loaded: {error}") from error
+            told = without_private(str(error))
+            raise InputsError(f"the data of {task.name} cannot be loaded: {told}") from error
         if len(splits.train) < task.batch_size:
             few = f"{len(splits.train)} training samples, fewer than its batch of {task.batch_size}"
             raise InputsError(f"{task.name} has {few}")

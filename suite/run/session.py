@@ -32,6 +32,7 @@ from suite.store.directory import RunDirectory, StoreError
 from suite.store.fingerprint import fingerprint, version, versions
 from suite.store.recovery import possible
 from suite.store.recovery import read as read
+from suite.worker.private import without_private
 from tasks.codec import spec_hash
 
 CHOICE = TypeAdapter(Choice)
@@ -169,7 +170,7 @@ def _tasks(plan: Plan) -> dict[str, dict[str, str | int]]:
     return {
         task.name: {
             "spec": spec_hash(task),
-            "data": without_paths(task.data.name),
+            "data": without_paths(without_private(task.data.name)),
             "data_hash": TaskInputs(task, 0, Path()).data_hash,
             "batch_size": task.batch_size,
             "epochs": task.epochs,

@@ -22,6 +22,7 @@ from suite.worker.abilities import Answer, abilities
 from suite.worker.errors import sentence
 from suite.worker.frameworks import KNOWN, know
 from suite.worker.owed import fault
+from suite.worker.private import without_private
 
 GROUP = "tribench.backends"
 OURS = {name: f"backends.{name}:Backend" for name in KNOWN}
@@ -136,7 +137,7 @@ def _inspect(name: str, target: str, device: str, tasks: Sequence[Any]) -> Adapt
             return _described(name, target, backend, device, tasks)
     except BaseException as error:  # of somebody else's module, which may also end the process
         why = sentence(error)
-    return Adapter(name=name, target=target, why=why)
+    return Adapter(name=name, target=target, why=without_private(why))
 
 
 def _described(

@@ -1,4 +1,5 @@
-"""What went wrong in an operation, in the words of an answer: a kind and a sentence.
+"""What went wrong in an operation, in the words of an answer: a kind and a sentence, in which
+nothing private stands.
 
 Kinds are NotSupported; WriteError where a disk is full, which is no fault of the backend;
 "out of memory"; and the exception's name for everything else.
@@ -9,6 +10,7 @@ from __future__ import annotations
 from backends.base import NotSupported
 from suite.files import DISK_FULL
 from suite.worker.frameworks import of_memory
+from suite.worker.private import without_private
 
 MOST_SIGNS = 500  # of a sentence
 
@@ -20,7 +22,7 @@ def sentence(error: BaseException) -> str:
 
 def described(error: BaseException) -> tuple[str, str]:
     """The kind, and a line that tells more."""
-    name, whole = type(error).__name__, _text(error)
+    name, whole = without_private(type(error).__name__), without_private(_text(error))
     lines = whole.splitlines() or ["no message"]
     telling = next(filter(of_memory, lines), lines[0])
     text = telling[:MOST_SIGNS].encode(errors="replace").decode()  # no lone surrogates

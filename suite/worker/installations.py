@@ -18,6 +18,7 @@ from suite.worker.adapters import OURS, UNASKED, Adapter
 from suite.worker.client import Client
 from suite.worker.environment import root
 from suite.worker.frameworks import REFERENCE, know
+from suite.worker.private import without_private
 from suite.worker.process import Worker, WorkerError, WorkerLost
 
 SURVEY_LIMIT_SECONDS = 120.0
@@ -117,7 +118,7 @@ def _survey(interpreter: str, log: Path, question: dict[str, Any]) -> dict[str, 
         found = _ask(interpreter, log, question | {"wanted": ()}, SURVEY_LIMIT_SECONDS)
     except (WorkerError, WorkerLost) as error:
         lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
-        why = f"cannot run a worker: {lines[-1] if lines else error}"
+        why = without_private(f"cannot run a worker: {lines[-1] if lines else error}")
         return {name: Adapter(name=name, target=OURS[name], why=why) for name in OURS}
     alone = [
         name

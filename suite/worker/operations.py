@@ -17,6 +17,8 @@ from suite.machine.copying import copy_seconds
 from suite.worker import adapters, timed, values
 from suite.worker.answers import Built, Evaluation, Peak, Trained
 from suite.worker.environment import threads
+from suite.worker.errors import sentence
+from suite.worker.private import all_without_private
 from suite.worker.workshop import (
     OPERATIONS,
     Bench,
@@ -81,14 +83,14 @@ def build(workshop: Workshop, task: dict[str, Any], parameters: str) -> Built:
     program.wait()
     seconds = time.perf_counter() - began
     workshop.benches[spec.name] = Bench(spec, program)
-    return Built(seconds, program.facts())
+    return Built(seconds, all_without_private(program.facts()))
 
 
 @operation
 def differences(workshop: Workshop, task: str) -> dict[str, str]:
     """What of a built task the adapter does by a rule of its own, and why."""
     assert workshop.backend is not None
-    return workshop.backend.differences(workshop.benches[task].task)
+    return all_without_private(workshop.backend.differences(workshop.benches[task].task))
 
 
 @operation
@@ -202,7 +204,7 @@ def _logits(bench: Bench, split: str) -> NDArray[np.float64]:
 @operation
 def facts(workshop: Workshop, task: str) -> dict[str, str]:
     """The paths that the program took."""
-    return workshop.benches[task].program.facts()
+    return all_without_private(workshop.benches[task].program.facts())
 
 
 @operation
@@ -210,6 +212,6 @@ def arithmetic(workshop: Workshop) -> dict[str, str]:
     """What this process computes with, as read back; what cannot be costs no cell."""
     assert workshop.backend is not None
     try:
-        return workshop.backend.arithmetic()
+        return all_without_private(workshop.backend.arithmetic())
     except Exception as error:
-        return {"instructions": f"not told: {type(error).__name__}: {error}"}
+        return {"instructions": f"not told: {sentence(error)}"}

@@ -16,6 +16,7 @@ from suite.worker.channel import Channel, Closed, Garbled, Message, Silent
 from suite.worker.environment import CONTROLLED, environment
 from suite.worker.frameworks import of_memory
 from suite.worker.oom import kills
+from suite.worker.private import without_private
 
 STOP_LIMIT_SECONDS = 5.0
 MOST_READ = 1 << 20  # bytes of a log
@@ -104,7 +105,8 @@ class Worker:
         goes on), WorkerLost (it is gone), or WriteError where it found the disk full.
         """
         answer = self._ask(do, arguments, limit_seconds or self.limits.answer_seconds)
-        kind, text = answer.get("error"), answer.get("message")
+        kind = answer.get("error")
+        text = without_private(str(answer.get("message"))) if kind is not None else ""
         if kind == "NotSupported":
             raise NotSupported(text)
         if kind == "WriteError":

@@ -14,7 +14,14 @@ TOLD = {
     "LD_BIND_NOW": "1",
     "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
 }
-SECRETS = {"TF_TOKEN_x": "hunter2hunter2", "ONEDNN_OWNER": "hunter2hunter2"}
+SECRETS = {
+    "TF_TOKEN_x": "hunter2hunter2",
+    "ONEDNN_OWNER": "hunter2hunter2",
+    "ACME_LOGIN": "it's\nq2Wm7Zp0dQ",
+    "ACME_PROJECT": "mercurial",
+    "ACME_DB": "postgres://scott:t1ger@db.acme.example/x",
+}
+LEAKING = ("leaking", "leaking-facts", "leaking-late")
 FOLDER = "My Models (old), v2 [annabel]"
 
 
@@ -26,9 +33,17 @@ def done(tribench, checkout, tmp_path_factory):
             patch.setenv(name, value)
         patch.setenv("SCRIPT", str(folder / FOLDER / "none.json"))
         found = tribench(
-            *("run", "--backend", "narrowed,scripted", "--task", "rnn-tiny", "--phase", "infer"),
+            *(
+                "run",
+                "--backend",
+                ",".join(["narrowed", "scripted", *LEAKING]),
+                "--task",
+                "rnn-tiny",
+                "--phase",
+                "infer",
+            ),
             *("--launches", "1", "--environment", "stock", "--output", "runs", "--json", "--quiet"),
-            plugins=("narrowed", "scripted"),
+            plugins=("narrowed", "scripted", "leaking"),
             folder=folder,
             root=checkout,
         )
@@ -46,10 +61,22 @@ def test_what_the_user_has_set_is_told_where_it_is_known(done):
 def test_nothing_of_a_token_is_in_any_file(done):
     text = done[0].stdout + done[0].stderr
     for file in done[1].rglob("*"):
-        if file.is_file():
+        if file.is_file() and not file.name.startswith(LEAKING):  # what they printed stays theirs
             text += file.read_bytes().decode(errors="replace")
-    for secret in {*SECRETS, *SECRETS.values()}:
+    parts = {"hunter2", "q2Wm7Zp0dQ", "mercurial", "scott", "t1ger", "acme.example", "annamaria"}
+    for secret in {*SECRETS, *SECRETS.values(), *parts}:
         assert secret not in text
+
+
+def test_what_an_adapter_tells_beside_them_stays(done):
+    summary = json.loads(done[0].stdout)
+    reasons = {cell["backend"]: cell["reason"] for cell in summary["cells"]}
+    assert "RuntimeError: x.pt x.pt x.pt x.pt x.pt ***" in reasons["leaking"]
+    assert "RuntimeError: ***" in reasons["leaking-late"]
+    facts = json.loads((done[1] / "environment.json").read_text())["facts"]["leaking-facts eager"]
+    assert facts["x.pt"] == "there"
+    assert sum(name.startswith("of x.pt x.pt") for name in facts) == 1
+    assert facts["kept"].startswith("x.pt x.pt")
 
 
 def test_less_precision_comes_with_the_variable_that_may_be_why(done):

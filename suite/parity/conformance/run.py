@@ -27,6 +27,7 @@ from suite.parity.layer_checks import compare
 from suite.plan.configurations import Configuration
 from suite.plan.estimate import AT_ONCE
 from suite.plan.options import choose
+from suite.worker.errors import sentence
 from suite.worker.process import Limits, WorkerLost, WorkerSettings
 
 COST_SECONDS = 1.0  # a check: from 0.25 (PyTorch, eager) to 2.5 (JAX) on 2 busy cores
@@ -141,7 +142,7 @@ def _ask(
             reference.lose()
         return replace(result, verdict="failed", reason=str(error))
     except (KeyError, TypeError, ValueError) as error:  # arrays that are not what was asked for
-        reason = f"the answer cannot be used: {type(error).__name__}: {error}"
+        reason = f"the answer cannot be used: {sentence(error)}"
         return replace(result, verdict="failed", reason=reason)
     return _judged(result, errors) if errors else result
 
