@@ -27,8 +27,8 @@ PEERS = {  # of tests/studies/peers and ours; they share an environment: their b
 }
 TWO = ("-n2", "--dist=loadfile")  # processes, each with a core of its own
 UNIT = (*TWO, "tests/unit")
-EVERYTHING = (  # the longest files first
-    *(*TWO, "--no-loadscope-reorder"),
+EVERYTHING = (
+    *(*TWO, "--no-loadscope-reorder"),  # in the order of tests/conftest.py
     *("tests/conformance", "tests/end_to_end", "tests/unit"),
 )
 STOP_SECONDS = 60  # how long an interrupted run may take to write what it has

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import shutil
@@ -25,14 +26,29 @@ ROOT = Path(__file__).parents[1]
 PLUGINS = ROOT / "tests" / "plugins"
 QUIET = ROOT / "tests" / "fixtures" / "quiet_cores.py"
 TEMPORARY = tempfile.TemporaryDirectory(prefix="tribench-tests-")  # the lock of these tests' runs
+# What workers compiled, of all processes of these tests: g++ takes 1.3 s for a kernel of PyTorch's.
+COMPILED = Path(os.environ.setdefault("TRIBENCH_TESTS_COMPILED", f"{TEMPORARY.name}/compiled"))
 
-os.environ["TMPDIR"] = TEMPORARY.name  # where all workers keep what they compiled
+os.environ["TMPDIR"] = TEMPORARY.name
+os.environ["XDG_CACHE_HOME"] = str(COMPILED)  # XLA's; nothing of an earlier test is found
+(COMPILED / "inductor").mkdir(parents=True, exist_ok=True)
+# Of controlled workers no variable says where PyTorch keeps it (torch._inductor.cache_dir_utils).
+Path(TEMPORARY.name, f"torchinductor_{getpass.getuser()}").symlink_to(COMPILED / "inductor")
 
 settings.register_profile("shared", deadline=None)  # other work makes a single example slow
 settings.load_profile("shared")
 
 Tribench = Callable[..., subprocess.CompletedProcess[str]]
 
+
+# These begin first, for no process to be alone with one of them at the end. What test_parity has
+# compiled test_third_party finds, unless both are beside each other.
+LONGEST = (
+    "conformance/test_layers.py",
+    "conformance/test_parity.py",
+    "conformance/test_fourth_framework.py",
+    "end_to_end/test_third_party.py",
+)
 
 AWAKE = ExitStack()  # runs in two processes would set it and set it back under each other
 
@@ -48,6 +64,12 @@ def pytest_configure() -> None:
         cores = sorted(os.sched_getaffinity(0))
         number, count = int(name.removeprefix("gw")), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
         os.sched_setaffinity(0, cores[number::count] or cores)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first; pytest-xdist gives whole files to its processes, in this order."""
+    turns = {ROOT / "tests" / name: turn for turn, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: turns.get(item.path, len(LONGEST)))
 
 
 def pytest_collection_finish() -> None:

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from suite.parity.ensemble import CHAOS
 from suite.plan import catalogue
+from tests.conftest import COMPILED
 from tests.fixtures.sample_parity import PROGRAMS
 
 TINY = [name for name in catalogue.tasks() if name.endswith("-tiny")]
 
 
-@pytest.fixture(scope="module")
-def caches(tmp_path_factory):
-    return tmp_path_factory.mktemp("caches")
+def kept() -> dict[str, set[Path]]:
+    """What is kept for the next time of what XLA compiled, by framework."""
+    folders = {name: COMPILED.glob(f"tribench/{name}-*") for name in ("jax", "tensorflow")}
+    return {
+        name: {file for each in found for file in each.iterdir()} for name, found in folders.items()
+    }
 
 
 @pytest.fixture(scope="module")
-def answers(tribench, caches):
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("XDG_CACHE_HOME", str(caches))
-        done = tribench("parity", "--task", "*-tiny", "--json", "--quiet")
+def before():
+    """What was kept before this file's tests."""
+    return kept()
+
+
+@pytest.fixture(scope="module")
+def answers(before, tribench):
+    done = tribench("parity", "--task", "*-tiny", "--json", "--quiet")
     assert done.returncode == 0, done.stdout + done.stderr
     document = json.loads(done.stdout)
     assert document["schema"] == "tribench/parity/1"
@@ -64,12 +73,10 @@ def test_it_is_the_same(question, task, backend, execution, answers):
 
 
 @pytest.fixture(scope="module")
-def mixed(tribench, answers, caches):
+def mixed(tribench, answers):
     """After the others, whose compiled programs it does not share; one task, for its time."""
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("XDG_CACHE_HOME", str(caches))
-        asked = ("--task", "transformer-tiny", "--precision", "bfloat16", "--json", "--quiet")
-        done = tribench("parity", *asked)
+    asked = ("--task", "transformer-tiny", "--precision", "bfloat16", "--json", "--quiet")
+    done = tribench("parity", *asked)
     assert done.returncode == 0, done.stdout + done.stderr
     results = json.loads(done.stdout)["results"]
     return {(r["backend"], r["execution"]): r for r in results if r["phase"] is None}
@@ -86,7 +93,6 @@ def test_it_is_the_same_bfloat16(backend, execution, mixed):
     assert min(digits.values()) < 2.6  # it did round
 
 
-def test_what_xla_compiled_is_kept_for_the_next_time(answers, caches):
-    kept = {folder.name.split("-")[0]: [*folder.iterdir()] for folder in caches.glob("tribench/*")}
-    assert len(kept["jax"]) > 10
-    assert len(kept["tensorflow"]) > 10
+def test_what_xla_compiled_is_kept_for_the_next_time(answers, before):
+    for framework, files in kept().items():
+        assert len(files - before[framework]) > 10, framework
