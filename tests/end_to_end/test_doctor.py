@@ -45,6 +45,7 @@ PROGRAMS_LIE = {  # file: what stands there, and what in its place
     },
     "analysis/achieved.py": {'"train": 3': '"train": 2'},
 }
+SHORTER = {"doctor/machine.py": {"CORES_SECONDS = 10.0": "CORES_SECONDS = 0.5"}}  # no self-test's
 HARNESS_LIES = {
     "analysis/times.py": {"record.seconds / record.steps": "record.seconds / (record.steps + 1)"}
 }
@@ -61,7 +62,7 @@ HARNESS_LIES = {
 def test_it_finds_out_what_lies(tribench, checkout, tmp_path, lies, failing):
     copy = tmp_path / "checkout"
     shutil.copytree(checkout, copy)
-    for name, changes in lies.items():
+    for name, changes in (lies | SHORTER).items():
         file = copy / "suite" / name
         text = file.read_text()
         for was, lie in changes.items():
