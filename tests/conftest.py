@@ -63,7 +63,7 @@ def pytest_configure() -> None:
     elif hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))
         number, count = int(name.removeprefix("gw")), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
-        os.sched_setaffinity(0, cores[number::count] or cores)
+        os.sched_setaffinity(0, cores[number::count] or [cores[number % len(cores)]])
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,11 +1,13 @@
 """Models as a PyTorch user writes them; run in PyTorch's environment by test_plain_torch.py.
 
-``python plain_torch.py TASK PARAMETERS.npz INPUTS.npz OUT.npz`` loads the parameters and buffers by
-name and writes the logits and, by module, the parameters and the operations that PyTorch counts.
+``python plain_torch.py FOLDER TASK...`` loads each task's parameters and buffers by name, from
+``TASK-parameters.npz``, and writes to ``TASK-out.npz`` the logits of ``TASK-inputs.npz`` and, by
+module, the parameters and the operations that PyTorch counts.
 """
 
 import math
 import sys
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -195,12 +197,10 @@ def operations(model, given):
     }
 
 
-if __name__ == "__main__":
-    task, parameters, inputs, out = sys.argv[1:]
-    torch.set_default_dtype(torch.float64)
+def write(task, folder):
     model = MODELS[task]().eval()
-    load(model, parameters)
-    with np.load(inputs) as arrays, torch.no_grad():
+    load(model, folder / f"{task}-parameters.npz")
+    with np.load(folder / f"{task}-inputs.npz") as arrays:
         given = torch.from_numpy(arrays["inputs"])
     sizes = {
         name: sum(p.numel() for p in module.parameters()) for name, module in model.named_modules()
@@ -208,4 +208,12 @@ if __name__ == "__main__":
     with torch.no_grad():
         found = {"logits": model(given).numpy()}
         found |= {f"flops/{name}": n for name, n in operations(model, given[:1]).items()}
-    np.savez(out, **found, **{f"parameters/{name}": n for name, n in sizes.items()})
+    found |= {f"parameters/{name}": n for name, n in sizes.items()}
+    np.savez(folder / f"{task}-out.npz", **found)
+
+
+if __name__ == "__main__":
+    folder, *tasks = sys.argv[1:]
+    torch.set_default_dtype(torch.float64)
+    for task in tasks:
+        write(task, Path(folder))

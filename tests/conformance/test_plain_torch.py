@@ -21,21 +21,37 @@ TASKS = {
 }
 
 
-@pytest.mark.parametrize("name", TASKS)
-def test_plain_modules_agree(name, real_installations, tmp_path):
-    task = TASKS[name]
-    parameters, buffers = probe(task.model, 3), probe_buffers(task.model, 3)
-    batch = probe_batch(task, 4, 3)
-    np.savez(tmp_path / "parameters.npz", **parameters, **buffers)
-    np.savez(tmp_path / "inputs.npz", inputs=batch.inputs)
-    script, out = Path(__file__).with_name("plain_torch.py"), tmp_path / "out.npz"
-    files = (tmp_path / "parameters.npz", tmp_path / "inputs.npz", out)
-    subprocess.run(
-        [real_installations["torch"].interpreter, script, name, *files], check=True, timeout=300
-    )
-    with np.load(out) as arrays:
-        found = dict(arrays)
+@pytest.fixture(scope="module")
+def given():
+    """By task: its parameters, buffers and inputs."""
+    return {
+        name: (probe(task.model, 3), probe_buffers(task.model, 3), probe_batch(task, 4, 3))
+        for name, task in TASKS.items()
+    }
 
+
+@pytest.fixture(scope="module")
+def plain(given, real_installations, tmp_path_factory):
+    """By task: what PyTorch computes and counts. In one process, whose start takes longest."""
+    folder = tmp_path_factory.mktemp("plain")
+    for name, (parameters, buffers, batch) in given.items():
+        np.savez(folder / f"{name}-parameters.npz", **parameters, **buffers)
+        np.savez(folder / f"{name}-inputs.npz", inputs=batch.inputs)
+    script = Path(__file__).with_name("plain_torch.py")
+    subprocess.run(
+        [real_installations["torch"].interpreter, script, folder, *TASKS], check=True, timeout=300
+    )
+    found = {}
+    for name in TASKS:
+        with np.load(folder / f"{name}-out.npz") as arrays:
+            found[name] = dict(arrays)
+    return found
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_plain_modules_agree(name, given, plain):
+    task, found = TASKS[name], plain[name]
+    parameters, buffers, batch = given[name]
     program = Backend().build(task, parameters)
     program.load_state(State(parameters=parameters, buffers=buffers))
     logits = program.predict(program.put(batch))
