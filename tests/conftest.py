@@ -26,14 +26,26 @@ ROOT = Path(__file__).parents[1]
 PLUGINS = ROOT / "tests" / "plugins"
 QUIET = ROOT / "tests" / "fixtures" / "quiet_cores.py"
 TEMPORARY = tempfile.TemporaryDirectory(prefix="tribench-tests-")  # the lock of these tests' runs
-# What workers compiled, of all processes of these tests: g++ takes 1.3 s for a kernel of PyTorch's.
+# What workers compiled, of all processes of these tests: g++ takes 1.1 s for a kernel of PyTorch's.
 COMPILED = Path(os.environ.setdefault("TRIBENCH_TESTS_COMPILED", f"{TEMPORARY.name}/compiled"))
 
 os.environ["TMPDIR"] = TEMPORARY.name
-os.environ["XDG_CACHE_HOME"] = str(COMPILED)  # XLA's; nothing of an earlier test is found
-(COMPILED / "inductor").mkdir(parents=True, exist_ok=True)
-# Of controlled workers no variable says where PyTorch keeps it (torch._inductor.cache_dir_utils).
-Path(TEMPORARY.name, f"torchinductor_{getpass.getuser()}").symlink_to(COMPILED / "inductor")
+os.environ["XDG_CACHE_HOME"] = str(COMPILED)  # XLA's; nothing of an earlier test session is found
+
+
+def share_inductor() -> None:
+    """Have PyTorch keep it there too: no variable tells controlled workers, so that it lies in the
+    folder for temporary files, by the user's name (torch/_inductor/runtime/cache_dir_utils.py).
+    """
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = f"uid_{os.getuid()}"
+    (COMPILED / "inductor").mkdir(parents=True, exist_ok=True)
+    Path(TEMPORARY.name, f"torchinductor_{user}").symlink_to(COMPILED / "inductor")
+
+
+share_inductor()
 
 settings.register_profile("shared", deadline=None)  # other work makes a single example slow
 settings.load_profile("shared")
