@@ -10,21 +10,23 @@ from dataclasses import dataclass, field
 from functools import partial
 from math import ceil
 
+from backends.base import NotSupported
 from suite.analysis.disturbance import DISTURBED
 from suite.analysis.times import Times
 from suite.engine.inputs import TaskInputs
 from suite.engine.job import FAILURES, Job, JobGroup, Sink, Unusable
 from suite.engine.pool import WorkerPool
 from suite.machine import cores
-from suite.measure import gpu, repeats
+from suite.measure import gpu, in_a_row, repeats
 from suite.measure.schedule import orders
-from suite.measure.validity import APART, disturbed, jumped, void
+from suite.measure.validity import APART, disturbed, false_clock, jumped, void
 from suite.plan import estimate
 from suite.plan.configurations import Configuration
 from suite.records.schema import BlockRecord, Cell, ParityRecord, ParityResult, PhaseRecord
 from suite.worker import waiting
 from suite.worker.answers import BlockTimes
 from suite.worker.client import Program
+from suite.worker.fresh import LATE
 
 LEAST_ROUNDS = 6  # per launch; all permutations of three arms
 LEAST_SECONDS = 0.7  # per launch, in blocks of the fastest arm
@@ -59,6 +61,9 @@ class Entry:
     step_seconds: float = 0.0
     alive: bool = True
     void: list[str | None] = field(default_factory=list)  # of each block
+    most_steps: int = 1  # in a row, of a block with its lead-in
+    # Of steps that were timed, the worker's seconds for everything and the coordinator's.
+    clocks: list[tuple[float, float]] = field(default_factory=list)
 
 
 # A block as it was seen, before its set is known to count: of which cell, the fields of its record
@@ -151,7 +156,7 @@ class Launch:
         for entry in ready:
             for do in (
                 *(self._wait_for_each, self._feed, self._count_joules),
-                *(self._repeat, self._ask_again, _judge),
+                *(self._repeat, self._go_on, self._ask_again, self._check_clock, _judge),
             ):
                 self._attempt(entry, do)
 
@@ -217,10 +222,30 @@ class Launch:
         pairs = repeats.look(self._program(entry), cell.batch_size, entry.step_seconds)
         for pair in pairs:
             _same(pair.apart, cell)
-        why = repeats.remembered(pairs)
+        self._doubt(entry, repeats.remembered(pairs))
+
+    def _go_on(self, entry: Entry) -> None:
+        """As many steps of training in a row as a block has, in the first launch."""
+        cell = entry.cell
+        if self.launch or cell.phase != "train" or cell in self.state.wrong:
+            return
+        asked = (cell.batch_size, entry.most_steps, self.task_inputs.initial)
+        try:
+            found = self._program(entry).steps_in_a_row(*asked, before=LATE)
+        except NotSupported:  # an optimizer of its own may only start anew
+            found = self._program(entry).steps_in_a_row(*asked)
+        self._doubt(entry, in_a_row.fault(found, cell.precision))
+
+    def _check_clock(self, entry: Entry) -> None:
+        """The worker's, beside the coordinator's; once it is wrong, that is known."""
+        if entry.cell not in self.state.wrong:
+            self._doubt(entry, false_clock(entry.clocks))
+
+    def _doubt(self, entry: Entry, why: str | None) -> None:
+        """The cell's times are of something else, if there is a reason to say so."""
         if why is not None:
-            self.state.wrong.add(cell)
-            self.sink.fail("timing", cell, "implausible", why)
+            self.state.wrong.add(entry.cell)
+            self.sink.fail("timing", entry.cell, "implausible", why)
 
     def _attempt(self, entry: Entry, do: Callable[[Entry], None]) -> None:
         """Do one thing with one cell, if nothing failed before; a failure costs this cell and
@@ -306,6 +331,7 @@ class Launch:
     ) -> None:
         lead_in = max(1, ceil(LEAD_IN_SECONDS / entry.step_seconds))
         times = self._steps(entry, place["steps"], lead_in)
+        entry.most_steps = place["steps"] + lead_in
         if work:
             times = times._replace(noise=times.noise | {"known_work_ms": work[0]})
         seen.append((entry, place | {"lead_in": lead_in}, times))
@@ -350,7 +376,9 @@ class Launch:
         ours = sum(configuration.device == cell.device for configuration in of_pool)
         before = gpu.read(cell.device)
         program = self._program(entry)
+        began = time.perf_counter()
         times = program.block(cell.phase, cell.batch_size, steps, lead_in, new=lead_in > 0)
+        entry.clocks.append((times.whole_seconds, time.perf_counter() - began))
         beside = gpu.between(before, gpu.read(cell.device), ours)
         if not times.finite:
             raise Unusable("the result of the last step is not finite")

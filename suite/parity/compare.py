@@ -28,6 +28,7 @@ from tasks.spec import Layer, ModelSpec, walk
 
 Errors = dict[str, float]  # by part/path
 
+LATE_LOGITS = "trained/logits"  # predictions after a training
 FEW = 1e-6  # of the greatest difference: no more than what rounding makes of it
 MOST_NAMED = 4  # rows
 
@@ -117,6 +118,7 @@ def _course(model: ModelSpec) -> Iterator[tuple[str, Any, str]]:
             yield f"{part}/{path}", "optimizer", path
     for path in model.buffers():
         yield f"trained/{path}", "buffer", path
+    yield LATE_LOGITS, "layer", places[-1].path
 
 
 def only(found: NDArray[Any] | None, wanted: NDArray[Any]) -> str | None:
@@ -184,6 +186,11 @@ class _Value:
 
     def __add__(self, other: _Value) -> _Value:
         return _Value()
+
+
+def kinked(layer: Layer) -> bool:
+    """May rounding decide which way a gradient goes?"""
+    return isinstance(layer, spec.ReLU | spec.MaxPool)
 
 
 def branches(layer: Layer, x: NDArray[Any]) -> NDArray[Any]:

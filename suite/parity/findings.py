@@ -17,14 +17,14 @@ from tasks.base import Task
 # That the reference does in a step. It reaches some 1e10 a second on two cores: a minute. That of
 # the largest task, transformer-small with a batch of 128, has 1.6e11.
 MOST_OPERATIONS = 6e11
-LATE = 10_000  # steps that a program may have made when it is asked again
 
 
 @dataclass(frozen=True, kw_only=True)
 class Findings:
     """Inner values for the probe batch; where the function is asked for, also those for ``own``
-    samples of the task's, one update, and the parameters and buffers after some steps of its own
-    recipe. ``capture`` maps part/path to arrays; ``file`` is where it lies.
+    samples of the task's, one update, and what some steps of its own recipe make: the parameters
+    and buffers, and the probe batch's ``logits`` then. ``capture`` maps part/path to arrays;
+    ``file`` is where it lies.
     """
 
     loss: float
@@ -82,6 +82,33 @@ def train(
         program.parameters(path)
         found.append(read(path))
     return found
+
+
+def trained(backend: RemoteBackend, task_inputs: TaskInputs, last: int) -> Arrays:
+    """The parameters and buffers after so many steps, and the probe batch's ``logits``. It was
+    predicted before them too: what a program keeps of a prediction must not outlive a step.
+    """
+    program, logits = backend.start(task_inputs, task_inputs.initial), _logits(backend, task_inputs)
+    program.predictions("probe", logits)
+    program.train(0, last)
+    path = backend.path_of(task_inputs, "trained")
+    program.parameters(path)
+    program.predictions("probe", logits)
+    return read(path) | read(logits)
+
+
+def predicted(backend: RemoteBackend, task_inputs: TaskInputs, parameters: Arrays) -> Arrays:
+    """The probe batch's ``logits`` at these parameters and buffers."""
+    start, logits = (
+        written(backend, task_inputs, "start", parameters),
+        _logits(backend, task_inputs),
+    )
+    backend.start(task_inputs, start).predictions("probe", logits)
+    return read(logits)
+
+
+def _logits(backend: RemoteBackend, task_inputs: TaskInputs) -> str:
+    return backend.path_of(task_inputs, "logits")
 
 
 def written(backend: RemoteBackend, task_inputs: TaskInputs, what: str, arrays: Arrays) -> str:

@@ -22,7 +22,7 @@ def ask(inquiry: Inquiry, updates: Callable[[], optimizer_checks.Answers] | None
     task_inputs, reference, backend = inquiry.task_inputs, inquiry.reference, inquiry.backend
     wanted, last = reference.findings(task_inputs), ensemble.steps(task_inputs.task)
     found = findings.examine(backend, task_inputs, wanted.file)
-    (trained,) = findings.train(backend, task_inputs, task_inputs.initial, [last])
+    trained = findings.trained(backend, task_inputs, last)
     measured = whole.looks(task_inputs, replace(found, trained=trained), wanted)
     differences = inquiry.differences()
     looks = [replace(look, errors=judged(look.errors, differences)) for look in measured]

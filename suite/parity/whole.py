@@ -15,7 +15,16 @@ from numpy.typing import NDArray
 from suite.engine.inputs import TaskInputs
 from suite.engine.job import FAILURES
 from suite.engine.remote import Arrays, read
-from suite.parity.compare import Errors, errors, first, judged, only, repeated, sources
+from suite.parity.compare import (
+    LATE_LOGITS,
+    Errors,
+    errors,
+    first,
+    judged,
+    only,
+    repeated,
+    sources,
+)
 from suite.parity.findings import Findings, look_inside, written
 from suite.parity.inquiry import Inquiry
 from suite.parity.layer_checks import LEAST_NORM, Case, alone, relative
@@ -102,6 +111,8 @@ def sight(inquiry: Inquiry, found: Sequence[Look]) -> Sight | None:
     last = _first(inquiry, found[0])
     if last is None or last.part != "trained":
         return last
+    if last.key == LATE_LOGITS:
+        return last.saying("in predictions after its training, not in those from its parameters")
     return _in_training(inquiry) or last.saying("in its training")
 
 

@@ -17,7 +17,8 @@ class BlockTimes(NamedTuple):
     how many programs were compiled in them (None: nothing ever is), and what else the machine did
     (suite.machine.noise). Of the last result: is it ``finite``, how long was it not there when
     ``wait`` had returned, and how far is it from what its batch must give
-    (suite.worker.fresh.distance; None where that is not known)?
+    (suite.worker.fresh.distance; None where that is not known)? The worker was busy with all of
+    that for ``whole_seconds``.
     """
 
     seconds: float
@@ -27,12 +28,25 @@ class BlockTimes(NamedTuple):
     finite: bool = True
     late_seconds: float = 0.0
     apart: float | None = None
+    whole_seconds: float = 0.0
+
+
+class InARow(NamedTuple):
+    """Steps of training, without a wait between them and with one after each: how far ``apart``
+    the parameters are at the end, in units of the way that they went, and how many of the steps
+    with waits left parameters ``standing`` that others move.
+    """
+
+    steps: int
+    apart: float
+    standing: int
 
 
 class Freshness(NamedTuple):
-    """Seconds of a prediction over batches that the program has not met, ``fresh``, and over the
-    last of them again and again, ``repeated``; how far the result of that one was ``apart`` from
-    what it must give when it was new (None where that is not known); the bytes of a batch's inputs.
+    """Seconds of the quickest prediction of batches that the program has not met, ``fresh``, and of
+    the last of them again and again, ``repeated``; how far the result of that one was ``apart``
+    from what it must give when it was new (None where that is not known); the bytes of a batch's
+    inputs.
     """
 
     fresh: float

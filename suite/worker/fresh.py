@@ -7,7 +7,7 @@ pool once, and every timed block may have a batch that is new.
 
 from __future__ import annotations
 
-import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,11 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.base import Program, State
+from suite.worker import stopwatch
 from suite.worker.answers import Freshness
 from tasks.base import Batch
 
 LEAST_SAMPLES = 64  # of a pool
 MOST_SECONDS = 2.0  # of a pool's batches on their way to the device, before one is used again
+LATE = 10_000  # steps that a program may have made when it is asked again
+STANDING = 1e-6  # of a parameter's norm: a change that rounding could swallow
 SEED = 20  # of the orders; blocks follow each other in any case
 
 
@@ -73,10 +76,10 @@ def unmet(program: Program, pool: Pool) -> tuple[Any, NDArray[np.float64]]:
     if pool.logits is None:
         pool.logits = logits(program, pool)
     if pool.drawn is None or pool.spent_seconds < MOST_SECONDS:
-        began, rows = time.perf_counter(), pool.draw()
+        began, rows = stopwatch.seconds(), pool.draw()
         batch = program.put(pool.samples.take(rows))
         program.wait()
-        pool.spent_seconds += time.perf_counter() - began
+        pool.spent_seconds += stopwatch.seconds() - began
         pool.drawn = (batch, rows)
     batch, rows = pool.drawn
     return batch, pool.logits[rows]
@@ -103,21 +106,22 @@ def settled(program: Program, result: Any) -> tuple[NDArray[np.float64], float]:
     """A result that was waited for, and for how many seconds it was not there yet: what reading it
     took longer than to read it again.
     """
-    began = time.perf_counter()
+    began = stopwatch.seconds()
     found = program.numpy(result)
-    first = time.perf_counter() - began
-    began = time.perf_counter()
+    first = stopwatch.seconds() - began
+    began = stopwatch.seconds()
     program.numpy(result)
-    return found, max(0.0, first - (time.perf_counter() - began))
+    return found, max(0.0, first - (stopwatch.seconds() - began))
 
 
 def repeated(
-    program: Program, met: Any, samples: Batch, state: State, whole: bool
+    program: Program, met: Any, samples: Batch, start: State, state: State, whole: bool
 ) -> dict[str, float]:
     """How far a step with a batch that was ``met`` is from one with another of the same samples,
-    both from this state, where the program is: of the ``loss`` before it and, if the state is the
-    ``whole`` one, of the ``update`` of the parameter where they differ most, relative. A second
-    step cannot do with what the first has computed.
+    both from this state, which one step from ``start`` has led to: of the ``loss`` before it and,
+    if the state is the ``whole`` one, of the ``update`` of the parameter where they differ most,
+    relative; infinite if one that moved before stands still. A second step cannot do with what the
+    first has computed.
     """
     second = program.numpy(program.train_step(met))
     after = program.state().parameters
@@ -131,7 +135,11 @@ def repeated(
         _relative(after[path] - before, updates[path] - before)
         for path, before in state.parameters.items()
     ]
-    return found | {"update": told(max(apart, default=0.0))}
+    stands = any(
+        np.array_equal(after[path], before) and _relative(start.parameters[path], before) > STANDING
+        for path, before in state.parameters.items()
+    )
+    return found | {"update": told(np.inf if stands else max(apart, default=0.0))}
 
 
 def _relative(found: NDArray[Any], wanted: NDArray[Any]) -> float:
@@ -144,8 +152,8 @@ def compare(program: Program, pool: Pool, steps: int, within_seconds: float) -> 
     """Up to ``steps`` predictions each. None where two batches cannot be put on the device in this
     time.
     """
-    began, batches = time.perf_counter(), list[tuple[Any, NDArray[np.int64]]]()
-    while len(batches) <= steps and (time.perf_counter() - began < within_seconds):
+    began, batches = stopwatch.seconds(), list[tuple[Any, NDArray[np.int64]]]()
+    while len(batches) <= steps and (stopwatch.seconds() - began < within_seconds):
         rows = pool.draw()
         batches.append((program.put(pool.samples.take(rows)), rows))
         program.wait()
@@ -154,23 +162,29 @@ def compare(program: Program, pool: Pool, steps: int, within_seconds: float) -> 
     (first, _), *fresh = batches
     program.predict(first)  # not timed, as the lead-in of a block
     program.wait()
-    began = time.perf_counter()
-    for batch, _ in fresh:
-        result = program.predict(batch)
-    program.wait()
-    fresh_seconds = time.perf_counter() - began
+    quickest, result = _quickest(program, [batch for batch, _ in fresh])
     last, rows = fresh[-1]
     apart = None
     if pool.logits is not None:
         apart = told(distance(program.numpy(result), pool.logits[rows]))
-    began = time.perf_counter()
-    for _ in fresh:
-        program.predict(last)
-    program.wait()
-    repeated_seconds = time.perf_counter() - began
+    repeated, _ = _quickest(program, [last] * len(fresh))
     return Freshness(
-        fresh=fresh_seconds / len(fresh),
-        repeated=repeated_seconds / len(fresh),
+        fresh=quickest,
+        repeated=repeated,
         apart=apart,
         bytes=pool.samples.inputs[:1].nbytes * pool.size,
     )
+
+
+def _quickest(program: Program, batches: Sequence[Any]) -> tuple[float, Any]:
+    """The seconds of the quickest of these predictions, each waited for, and the last one's result.
+    On ten busy cores' worth of other work all of five means said that new batches take longer:
+    whoever has just put batches on the device loses the core next.
+    """
+    seconds = []
+    for batch in batches:
+        began = stopwatch.seconds()
+        result = program.predict(batch)
+        program.wait()
+        seconds.append(stopwatch.seconds() - began)
+    return min(seconds), result

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from suite.machine import memory
 from suite.machine.copying import copy_seconds
-from suite.worker import adapters, timed, values
+from suite.worker import adapters, stopwatch, timed, values
 from suite.worker.answers import Built, Evaluation, Peak, Trained
 from suite.worker.environment import threads
 from suite.worker.errors import sentence
@@ -60,11 +59,11 @@ def start(
     """Import the adapter and its framework, as users do if that is ``timed``; set them up. The
     seconds that this took.
     """
-    began = time.perf_counter()
+    began = stopwatch.seconds()
     with nullcontext() if timed else uncollected():
         kind = adapters.load(backend)
     workshop.backend = kind(device=device, precision=precision, execution=execution)
-    seconds = time.perf_counter() - began
+    seconds = stopwatch.seconds() - began
     memory.reset_peak()
     workshop.baseline_bytes = memory.resident_bytes()
     return seconds
@@ -76,12 +75,12 @@ def build(workshop: Workshop, task: dict[str, Any], parameters: str) -> Built:
     assert workshop.backend is not None
     spec = decode(task)
     state = read_state(spec, parameters)
-    began = time.perf_counter()
+    began = stopwatch.seconds()
     program = workshop.backend.build(spec, state.parameters)
     if state.buffers:
         program.load_state(state)
     program.wait()
-    seconds = time.perf_counter() - began
+    seconds = stopwatch.seconds() - began
     workshop.benches[spec.name] = Bench(spec, program)
     return Built(seconds, all_without_private(program.facts()))
 
@@ -154,13 +153,13 @@ def train(workshop: Workshop, task: str, first: int, last: int) -> Trained:
     bench = workshop.benches[task]
     bench.changed()
     assert bench.order is not None
-    began = time.perf_counter()
+    began = stopwatch.seconds()
     losses = [
         bench.program.train_step(bench.program.put(bench.data["train"].take(rows)))
         for rows in bench.order[first:last]
     ]
     bench.program.wait()
-    seconds = time.perf_counter() - began
+    seconds = stopwatch.seconds() - began
     return Trained([float(bench.program.numpy(loss)) for loss in losses], seconds)
 
 

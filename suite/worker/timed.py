@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import gc
-import time
 from collections.abc import Callable
+from dataclasses import replace
 from math import ceil
 from time import sleep
 from typing import Any
@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from backends.base import State
 from suite.machine import noise
-from suite.worker import fresh, waiting
-from suite.worker.answers import BlockTimes, Fed, Freshness
-from suite.worker.workshop import Bench, Workshop, operation, uncollected
+from suite.worker import fresh, in_a_row, stopwatch, waiting
+from suite.worker.answers import BlockTimes, Fed, Freshness, InARow
+from suite.worker.workshop import Bench, Workshop, operation, read_state, uncollected
 
 
 @operation
@@ -41,7 +41,7 @@ def block(
     too. Before the clock, a prediction's batch is ``new`` to the program, where that is asked for;
     after it the last result is looked at.
     """
-    bench = workshop.benches[task]
+    called, bench = stopwatch.seconds(), workshop.benches[task]
     step, wait, wanted = _step(bench, phase), bench.program.wait, None
     if new and phase == "infer":
         timed, wanted = fresh.unmet(bench.program, bench.batches(size))
@@ -56,11 +56,11 @@ def block(
         for _ in range(lead_in):
             step(timed)
         wait()
-        wall_began, began = time.time(), time.perf_counter()
+        wall_began, began = stopwatch.wall_seconds(), stopwatch.seconds()
         for _ in range(steps):
             last = step(timed)
         wait()
-        seconds, wall_seconds = time.perf_counter() - began, time.time() - wall_began
+        seconds, wall_seconds = stopwatch.seconds() - began, stopwatch.wall_seconds() - wall_began
         after = noise.read()
     finally:
         gc.enable()
@@ -74,6 +74,7 @@ def block(
         late_seconds=late_seconds,
         apart=None if wanted is None else fresh.told(fresh.distance(found, wanted)),
         noise=noise.between(before, after),
+        whole_seconds=stopwatch.seconds() - called,
     )
 
 
@@ -87,6 +88,19 @@ def freshness(
 
 
 @operation
+def steps_in_a_row(
+    workshop: Workshop, task: str, size: int, steps: int, parameters: str, before: int = 0
+) -> InARow:
+    """What suite.worker.in_a_row.compare finds, from the parameters of this file and with so many
+    steps counted ``before``.
+    """
+    bench = workshop.benches[task]
+    bench.changed()
+    state = replace(read_state(bench.task, parameters), step=before)
+    return in_a_row.compare(bench.program, bench.timed(size), state, steps)
+
+
+@operation
 def latencies(
     workshop: Workshop, task: str, size: int, most: int, within_seconds: float
 ) -> list[float]:
@@ -96,10 +110,10 @@ def latencies(
     program.wait()
     found: list[float] = []
     while len(found) < most and sum(found) < within_seconds:
-        began = time.perf_counter()
+        began = stopwatch.seconds()
         program.predict(timed)
         program.wait()
-        found.append(time.perf_counter() - began)
+        found.append(stopwatch.seconds() - began)
     return found
 
 
@@ -121,31 +135,38 @@ def waits(
     bench.changed()
 
     def read(*results: Any) -> list[NDArray[Any]]:
-        found = [np.array(program.numpy(result)) for result in results]
-        return found + (_arrays(program.state()) if inside else [])
+        return [np.array(program.numpy(result)) for result in results]
+
+    def state() -> list[NDArray[Any]]:
+        return _arrays(program.state()) if inside else []
+
+    def waited_for() -> Any:
+        result = step(timed)
+        program.wait()
+        return result
+
+    def seconds(do: Callable[..., Any], *given: Any) -> float:
+        began = stopwatch.seconds()
+        do(*given)
+        return stopwatch.seconds() - began
 
     def look(steps: int) -> waiting.Look:
-        began = time.perf_counter()
-        first, second = step(timed), step(timed)
-        for _ in range(steps - 3):
-            step(timed)
-        last = step(timed)
+        known = [waited_for(), waited_for()]  # even where wait finishes the latest step alone
+        began = stopwatch.seconds()
+        results = [step(timed) for _ in range(steps)]
         program.wait()
-        waited = time.perf_counter()
-        found = read(last, first)
-        there = time.perf_counter()
-        read(second, second)
-        again = time.perf_counter()
+        waited = stopwatch.seconds()
+        found = read(*reversed(results)) + state()
+        left = stopwatch.seconds() - waited
+        reading = steps * min(seconds(read, each) for each in known) + seconds(state)
         sleep(pause_seconds)
-        changed = not all(map(_equal, found, read(last, first)))
-        return waiting.Look(steps, waited - began, there - waited, again - there, changed)
+        changed = not all(map(_equal, found, read(*reversed(results)) + state()))
+        return waiting.Look(steps, waited - began, left, reading, changed)
 
     with uncollected():
         read(step(timed))  # compiled then
-        began = time.perf_counter()
-        read(step(timed))
-        seconds = max(time.perf_counter() - began, 1e-9)
-        steps = min(ceil(waiting.LEAST_SECONDS / seconds), waiting.MOST_STEPS)
+        once = max(seconds(lambda: read(step(timed))), 1e-9)
+        steps = min(ceil(waiting.LEAST_SECONDS / once), waiting.MOST_STEPS)
         looks: list[waiting.Look] = []
         while not waiting.decided(looks):
             looks.append(look(max(steps, waiting.LEAST_STEPS)))
@@ -174,12 +195,12 @@ def fed(
     step = _step(bench, phase)
     step(bench.program.put(host))  # what other workers did to caches and threads is over then
     bench.program.wait()
-    began, done = time.perf_counter(), 0
-    while done < steps and (done == 0 or time.perf_counter() - began < within_seconds):
+    began, done = stopwatch.seconds(), 0
+    while done < steps and (done == 0 or stopwatch.seconds() - began < within_seconds):
         step(bench.program.put(host))
         done += 1
     bench.program.wait()
-    return Fed(time.perf_counter() - began, done)
+    return Fed(stopwatch.seconds() - began, done)
 
 
 def _step(bench: Bench, phase: str) -> Callable[[Any], Any]:

@@ -50,9 +50,17 @@ def attempt(
     arrays = {"loss": loss} | everything(made)
     if again:
         whole = bool(made.moments) or not bench.task.optimizer.moments()
-        twice = fresh.repeated(program, batch, samples.take(rows), made, whole)
+        twice = fresh.repeated(program, batch, samples.take(rows), state, made, whole)
         arrays |= {f"again/{name}": np.array(apart) for name, apart in twice.items()}
     save(path, arrays)
+
+
+@operation
+def predictions(workshop: Workshop, task: str, split: str, path: str) -> None:
+    """Write the logits of one split taken as one batch, at the program's present state."""
+    bench = workshop.benches[task]
+    logits = bench.program.predict(bench.program.put(bench.data[split]))
+    save(path, {"logits": bench.program.numpy(logits)})
 
 
 @operation

@@ -12,8 +12,10 @@ import numpy as np
 from backends.base import lowers
 from backends.numpy import Backend
 from backends.numpy.program import Program
+from suite.worker import stopwatch
 from tasks import spec
 
+CLOCKS = (time.perf_counter, time.monotonic)
 MANY = 64  # samples; the recipes' batches are smaller, those that are timed are not
 
 
@@ -27,6 +29,10 @@ class Honest(Backend):
     def build(self, task, parameters):
         self.check(task)
         return self.program(self, task, parameters)
+
+
+def _half(array):
+    return array.astype(np.float16).astype(array.dtype)
 
 
 def cheat(program):
@@ -81,6 +87,44 @@ class ConstantLoss(Honest):
     def loss(self, loss, logits, targets, valid):
         value, gradient = super().loss(loss, logits, targets, valid)
         return value * len(targets) / 16, gradient * len(targets) / 16
+
+
+class HalfLinear(Honest):
+    """A linear layer in float16, where a large batch is trained on."""
+
+    name = "halflinear"
+
+    @lowers(spec.Linear)
+    def linear(self, layer, parameters, x, context):
+        if len(x) < MANY or not context.training:
+            return super().linear(layer, parameters, x, context)
+        half = {name: _half(value) for name, value in parameters.items()}
+        y, vjp = super().linear(layer, half, _half(x), context)
+        return _half(y), lambda dy: vjp(_half(dy))
+
+
+class SlowClock(Honest):
+    """A worker whose stopwatch is slow."""
+
+    name = "slowclock"
+
+    def build(self, task, parameters):
+        if stopwatch.seconds is time.perf_counter:
+            stopwatch.seconds = lambda: 0.7 * time.perf_counter()
+            stopwatch.wall_seconds = lambda: 0.7 * time.time()
+        return super().build(task, parameters)
+
+
+class PatchedTime(Honest):
+    """Slows the clocks of the module ``time``, which nothing is timed with."""
+
+    name = "patchedtime"
+
+    def build(self, task, parameters):
+        if time.perf_counter is CLOCKS[0]:
+            time.perf_counter = lambda: 0.1 * CLOCKS[0]()
+            time.monotonic = lambda: 0.1 * CLOCKS[1]()
+        return super().build(task, parameters)
 
 
 class Remembering(Program):
@@ -178,6 +222,85 @@ class Unawaited(Program):
         return super().numpy(array)
 
 
+class Unwatched(Program):
+    """Leaves every second update out once nobody has waited or looked for ten steps."""
+
+    unseen = 0
+
+    def train_step(self, batch):
+        self.unseen += 1
+        if self.unseen > 10 and self.unseen % 2:
+            return self._differentiate(batch)[0]
+        return super().train_step(batch)
+
+    def wait(self):
+        self.unseen = 0
+
+    def numpy(self, array):
+        self.unseen = 0
+        return super().numpy(array)
+
+
+class FromEleven(Program):
+    """Leaves every second update out from the optimizer's eleventh on."""
+
+    def train_step(self, batch):
+        if self.step > 10 and self.step % 2:
+            self.step += 1
+            return self._differentiate(batch)[0]
+        return super().train_step(batch)
+
+
+class Freezing(Program):
+    """Moves the LSTM in every fourth step only, from the optimizer's eleventh on."""
+
+    def make_update(self, gradients):
+        before = dict(self.parameters)
+        super().make_update(gradients)
+        if self.step > 10 and self.step % 4:
+            self.parameters |= {n: a for n, a in before.items() if n.startswith("lstm")}
+
+
+class Lazy(Program):
+    """Predicts when the result is read, or waited for if it is the latest."""
+
+    latest = None
+
+    def predict(self, batch):
+        self.latest = ([], batch)
+        return self.latest
+
+    def wait(self):
+        if self.latest is not None:
+            self.numpy(self.latest)
+
+    def numpy(self, array):
+        if not isinstance(array, tuple):
+            return super().numpy(array)
+        kept, batch = array
+        if not kept:
+            kept.append(Program.predict(self, batch))
+        return super().numpy(kept[0])
+
+
+class Constants(Program):
+    """Predicts with the parameters of its first prediction."""
+
+    known = None
+
+    def predict(self, batch):
+        now = self.parameters
+        self.known = self.known or dict(now)
+        self.parameters = self.known
+        logits = super().predict(batch)
+        self.parameters = now
+        return logits
+
+    def load_state(self, state):
+        super().load_state(state)
+        self.known = None
+
+
 class Slow(Program):
     """Needs a tenth of a second to put a batch on the device."""
 
@@ -190,7 +313,7 @@ PROGRAMS = {
     kind.__name__.lower(): cheat(kind)
     for kind in (
         *(Remembering, Beforehand, Stale, Idle, EveryOther, OneSample),
-        *(Unawaited, Slow),
+        *(Unawaited, Unwatched, FromEleven, Freezing, Lazy, Constants, Slow),
     )
 }
 

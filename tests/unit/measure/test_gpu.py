@@ -10,7 +10,7 @@ import pynvml
 import pytest
 
 from suite.measure import gpu, memory
-from suite.measure.timing import Launch
+from suite.measure.timing import Entry, Launch
 from suite.measure.validity import disturbed
 from suite.plan.configurations import Configuration
 from suite.records.schema import Cell, GpuNoise
@@ -198,13 +198,13 @@ def test_a_cell_on_a_gpu_tells_its_energy(nvml):
     )
     sink = SimpleNamespace(emit=lambda kind, **told: said.append(told))
     turn = Launch(0, None, None, pool, sink)
-    turn._count_joules(SimpleNamespace(cell=cell, configuration=configuration, step_seconds=0.002))
+    turn._count_joules(Entry(configuration, cell, step_seconds=0.002))
     (told,) = said
     # 500 steps fill a second; the counter goes on by 150 J a reading, and the block's own readings
     # lie between those of the pass
     assert (told["phase"], told["samples"]) == ("energy", [pytest.approx(3 * 150 / 500)])
-    times = turn._steps(SimpleNamespace(cell=cell, configuration=configuration), 1)
+    times = turn._steps(Entry(configuration, cell), 1)
     assert times.noise["gpu"]["others"] == 2
     cell.device = "cpu"
-    turn._count_joules(SimpleNamespace(cell=cell, configuration=configuration, step_seconds=0.002))
+    turn._count_joules(Entry(configuration, cell, step_seconds=0.002))
     assert len(said) == 1

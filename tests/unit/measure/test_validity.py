@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suite.measure.validity import LATE, disturbed, void
+from suite.measure.validity import LATE, disturbed, false_clock, void
 from suite.measure.validity import void as void_of
 from suite.worker.answers import BlockTimes
 
@@ -61,3 +61,20 @@ def test_a_block_counts_only_if_its_clocks_agree(seconds, apart):
 )
 def test_what_voids_a_block(times, void):
     assert void_of(times) == void
+
+
+@pytest.mark.parametrize(
+    ("blocks", "words"),
+    [
+        ([(0.06, 0.1)] * 9 + [(0.0995, 0.1)], None),  # the coordinator got its core late
+        ([(0.06, 0.1)] * 5, None),  # too few
+        ([(0.001, 0.0015)] * 9, None),
+        ([], None),
+        ([(0.069, 0.1)] * 5 + [(0.07, 0.1), (0.001, 0.0014)], "goes at 0.7 times the pace"),
+        ([(0.094, 0.1)] * 6, "goes at 0.94 times"),
+        ([(0.14, 0.1)] * 6, "goes at 1.4 times"),
+    ],
+)
+def test_a_clock_that_goes_at_another_pace_than_the_coordinators_is_false(blocks, words):
+    why = false_clock(blocks)
+    assert why is None if words is None else words in why

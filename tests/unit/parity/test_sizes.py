@@ -7,7 +7,7 @@ import pytest
 
 from suite.parity import sizes
 from suite.parity.findings import MOST_OPERATIONS, Attempt
-from suite.parity.sizes import _first, _location, _step
+from suite.parity.sizes import _first, _limit, _location, _smooth, _step
 from suite.plan import catalogue
 
 START = {"a": np.array([1.0, -2.0])}
@@ -89,3 +89,16 @@ def test_a_slow_reference_is_asked_about_fewer_samples():
     assert Attempt(phase="train", size=task.timed_batch_size).distinct(task) is None
     many = int(MOST_OPERATIONS / task.model.flops())
     assert 1 <= Attempt(phase="train", size=many).distinct(task) < many
+
+
+def test_gradients_behind_the_last_kink_are_held_to_less():
+    tasks = catalogue.tasks()
+    assert _smooth(tasks["rnn-tiny"].model) == set(tasks["rnn-tiny"].model.parameters())
+    convolutional = _smooth(tasks["cnn-tiny"].model)
+    assert "fc2.weight" in convolutional
+    assert "conv1.weight" not in convolutional
+    limits = [
+        _limit(f"moments/{path}/first", "float32", convolutional)
+        for path in ("fc2.weight", "conv1.weight")
+    ]
+    assert limits == [3e-4, 0.3]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from backends.base import State
 from suite.worker import fresh
 from tasks.base import Batch
 
@@ -83,3 +84,46 @@ def test_the_distance_is_of_the_worst_row():
     assert fresh.distance(wanted * np.nan, wanted) == float("inf")
     assert fresh.distance(wanted[:1], wanted) == float("inf")
     assert fresh.told(float("inf")) == 1e9
+
+
+class Trained(Doubling):
+    """A program whose parameter goes down by a tenth with each batch that ``moves`` it."""
+
+    def __init__(self, moves) -> None:
+        super().__init__()
+        self.moves, self.now = moves, np.array([1.0])
+
+    def train_step(self, samples: Batch) -> np.ndarray:
+        before = self.now.copy()
+        self.now = self.now - 0.1 * self.moves(samples)
+        return before
+
+    def state(self) -> State:
+        return State(parameters={"a": self.now}, buffers={})
+
+    def load_state(self, state: State) -> None:
+        self.now = state.parameters["a"]
+
+
+@pytest.mark.parametrize(
+    ("moves", "update"),
+    [
+        (lambda samples: 1.0, 0.0),
+        (lambda samples: 0.5 if samples is MET else 1.0, 0.5),
+        (lambda samples: 0.0, 1e9),  # as the other does: neither makes its step
+    ],
+)
+def test_a_second_step_must_do_what_it_does_with_a_new_batch_and_move(moves, update):
+    program, start = Trained(moves), State(parameters={"a": np.array([1.1])}, buffers={})
+    found = fresh.repeated(program, MET, batch(4), start, program.state(), whole=True)
+    assert found["loss"] == 0
+    assert found["update"] == pytest.approx(update)
+
+
+def test_a_parameter_that_never_moves_may_stand():
+    program = Trained(lambda samples: 0.0)
+    here = program.state()
+    assert fresh.repeated(program, MET, batch(4), here, here, whole=True)["update"] == 0
+
+
+MET = batch(4)

@@ -1,0 +1,45 @@
+"""Does a program train the same when nobody waits for its steps as when each is waited for and its
+loss is read? A block does not wait, and every other look at a program does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from backends.base import Program, State
+from suite.worker import fresh, stopwatch
+from suite.worker.answers import InARow
+
+LOOK_SECONDS = 1.0
+
+
+def compare(program: Program, batch: Any, state: State, steps: int) -> InARow:
+    """``steps`` steps over the batch from this state, without a wait between them and then with a
+    look after each, for the parameters until that has taken LOOK_SECONDS. The program is left at
+    another state.
+    """
+    program.load_state(state)
+    for _ in range(steps):
+        program.train_step(batch)
+    program.wait()
+    found = program.state().parameters
+    program.load_state(state)
+    looked, now, moved = 0.0, state.parameters, list[set[str]]()
+    for _ in range(steps):
+        program.numpy(program.train_step(batch))
+        program.wait()
+        if looked < LOOK_SECONDS:
+            began, before, now = stopwatch.seconds(), now, program.state().parameters
+            moved.append({path for path in now if not np.array_equal(now[path], before[path])})
+            looked += stopwatch.seconds() - began
+    wanted = program.state().parameters
+    apart = _norm(found, wanted) / max(_norm(state.parameters, wanted), 1e-300)
+    standing = [each for each in moved if each != set().union(*moved)]
+    return InARow(steps, fresh.told(apart if np.isfinite(apart) else np.inf), len(standing))
+
+
+def _norm(one: Any, other: Any) -> float:
+    """The distance of two sets of parameters."""
+    return float(np.sqrt(sum(np.square(one[path] - other[path]).sum() for path in other)))

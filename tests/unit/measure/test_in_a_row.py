@@ -1,0 +1,24 @@
+"""When steps in a row are called others than steps that are waited for."""
+
+from __future__ import annotations
+
+import pytest
+
+from suite.measure.in_a_row import fault
+from suite.worker.answers import InARow
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (InARow(40, 0.0, 0), None),
+        (InARow(40, 0.01, 1), None),
+        (InARow(40, 0.03, 0), "40 steps in a row without a wait end elsewhere"),
+        (InARow(40, 0.0, 2), "2 of 40 steps over one batch left parameters where they were"),
+        (InARow(200, 0.0, 4), None),
+    ],
+)
+def test_a_few_steps_that_are_left_out_are_told(found, words):
+    why = fault(found, "float32")
+    assert why is None if words is None else words in why
+    assert fault(found._replace(standing=0), "bfloat16") is None
