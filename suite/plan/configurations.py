@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from backends.base import EXECUTIONS
-from suite.plan.options import Choice, choose
+from suite.plan.options import Choice, UsageError, choose
 from suite.records.schema import TWIN, Cell, Phase, Status
 from suite.worker.adapters import Adapter
 from suite.worker.frameworks import REFERENCE
@@ -69,6 +69,11 @@ def configurations(
     with ``every`` all that it has.
     """
     named = {each.name: each for each in installations if each.name != REFERENCE}
+    if REFERENCE in choice.backends:
+        raise UsageError(
+            f"no backend matches {REFERENCE!r}, which is the reference that all are compared with; "
+            f"there are {', '.join(named)}"
+        )
     chosen = [named[name] for name in choose("backend", choice.backends or ("*",), named)]
     wanted = choose("execution", choice.executions, EXECUTIONS) or executions
     found = []

@@ -73,7 +73,8 @@ def test_the_core_imports_no_framework():
         f"import importlib, sys\nnames = {names!r}\n"
         "class Refuse:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
-        f"        if name.partition('.')[0] in {FRAMEWORKS!r}: raise AssertionError(name)\n"
+        f"        if name.partition('.')[0] in {FRAMEWORKS!r}:\n"
+        "            raise AssertionError(f'{name} is imported, not in its folder of backends/')\n"
         "sys.meta_path.insert(0, Refuse())\n"
         "for name in names: importlib.import_module(name)\nprint(len(names))"
     )
@@ -106,8 +107,11 @@ def test_floors_import_downwards_only(file):
             names = [node.module]
         for name in names:
             top = name.partition(".")[0]
-            assert top not in {"tasks", "backends", "suite"} - allowed, f"{file} imports {name}"
-            assert top not in set(FRAMEWORKS) - own, f"{file} imports {name}"
+            above = {"tasks", "backends", "suite"} - allowed
+            assert top not in above, f"{file} imports {name}, which lies above {file.parts[0]}/"
+            assert top not in set(FRAMEWORKS) - own, (
+                f"{file} imports {name}, not in its folder of backends/"
+            )
             if name.startswith("backends.") and own:
                 assert name.split(".")[1] in own | {Path(each).stem for each in BARE}, (
                     f"{file} imports {name}"

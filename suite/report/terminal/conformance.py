@@ -35,4 +35,5 @@ def summary(backend: str, results: Sequence[Result]) -> str:
     """``torch: 312 checks, 310 passed, 2 failed``."""
     counts = Counter(result.verdict for result in results)
     parts = [f"{counts[verdict]} {word}" for verdict, word in WORDS.items() if counts[verdict]]
-    return f"{backend}: {len(results)} checks, {', '.join(parts)}"
+    done = f"{len(results)} {'check' if len(results) == 1 else 'checks'}"
+    return f"{backend}: {done}, {', '.join(parts)}"

@@ -19,7 +19,7 @@ TASKS = catalogue.tasks()
         (Choice(profile="quik"), "no profile 'quik'; there are quick"),
         (Choice(tasks=("cnn-huge",)), "no task matches 'cnn-huge'; there are cnn-tiny"),
         (Choice(backends=("mxnet",)), "no backend matches 'mxnet'; there are torch, jax"),
-        (Choice(backends=("numpy",)), "no backend matches 'numpy'"),
+        (Choice(backends=("numpy",)), "no backend matches 'numpy', which is the reference"),
         (Choice(executions=("fast",)), "no execution matches 'fast'; there are eager, compiled"),
         (Choice(precisions=("int8",)), "no precision matches 'int8'; there are float64"),
         (
