@@ -29,7 +29,11 @@ LIGHT = (
     "suite/doctor/__init__.py",
     "suite/doctor/known.py",
 )
-BELOW = {"tasks": {"tasks"}, "backends": {"tasks", "backends"}}
+BELOW = {
+    "tasks": {"tasks"},
+    "backends": {"tasks", "backends"},
+    "suite": {"tasks", "backends", "suite"},
+}
 ROOMS = (  # of suite/, roof to floor: a module imports from its own room and from those after it
     *("__main__", "cli", "commands", "run", "report", "doctor", "accuracy", "parity", "measure"),
     *("engine", "store", "plan", "worker", "machine", "analysis", "records", "files", "errors"),
@@ -95,7 +99,7 @@ def test_the_worker_and_the_specs_need_numpy_only():
     assert set(found) <= {"tasks", "backends", "suite", "numpy"}
 
 
-@pytest.mark.parametrize("file", list(modules("tasks", "backends")), ids=str)
+@pytest.mark.parametrize("file", list(modules(*BELOW)), ids=str)
 def test_floors_import_downwards_only(file):
     allowed = BELOW[file.parts[0]]
     own = {file.parts[1]} if file.parts[0] == "backends" and len(file.parts) > 2 else set()

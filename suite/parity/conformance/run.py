@@ -104,7 +104,7 @@ def _results(
         for case in check.cases:
             result = _ask(check, case, adapter, reference, refusal)
             hint = check.hint(check.cases[case], configuration.precision)
-            if hint and result.verdict in ("fail", "failed"):
+            if hint and result.verdict == "fail":
                 result = replace(result, reason=f"{result.reason}; {hint}")
             yield result
         reporter.finish(what, COST_SECONDS * len(check.cases))
