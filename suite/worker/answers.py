@@ -34,12 +34,14 @@ class BlockTimes(NamedTuple):
 class InARow(NamedTuple):
     """Steps of training, without a wait between them and with one after each: how far ``apart``
     the parameters are at the end, in units of the way that they went, and how many of the steps
-    with waits left parameters ``standing`` that others move.
+    with waits left parameters ``standing`` that others move. Where they are apart at all, those of
+    the steps with waits were made ``again``, and were so far apart from themselves.
     """
 
     steps: int
     apart: float
     standing: int
+    again: float = 0.0
 
 
 class Freshness(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from backends.base import Program, State
+from backends.base import Arrays, Program, State
 from suite.worker import fresh, stopwatch
 from suite.worker.answers import InARow
 
@@ -25,6 +25,17 @@ def compare(program: Program, batch: Any, state: State, steps: int) -> InARow:
         program.train_step(batch)
     program.wait()
     found = program.state().parameters
+    wanted, moved = _waited_for(program, batch, state, steps)
+    standing = [each for each in moved if each != set().union(*moved)]
+    apart = _apart(found, wanted, state)
+    again = _apart(_waited_for(program, batch, state, steps)[0], wanted, state) if apart else 0.0
+    return InARow(steps, apart, len(standing), again)
+
+
+def _waited_for(
+    program: Program, batch: Any, state: State, steps: int
+) -> tuple[Arrays, list[set[str]]]:
+    """The parameters at the end, and those that each step that was looked at has moved."""
     program.load_state(state)
     looked, now, moved = 0.0, state.parameters, list[set[str]]()
     for _ in range(steps):
@@ -34,12 +45,15 @@ def compare(program: Program, batch: Any, state: State, steps: int) -> InARow:
             began, before, now = stopwatch.seconds(), now, program.state().parameters
             moved.append({path for path in now if not np.array_equal(now[path], before[path])})
             looked += stopwatch.seconds() - began
-    wanted = program.state().parameters
-    apart = _norm(found, wanted) / max(_norm(state.parameters, wanted), 1e-300)
-    standing = [each for each in moved if each != set().union(*moved)]
-    return InARow(steps, fresh.told(apart if np.isfinite(apart) else np.inf), len(standing))
+    return program.state().parameters, moved
 
 
-def _norm(one: Any, other: Any) -> float:
+def _apart(found: Arrays, wanted: Arrays, start: State) -> float:
+    """How far one end is from the other, in units of the way to it."""
+    apart = _norm(found, wanted) / max(_norm(start.parameters, wanted), 1e-300)
+    return fresh.told(apart if np.isfinite(apart) else np.inf)
+
+
+def _norm(one: Arrays, other: Arrays) -> float:
     """The distance of two sets of parameters."""
     return float(np.sqrt(sum(np.square(one[path] - other[path]).sum() for path in other)))

@@ -14,6 +14,8 @@ from suite.worker.answers import InARow
         (InARow(40, 0.0, 0), None),
         (InARow(40, 0.01, 1), None),
         (InARow(40, 0.03, 0), "40 steps in a row without a wait end elsewhere"),
+        (InARow(40, 0.3, 0, again=0.1), None),
+        (InARow(40, 0.5, 0, again=0.1), "40 steps in a row without a wait end elsewhere"),
         (InARow(40, 0.0, 2), "2 of 40 steps over one batch left parameters where they were"),
         (InARow(200, 0.0, 4), None),
     ],
@@ -21,4 +23,7 @@ from suite.worker.answers import InARow
 def test_a_few_steps_that_are_left_out_are_told(found, words):
     why = fault(found, "float32")
     assert why is None if words is None else words in why
-    assert fault(found._replace(standing=0), "bfloat16") is None
+
+
+def test_rounding_to_bfloat16_may_lead_further():
+    assert fault(InARow(40, 0.03, 0), "bfloat16") is None

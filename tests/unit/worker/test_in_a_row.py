@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import count
+
 import numpy as np
 import pytest
 
@@ -41,7 +43,7 @@ class Descent:
 
 
 def test_the_same_steps_end_at_the_same_place():
-    assert in_a_row.compare(Descent(), None, START, 20) == (20, 0.0, 0)
+    assert in_a_row.compare(Descent(), None, START, 20) == (20, 0.0, 0, 0.0)
 
 
 def test_steps_that_are_left_out_when_nobody_waits_show_at_the_end():
@@ -65,6 +67,13 @@ def test_looking_at_large_parameters_ends(monkeypatch):
     monkeypatch.setattr(in_a_row, "LOOK_SECONDS", 0.0)
     found = in_a_row.compare(Descent(lambda _, step: step > 10 and step % 2), None, START, 20)
     assert found.standing == 0
+
+
+def test_steps_that_end_elsewhere_each_time_are_made_again():
+    calls, left_out = count(), {5, 25, 26, 45, 46, 47, 48}  # one, two and four of twenty
+    found = in_a_row.compare(Descent(lambda *_: next(calls) in left_out), None, START, 20)
+    assert found.apart == pytest.approx(1 / 18)
+    assert found.again == pytest.approx(2 / 18)
 
 
 def test_what_is_not_finite_is_infinitely_far():
