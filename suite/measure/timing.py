@@ -225,9 +225,9 @@ class Launch:
         self._doubt(entry, repeats.remembered(pairs))
 
     def _go_on(self, entry: Entry) -> None:
-        """As many steps of training in a row as a block has, in the first launch."""
-        cell = entry.cell
-        if self.launch or cell.phase != "train" or cell in self.state.wrong:
+        """In the first launch of what is ranked: as many steps in a row as a block has."""
+        cell, ranked = entry.cell, self.state.look is not None
+        if self.launch or cell.phase != "train" or not ranked or cell in self.state.wrong:
             return
         asked = (cell.batch_size, entry.most_steps, self.task_inputs.initial)
         try:

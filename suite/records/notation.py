@@ -20,8 +20,8 @@ READERS = [
 ]
 ENTITY = re.compile(r"&(?:amp;)*(#\d{1,7}|#x[0-9a-f]{1,6}|\w{1,32});", re.I)
 BACKSLASHED = re.compile(r"\\+(?=[\"'/])")
-ALIKE = str.maketrans("∕⁄／⧸＼∖﹨：", "////\\\\\\:")
-ANY = re.compile(r"[%&∕⁄／⧸＼∖﹨：]|\\[\\xuXU0-3\"'/]")
+ALIKE = str.maketrans("\u2215\u2044\uff0f\u29f8\uff3c\u2216\ufe68\uff1a", "////\\\\\\:")
+ANY = re.compile(r"[%&\u2215\u2044\uff0f\u29f8\uff3c\u2216\ufe68\uff1a]|\\[\\xuXU0-3\"'/]")
 
 
 def plain(text: str) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from suite.machine import memory
 from suite.machine.copying import copy_seconds
-from suite.worker import adapters, owed, stopwatch, timed, values
+from suite.worker import adapters, stopwatch, timed, values
 from suite.worker.answers import Built, Evaluation, Peak, Trained
 from suite.worker.environment import threads
 from suite.worker.errors import sentence
@@ -77,8 +77,6 @@ def build(workshop: Workshop, task: dict[str, Any], parameters: str) -> Built:
     state = read_state(spec, parameters)
     began = stopwatch.seconds()
     program = workshop.backend.build(spec, state.parameters)
-    if (why := owed.lacking(program)) is not None:
-        raise TypeError(why)
     if state.buffers:
         program.load_state(state)
     program.wait()

@@ -1,11 +1,11 @@
-"""What an adapter's class, and a program of it, must have before they can be asked anything."""
+"""What an adapter's class must have before it can be asked anything."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from typing import Any
 
-from backends.base import EXECUTIONS, PRECISIONS, Backend, Program
+from backends.base import EXECUTIONS, PRECISIONS, Backend
 from backends.framework import Framework
 
 WORDS = {"name": "a string", "framework": "the name of the package that computes, a string"}
@@ -35,16 +35,6 @@ def fault(kind: Any, device: str) -> str | None:
     if "bfloat16" in offered and kind.cast is Backend.cast and kind.compute is Backend.compute:
         return f"{kind.__name__} has bfloat16 among its precisions and no cast(array, precision)"
     return None
-
-
-def lacking(program: object) -> str | None:
-    """Which methods a program lacks, in a sentence; None if it has all."""
-    missing = [
-        f"{name}()" for name in vars(Program) if name[0] != "_" and not hasattr(program, name)
-    ]
-    if not missing:
-        return None
-    return f"{type(program).__name__} lacks {', '.join(missing)}; see backends.base.Program"
 
 
 def _are(found: Any, known: Collection[str]) -> bool:

@@ -7,9 +7,7 @@ import weakref
 
 import numpy as np
 
-from backends import numpy
 from suite.worker import operations
-from suite.worker.owed import lacking
 from suite.worker.timed import block
 from suite.worker.workshop import Workshop
 from tasks import rnn
@@ -35,15 +33,3 @@ def test_a_dropped_program_gives_its_memory_back(tmp_path):
     finally:
         gc.unfreeze()
     assert kept() is None
-
-
-def test_a_program_without_some_methods_is_refused_with_all_their_names():
-    class Partial:
-        def put(self, batch):
-            return batch
-
-    why = lacking(Partial())
-    assert why.startswith("Partial lacks predict(), train_step(), wait(), ")
-    assert why.endswith("facts(); see backends.base.Program")
-    assert "put()" not in why
-    assert lacking(numpy.program.Program) is None
