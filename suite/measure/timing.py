@@ -156,7 +156,7 @@ class Launch:
         for entry in ready:
             for do in (
                 *(self._wait_for_each, self._feed, self._count_joules),
-                *(self._repeat, self._go_on, self._ask_again, self._check_clock, _judge),
+                *(self._repeat, self._train_in_a_row, self._ask_again, self._check_clock, _judge),
             ):
                 self._attempt(entry, do)
 
@@ -224,17 +224,18 @@ class Launch:
             _same(pair.apart, cell)
         self._doubt(entry, repeats.remembered(pairs))
 
-    def _go_on(self, entry: Entry) -> None:
+    def _train_in_a_row(self, entry: Entry) -> None:
         """In the first launch of what is ranked: as many steps in a row as a block has."""
         cell, ranked = entry.cell, self.state.look is not None
         if self.launch or cell.phase != "train" or not ranked or cell in self.state.wrong:
             return
-        asked = (cell.batch_size, entry.most_steps, self.task_inputs.initial)
+        given = (cell.batch_size, entry.most_steps, self.task_inputs.initial)
+        ask = partial(self._program(entry).steps_in_a_row, *given)
         try:
-            found = self._program(entry).steps_in_a_row(*asked, before=LATE)
+            why = in_a_row.fault(partial(ask, before=LATE), cell.precision)
         except NotSupported:  # an optimizer of its own may only start anew
-            found = self._program(entry).steps_in_a_row(*asked)
-        self._doubt(entry, in_a_row.fault(found, cell.precision))
+            why = in_a_row.fault(ask, cell.precision)
+        self._doubt(entry, why)
 
     def _check_clock(self, entry: Entry) -> None:
         """The worker's, beside the coordinator's; once it is wrong, that is known."""

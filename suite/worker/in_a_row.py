@@ -7,12 +7,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backends.base import Arrays, Program, State
 from suite.worker import fresh, stopwatch
 from suite.worker.answers import InARow
 
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 1.0  # at the parameters after each step, which for large models takes long
 
 
 def compare(program: Program, batch: Any, state: State, steps: int) -> InARow:
@@ -50,10 +51,9 @@ def _waited_for(
 
 def _apart(found: Arrays, wanted: Arrays, start: State) -> float:
     """How far one end is from the other, in units of the way to it."""
-    apart = _norm(found, wanted) / max(_norm(start.parameters, wanted), 1e-300)
-    return fresh.told(apart if np.isfinite(apart) else np.inf)
+    return fresh.told(fresh.relative(_way(found, start), _way(wanted, start)))
 
 
-def _norm(one: Arrays, other: Arrays) -> float:
-    """The distance of two sets of parameters."""
-    return float(np.sqrt(sum(np.square(one[path] - other[path]).sum() for path in other)))
+def _way(end: Arrays, start: State) -> NDArray[Any]:
+    """From the start to this end, of all parameters as one vector."""
+    return np.concatenate([(end[path] - was).ravel() for path, was in start.parameters.items()])

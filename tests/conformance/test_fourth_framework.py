@@ -83,7 +83,7 @@ def test_what_it_declares_reaches_the_coordinator(tribench, tmp_path, monkeypatc
     monkeypatch.setenv("MLX_DISABLE_COMPILE", "1")
     for kind, told in (("controlled", False), ("stock", True)):
         out = tmp_path / kind
-        asked = ("--backend", "mlx", "--task", "rnn-tiny", "--phase", "infer", "--launches", "1")
+        asked = ("--backend", "mlx", "--task", "cnn-tiny", "--phase", "infer", "--launches", "1")
         more = ("--seeds", "0", "--environment", kind, "--output", str(out), "--quiet", THERE)
         done = tribench("run", "--profile", "quick", *asked, *more, plugins=("mlx",))
         assert done.returncode == 0, done.stdout + done.stderr

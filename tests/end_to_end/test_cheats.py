@@ -11,6 +11,11 @@ import pytest
 RUN = (*("run", "--task", "rnn-tiny", "--launches", "1", "--seeds", "0"), "--output", "runs")
 NEW = r"a batch that the program has met takes .* times less than new ones"
 SIZE = r"with a batch of 128: "
+STANDING = (
+    "implausible",
+    "same",
+    r"timing: \d+ of \d+ steps over one batch left parameters",
+)
 PREDICTED = {  # backend: status, parity, and what is told where
     "honest": ("ok|disturbed", "same", None),
     "slow": ("ok|disturbed", "same", None),
@@ -52,12 +57,8 @@ TRAINED = {
         "same",
         r"timing: \d+ steps in a row .* off by 0\.\d+ of their way",
     ),
-    "freezing": ("implausible", "same", r"timing: \d+ of \d+ steps over one batch left parameters"),
-    "fromeleven": (
-        "implausible",
-        "same",
-        r"timing: \d+ of \d+ steps over one batch left parameters",
-    ),
+    "freezing": STANDING,
+    "fromeleven": STANDING,
     "halflinear": ("ok|disturbed", "different", rf"a step of training {SIZE}(loss|parameter)"),
     "onesample": ("ok|disturbed", "different", rf"a step of training {SIZE}parameter fc\.bias"),
 }

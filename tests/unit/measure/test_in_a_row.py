@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from suite.measure.in_a_row import fault
+from suite.measure.in_a_row import TRIES, doubt, fault
 from suite.worker.answers import InARow
 
 
@@ -21,9 +21,19 @@ from suite.worker.answers import InARow
     ],
 )
 def test_a_few_steps_that_are_left_out_are_told(found, words):
-    why = fault(found, "float32")
+    why = doubt(found, "float32")
     assert why is None if words is None else words in why
 
 
 def test_rounding_to_bfloat16_may_lead_further():
-    assert fault(InARow(40, 0.03, 0), "bfloat16") is None
+    assert doubt(InARow(40, 0.03, 0), "bfloat16") is None
+
+
+@pytest.mark.parametrize("good", [0, 1, TRIES - 1])
+def test_one_good_answer_is_enough(good):
+    answers = [InARow(40, 0.0 if number == good else 0.5, 0) for number in range(TRIES)]
+    assert fault(iter(answers).__next__, "float32") is None
+
+
+def test_what_all_answers_say_is_told():
+    assert "off by 0.5" in fault(lambda: InARow(40, 0.5, 0), "float32")
