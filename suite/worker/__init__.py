@@ -10,6 +10,9 @@
     __main__.py     the worker's end: answers until the pipe closes
     operations.py   the worker's end: what it can be asked; timed.py, values.py: of its steps, of
                     what is inside
+    stopwatch.py    the worker's end: the clocks that it times with
+    fresh.py, waiting.py, in_a_row.py  the worker's end: does a timed step do what it should?
+    private.py      what of a text stays on its machine, for both ends
     workshop.py     the worker's end: what it holds between requests
     answers.py      what operations answer, for both ends
     client.py       the coordinator's end: every operation once, typed
