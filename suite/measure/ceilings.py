@@ -151,7 +151,7 @@ def _steps(backend: RemoteBackend, layers: Sequence[Layer], width: int, rows: in
     why = None
     if found and width == MATRICES[0]:  # looked at once, where it is cheap
         why = waiting.check(partial(program.waits, "infer", rows))
-        why = why or repeats.remembered(repeats.look(program, rows, min(found)))
+        why = why or repeats.fault(repeats.look(program, "infer", rows, min(found)))
     backend.client.drop(model.name)
     if why is not None:
         raise Unusable(why)

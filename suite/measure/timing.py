@@ -49,6 +49,7 @@ MOST_LATENCIES = 100  # of one launch
 LATENCIES_SECONDS = 0.2
 FED_SECONDS = 0.5  # of steps that have their batch put on the device
 ENERGY_SECONDS = 1.0  # of steps, between two readings of a counter that advances in jumps
+EARLY = 100  # steps counted before a program is asked first: Adam's corrections are still at work
 WINDOW_TRIES = 3  # before the clock is given up
 
 
@@ -70,7 +71,7 @@ class Entry:
 # that tell where it stands, its times.
 Seen = tuple[Entry, dict[str, int], BlockTimes]
 Comparison = Sequence[tuple[Configuration, Cell]]
-Look = Callable[[WorkerPool, Configuration, Cell, TaskInputs, bool], ParityResult | None]
+Look = Callable[[WorkerPool, Configuration, Cell, TaskInputs, int], ParityResult | None]
 
 
 @dataclass
@@ -190,17 +191,17 @@ class Launch:
             why = waiting.check(partial(program.waits, cell.phase, cell.batch_size))
             if why is not None:
                 raise Unusable(why)
-            self._ask(entry)
+            self._ask(entry, EARLY)
 
-    def _ask(self, entry: Entry, when: str = "") -> None:
+    def _ask(self, entry: Entry, step: int, when: str = "") -> None:
         """What is timed is what parity is asked of: of this very program, with a batch of this
-        size. A wrong answer is recorded and leaves the cell its samples; of a later asking, which
-        ``when`` names, no other is.
+        size and so many steps counted before. A wrong answer is recorded and leaves the cell its
+        samples; of a later asking, which ``when`` names, no other is.
         """
         configuration, task_inputs = entry.configuration, self.task_inputs
         if self.state.look is None or configuration.twin or entry.cell in self.state.wrong:
             return  # what a twin doubles was asked
-        result = self.state.look(self.pool, configuration, entry.cell, task_inputs, bool(when))
+        result = self.state.look(self.pool, configuration, entry.cell, task_inputs, step)
         self.pool.program(configuration, task_inputs, task_inputs.initial)
         if result is None:
             return
@@ -212,17 +213,18 @@ class Launch:
 
     def _ask_again(self, entry: Entry) -> None:
         """After all that was timed: what a program does at its first steps it need not do later."""
-        self._ask(entry, "after its blocks:")
+        self._ask(entry, LATE, "after its blocks:")
 
     def _repeat(self, entry: Entry) -> None:
-        """Predictions of new batches beside repeated ones, in the first launch."""
+        """Steps over new batches beside repeated ones, in the first launch."""
         cell = entry.cell
-        if self.launch or cell.phase != "infer":
+        if self.launch:
             return
-        pairs = repeats.look(self._program(entry), cell.batch_size, entry.step_seconds)
-        for pair in pairs:
-            _same(pair.apart, cell)
-        self._doubt(entry, repeats.remembered(pairs))
+        given = (cell.phase, cell.batch_size, entry.step_seconds)
+        looks = repeats.look(self._program(entry), *given)
+        for each in looks:
+            _same(each.apart, cell)
+        self._doubt(entry, repeats.fault(looks))
 
     def _train_in_a_row(self, entry: Entry) -> None:
         """In the first launch of what is ranked: as many steps in a row as a block has."""

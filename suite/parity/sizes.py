@@ -30,7 +30,7 @@ from suite.parity.layer_checks import relative
 from suite.parity.reference import Reference, ReferenceFailed, ReferenceLacks
 from suite.plan.configurations import Configuration
 from suite.records.schema import Cell, Location, ParityResult
-from suite.worker.fresh import LATE, distance
+from suite.worker.fresh import distance
 from tasks.spec import ModelSpec
 
 ROUNDOFF = 2.0**-24  # of the parameters, which are float32 in every precision that is timed
@@ -50,19 +50,19 @@ def look(
     configuration: Configuration,
     cell: Cell,
     task_inputs: TaskInputs,
-    later: bool,
+    step: int,
 ) -> ParityResult | None:
-    """The answer for what a run times, in the worker that times it and, if it is asked ``later``,
-    after many steps; None where the gate has said that the reference lacks a layer. Raises what
-    Worker.call raises.
+    """The answer for what a run times, in the worker that times it, with so many steps counted
+    before (none where the backend's optimizer cannot); None where the gate has said that the
+    reference lacks a layer. Raises what Worker.call raises.
     """
     backend = RemoteBackend(pool, configuration, files / "sizes")
     inquiry = Inquiry(backend=backend, task_inputs=task_inputs, reference=reference)
     asked = Attempt(phase=cell.phase, size=cell.batch_size)
     try:
-        if later:
+        if step:
             with suppress(NotSupported):  # an optimizer of its own may only start anew
-                return ask(inquiry, replace(asked, step=LATE))
+                return ask(inquiry, replace(asked, step=step))
         return ask(inquiry, asked)
     except ReferenceLacks:
         return None

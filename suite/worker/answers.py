@@ -45,16 +45,17 @@ class InARow(NamedTuple):
 
 
 class Freshness(NamedTuple):
-    """Seconds of the quickest prediction of batches that the program has not met, ``fresh``, and of
-    the last of them again and again, ``repeated``; how far the result of that one was ``apart``
-    from what it must give when it was new (None where that is not known); the bytes of a batch's
-    inputs.
+    """Seconds of the quickest step over ``new`` batches that the program has not met, and of one
+    over the last of them, ``repeated``; the ``bytes`` of a batch's inputs. Of predictions: those of
+    the same batches put on the device ``since`` the parameters changed, and how far ``apart`` the
+    results were from those.
     """
 
-    fresh: float
+    new: float
     repeated: float
-    apart: float | None
-    bytes: int
+    since: float | None = None
+    apart: float | None = None
+    bytes: int = 0
 
 
 class Fed(NamedTuple):

@@ -7,7 +7,7 @@ pool once, and every timed block may have a batch that is new.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,7 @@ LEAST_SAMPLES = 64  # of a pool
 MOST_SECONDS = 2.0  # of a pool's batches on their way to the device, before one is used again
 LATE = 10_000  # steps that a program may have made when it is asked again
 STANDING = 1e-6  # of a parameter's norm: a change that rounding could swallow
+OTHER = 0.75  # times the parameters are other ones, with which every task still computes
 SEED = 20  # of the orders; blocks follow each other in any case
 
 
@@ -149,43 +150,55 @@ def relative(found: NDArray[Any], wanted: NDArray[Any]) -> float:
     return apart if np.isfinite(apart) else float("inf")
 
 
-def compare(program: Program, pool: Pool, steps: int, within_seconds: float) -> Freshness | None:
-    """Up to ``steps`` predictions each. None where two batches cannot be put on the device in this
-    time.
+def compare(
+    program: Program, pool: Pool, phase: str, steps: int, within_seconds: float
+) -> Freshness | None:
+    """Up to ``steps`` steps of each kind. None where two batches cannot be put on the device in
+    this time. Predictions are made with other parameters than those with which their batches were
+    put on the device; the program is left at its parameters, or at those of the last step.
     """
-    began, batches = stopwatch.seconds(), list[tuple[Any, NDArray[np.int64]]]()
+    began, drawn = stopwatch.seconds(), list[NDArray[np.int64]]()
+    batches = list[Any]()
     while len(batches) <= steps and (stopwatch.seconds() - began < within_seconds):
-        rows = pool.draw()
-        batches.append((program.put(pool.samples.take(rows)), rows))
+        drawn.append(pool.draw())
+        batches.append(program.put(pool.samples.take(drawn[-1])))
         program.wait()
     if len(batches) < 3:
         return None
-    (first, _), *fresh = batches
-    program.predict(first)  # not timed, as the lead-in of a block
-    program.wait()
-    quickest, result = _quickest(program, [batch for batch, _ in fresh])
-    last, rows = fresh[-1]
-    apart = None
-    if pool.logits is not None:
-        apart = told(distance(program.numpy(result), pool.logits[rows]))
-    repeated, _ = _quickest(program, [last] * len(fresh))
-    return Freshness(
-        fresh=quickest,
-        repeated=repeated,
-        apart=apart,
-        bytes=pool.samples.inputs[:1].nbytes * pool.size,
-    )
+    step = program.predict if phase == "infer" else program.train_step
+    size = pool.samples.inputs[:1].nbytes * pool.size
+    if phase == "train":
+        new, _ = _quickest(program, step, batches)
+        return Freshness(new, _again(program, step, batches), bytes=size)
+    state = program.state()
+    start = State(parameters=state.parameters, buffers=state.buffers)
+    other = {path: OTHER * array for path, array in state.parameters.items()}
+    program.load_state(State(parameters=other, buffers=state.buffers))
+    new, found = _quickest(program, step, batches)
+    repeated = _again(program, step, batches)
+    put_since = [program.put(pool.samples.take(rows)) for rows in drawn]
+    since, wanted = _quickest(program, step, put_since)
+    apart = told(distance(program.numpy(found), program.numpy(wanted)))
+    program.load_state(start)
+    return Freshness(new, repeated, since, apart, size)
 
 
-def _quickest(program: Program, batches: Sequence[Any]) -> tuple[float, Any]:
-    """The seconds of the quickest of these predictions, each waited for, and the last one's result.
+def _again(program: Program, step: Callable[[Any], Any], batches: Sequence[Any]) -> float:
+    """As many steps over the last of these batches."""
+    return _quickest(program, step, [batches[-1]] * len(batches))[0]
+
+
+def _quickest(
+    program: Program, step: Callable[[Any], Any], batches: Sequence[Any]
+) -> tuple[float, Any]:
+    """The seconds of the quickest step but the first, each waited for, and the last one's result.
     On two cores with a load of ten, means over new batches were longer than over a repeated one in
     five of five pairs of an honest adapter, 1.6 to 280 times.
     """
     seconds = []
     for batch in batches:
         began = stopwatch.seconds()
-        result = program.predict(batch)
+        result = step(batch)
         program.wait()
         seconds.append(stopwatch.seconds() - began)
-    return min(seconds), result
+    return min(seconds[1:]), result

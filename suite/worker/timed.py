@@ -80,11 +80,12 @@ def block(
 
 @operation
 def freshness(
-    workshop: Workshop, task: str, size: int, steps: int, within_seconds: float
+    workshop: Workshop, task: str, phase: str, size: int, steps: int, within_seconds: float
 ) -> Freshness | None:
     """What suite.worker.fresh.compare finds."""
     bench = workshop.benches[task]
-    return fresh.compare(bench.program, bench.batches(size), steps, within_seconds)
+    bench.changed()
+    return fresh.compare(bench.program, bench.batches(size), phase, steps, within_seconds)
 
 
 @operation

@@ -26,7 +26,12 @@ PREDICTED = {  # backend: status, parity, and what is told where
     ),
     "nanlinear": ("failed", "same", "timing: the result of the last step is not finite"),
     "remembering": ("implausible", "same", rf"timing: {NEW}"),
-    "beforehand": ("implausible|ok|disturbed", "different", rf"predictions {SIZE}layer fc"),
+    "prepared": (
+        "implausible",
+        "same",
+        r"timing: a batch that is put on the device at the present parameters takes .* less",
+    ),
+    "beforehand": ("failed", "different", rf"predictions {SIZE}layer fc"),
     "stale": ("failed|ok|disturbed", "different", rf"predictions {SIZE}layer fc"),
     "unawaited": ("failed", "same", r"timing: wait\(\) returned .* and work went on for"),
     "lazy": ("failed", "same", r"timing: wait\(\) returned .* and work went on for"),
@@ -51,6 +56,12 @@ TRAINED = {
         "ok|disturbed",
         "different",
         rf"a step of training {SIZE}parameter",
+    ),
+    "planned": ("implausible", "same", rf"timing: {NEW}"),
+    "uncorrected": (
+        "ok|disturbed",
+        "different",
+        rf"a step of training {SIZE}optimizer .* of update/",
     ),
     "unwatched": (
         "implausible",

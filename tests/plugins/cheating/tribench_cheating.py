@@ -155,6 +155,40 @@ class Beforehand(Program):
         return known[id(batch)][1] if id(batch) in known else super().predict(batch)
 
 
+class Prepared(Program):
+    """Predicts a batch when it is put on the device, and again if the parameters have changed."""
+
+    version = 0
+
+    def put(self, batch):
+        batch = super().put(batch)
+        answer = (batch, self.version, super().predict(batch))
+        self.__dict__.setdefault("known", {})[id(batch)] = answer
+        return batch
+
+    def predict(self, batch):
+        _, version, logits = self.known[id(batch)]
+        return logits if version == self.version else super().predict(batch)
+
+    def train_step(self, batch):
+        self.version += 1
+        return super().train_step(batch)
+
+    def load_state(self, state):
+        self.version += 1
+        super().load_state(state)
+
+
+class Planned(Program):
+    """Trains with a batch that it has met in less time than with a new one."""
+
+    def train_step(self, batch):
+        known = self.__dict__.setdefault("known", {})
+        if id(batch) not in known:
+            known[id(batch)] = (batch, super().predict(batch))
+        return super().train_step(batch)
+
+
 class Stale(Program):
     """Gives what it gave for the batch before."""
 
@@ -241,23 +275,47 @@ class Unwatched(Program):
         return super().numpy(array)
 
 
-class FromEleven(Program):
-    """Leaves every second update out from the optimizer's eleventh on."""
+class Uncorrected(Program):
+    """Leaves Adam's bias correction out from the optimizer's 65th step on."""
+
+    def make_update(self, gradients):
+        step = self.step
+        self.step = 10**6 if step > 64 else step
+        super().make_update(gradients)
+        self.step = step + 1
+
+
+class Counting(Program):
+    """Counts its steps since its state was loaded."""
+
+    made = 0
 
     def train_step(self, batch):
-        if self.step > 10 and self.step % 2:
-            self.step += 1
-            return self._differentiate(batch)[0]
+        self.made += 1
         return super().train_step(batch)
 
+    def load_state(self, state):
+        super().load_state(state)
+        self.made = 0
 
-class Freezing(Program):
-    """Moves the LSTM in every fourth step only, from the optimizer's eleventh on."""
+
+class FromEleven(Counting):
+    """Leaves every second update out from the eleventh on."""
+
+    def make_update(self, gradients):
+        if self.made > 10 and self.made % 2:
+            self.step += 1
+        else:
+            super().make_update(gradients)
+
+
+class Freezing(Counting):
+    """Moves the LSTM in every fourth step only, from the eleventh on."""
 
     def make_update(self, gradients):
         before = dict(self.parameters)
         super().make_update(gradients)
-        if self.step > 10 and self.step % 4:
+        if self.made > 10 and self.made % 4:
             self.parameters |= {n: a for n, a in before.items() if n.startswith("lstm")}
 
 
@@ -312,8 +370,8 @@ class Slow(Program):
 PROGRAMS = {
     kind.__name__.lower(): cheat(kind)
     for kind in (
-        *(Remembering, Beforehand, Stale, Idle, EveryOther, OneSample),
-        *(Unawaited, Unwatched, FromEleven, Freezing, Lazy, Constants, Slow),
+        *(Remembering, Beforehand, Prepared, Planned, Stale, Idle, EveryOther, OneSample),
+        *(Unawaited, Unwatched, FromEleven, Uncorrected, Freezing, Lazy, Constants, Slow),
     )
 }
 

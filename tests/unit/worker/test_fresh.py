@@ -53,14 +53,25 @@ def test_unmet_batches_differ_and_come_with_their_logits():
         np.testing.assert_array_equal(logits, 2 * one.inputs)
 
 
-def test_a_new_batch_must_give_its_own_result():
-    program, pool = Doubling(), fresh.Pool(batch(64), 64)
-    assert fresh.compare(program, pool, 5, 1.0).apart is None
-    pool.logits = fresh.logits(program, pool)
-    found = fresh.compare(program, pool, 5, 1.0)
-    assert (found.apart, found.fresh > 0, found.repeated > 0) == (0, True, True)
-    pool.logits = pool.logits[::-1]
-    assert fresh.compare(program, pool, 5, 1.0).apart > 0.1
+@pytest.mark.parametrize(("kind", "apart"), [("Scaling", 0.0), ("Beforehand", 1 / fresh.OTHER - 1)])
+def test_a_prediction_is_of_the_present_parameters(kind, apart):
+    """Whenever its batch was put on the device; afterwards they are as before."""
+    program, pool = (
+        {"Scaling": Scaling, "Beforehand": Beforehand}[kind](),
+        fresh.Pool(batch(64), 64),
+    )
+    found = fresh.compare(program, pool, "infer", 5, 1.0)
+    assert found.apart > 0.3 if apart else found.apart == 0
+    assert min(found.new, found.repeated, found.since) > 0
+    np.testing.assert_array_equal(program.state().parameters["a"], [2.0])
+    assert len({tuple(each.targets) for each in program.put_batches[:6]}) == 6
+
+
+def test_steps_of_training_have_new_batches_too():
+    program, pool = Trained(lambda samples: 0.0), fresh.Pool(batch(64), 64)
+    found = fresh.compare(program, pool, "train", 5, 1.0)
+    assert (found.since, found.apart, len(program.put_batches)) == (None, None, 6)
+    assert fresh.compare(program, pool, "train", 5, 0.0) is None
 
 
 def test_a_long_way_to_the_device_ends_the_supply(monkeypatch):
@@ -84,6 +95,33 @@ def test_the_distance_is_of_the_worst_row():
     assert fresh.distance(wanted * np.nan, wanted) == float("inf")
     assert fresh.distance(wanted[:1], wanted) == float("inf")
     assert fresh.told(float("inf")) == 1e9
+
+
+class Scaling(Doubling):
+    """Predicts its parameter's multiple."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = np.array([2.0])
+
+    def predict(self, samples: Batch) -> np.ndarray:
+        return self.now * samples.inputs
+
+    def state(self) -> State:
+        return State(parameters={"a": self.now}, buffers={})
+
+    def load_state(self, state: State) -> None:
+        self.now = state.parameters["a"]
+
+
+class Beforehand(Scaling):
+    """Predicts what it puts on the device."""
+
+    def put(self, samples: Batch) -> np.ndarray:
+        return super().predict(super().put(samples))
+
+    def predict(self, samples: np.ndarray) -> np.ndarray:
+        return samples
 
 
 class Trained(Doubling):
