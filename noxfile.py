@@ -56,10 +56,12 @@ def python(environment: str) -> str:
 
 
 def run(session: nox.Session, environment: str, *module: str, **variables: str) -> None:
-    """Run a Python module in an environment that another session made."""
+    """Run a Python module in an environment that another session made; Python finds ours in the
+    working directory, unless it is told not to look there.
+    """
     session.run(
         *(python(environment), "-m", *module),
-        env=variables,
+        env={"PYTHONSAFEPATH": None} | variables,
         external=True,
         interrupt_timeout=STOP_SECONDS,
         terminate_timeout=STOP_SECONDS,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -30,6 +30,10 @@ class Batch:
         """The samples at these positions."""
         valid = None if self.valid is None else self.valid[index]
         return Batch(inputs=self.inputs[index], targets=self.targets[index], valid=valid)
+
+    def unlabelled(self) -> Batch:
+        """The same with all targets 0: what a prediction is not given cannot enter it."""
+        return replace(self, targets=np.zeros_like(self.targets))
 
 
 @dataclass(frozen=True, kw_only=True)

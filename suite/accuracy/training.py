@@ -21,6 +21,7 @@ from suite.worker.answers import Evaluation
 from suite.worker.client import Program
 
 Start = Literal["stored", "one ulp"]
+APART = 0.01  # of a loss, from that of the same program at the same parameters
 
 
 def groups(
@@ -123,6 +124,8 @@ class TrainingJob:
             files.write(done)
         tested = _evaluate(program, "test", len(done.losses))
         program.parameters(str(files.final))
+        anew = pool.program(self.configuration, task_inputs, str(files.final))
+        _same(tested, _evaluate(anew, "test", len(done.losses)))
         repeats = None
         if self.first:  # does the first epoch give the same losses once more, bit for bit?
             again = pool.program(self.configuration, task_inputs, initial).train(0, per_epoch)
@@ -163,9 +166,21 @@ def _reached(accuracies: Sequence[float], target: float | None) -> int | None:
     return next((n + 1 for n, accuracy in enumerate(accuracies) if accuracy >= target), None)
 
 
+def _same(trained: Evaluation, anew: Evaluation) -> None:
+    """Unusable if a program's evaluation after its training is not what its parameters give."""
+    if abs(trained.loss - anew.loss) > APART * anew.loss:
+        raise Unusable(
+            f"after the training {trained.correct} of {trained.samples} test samples are right and "
+            f"the loss is {trained.loss:.4g}; from its parameters {anew.correct} are, and the loss "
+            f"is {anew.loss:.4g}"
+        )
+
+
 def _evaluate(program: Program, split: str, steps: int) -> Evaluation:
-    """The split's; Unusable if the loss or a logit is not finite."""
+    """The split's; Unusable if the loss or a logit is not finite, or if it changes the training."""
     found = program.evaluate(split)
+    if found.changed:
+        raise Unusable(f"to predict changes the state of {program.name} in its training")
     if not isfinite(found.loss):
         why = f"the {split} loss or a logit of {program.name} is not finite after {steps} steps"
         raise Unusable(why)

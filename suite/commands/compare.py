@@ -27,7 +27,8 @@ def command(
         typer.Option(
             "--fail-on-regression",
             help="End with exit code 1 if anything became slower or cannot be judged: a cell that "
-            "failed, is missing or has no parity; runs that are not comparable; nothing left.",
+            "failed, is missing or has no parity; runs that are damaged or not comparable; nothing "
+            "left.",
         ),
     ] = False,
     allow_incomparable: Annotated[
@@ -46,7 +47,8 @@ def command(
     """Show what became slower or faster from one run to another. Arms of one run show more."""
     if page is not None:
         directory.check_file(page)
-    found = compared(session.read_and_warn(base), session.read_and_warn(new))
+    runs = [session.read_and_warn(folder) for folder in (base, new)]
+    found = compared(*runs)
     if page is not None:
         write_whole(page, render_comparison(found))
     if as_json:
@@ -55,7 +57,11 @@ def command(
         show_comparison(found, console())
         if page is not None:
             print(f"\nPage: {page}")
-    stopped = stops(found, allow_incomparable) if fail_on_regression else []
+    stopped = []
+    if fail_on_regression:
+        damaged = [run.manifest.id for run in runs if run.damage]
+        stopped += [f"{run} is damaged, and a gate passes whole runs only" for run in damaged]
+        stopped += stops(found, allow_incomparable)
     for line in stopped:
         print(words.plain(f"tribench: {line}"), file=sys.stderr)
     raise typer.Exit(int(bool(stopped)))

@@ -110,8 +110,11 @@ def names() -> list[str]:
 
 
 def as_name(name: str) -> str:
-    """A pattern of it, where it is no part of another."""
-    return rf"(?<![\w.-]){re.escape(name)}(?![\w-])"
+    """A pattern of it, in capitals or not and with any sign between its parts, where it is no part
+    of another.
+    """
+    parts = r"[\W_]?".join(re.escape(part) for part in re.split(r"[\W_]+", name) if part)
+    return rf"(?<![\w.-])(?i:{parts})(?![\w-])"
 
 
 def _places(text: str) -> Iterator[Place]:

@@ -7,11 +7,16 @@ typing error cannot pass for data.
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from suite.records.personal import without_paths
+
+# For plugins pydantic would read what every installed package announces, and fail where one file of
+# any package is damaged.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 RUN_SCHEMA = "tribench/run/1"
 PARITY_SCHEMA = "tribench/parity/1"

@@ -38,6 +38,7 @@ def _problems(run: Run) -> Iterator[str]:
     yield from (d for d in run.damage if not (known and d.startswith("records.jsonl: ")))
     there = [name for name in FILES if (run.path / name).is_file()]
     yield from (f"it has no {name}" for name in FILES if name not in there)
+    yield from (f"{name} is a link" for name in FILES if (run.path / name).is_symlink())
     # Every speed has an answer to whether it is of the same function.
     for cell in run.summary.cells:
         if cell.samples_per_second is not None and cell.parity is None and not cell.is_twin:

@@ -74,13 +74,15 @@ class Trained(NamedTuple):
 
 class Evaluation(NamedTuple):
     """Of a split: correct samples, all samples, the mean cross-entropy (NaN if any logit is not
-    finite), and how often each class (rows) was taken for each (columns).
+    finite), how often each class (rows) was taken for each (columns), and whether to predict has
+    ``changed`` what training changes.
     """
 
     correct: int
     samples: int
     loss: float
     confusion: list[list[int]]
+    changed: bool = False
 
 
 class Captured(NamedTuple):

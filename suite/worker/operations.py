@@ -22,6 +22,7 @@ from suite.worker.workshop import (
     OPERATIONS,
     Bench,
     Workshop,
+    everything,
     operation,
     read_state,
     save,
@@ -167,9 +168,12 @@ def train(workshop: Workshop, task: str, first: int, last: int) -> Trained:
 def evaluate(workshop: Workshop, task: str, split: str) -> Evaluation:
     """Evaluate a split."""
     bench = workshop.benches[task]
+    before = everything(bench.program.state())
     samples, logits = bench.data[split], _logits(bench, split)
+    after = everything(bench.program.state())
+    changed = any(not np.array_equal(after[key], before[key], equal_nan=True) for key in before)
     if not np.isfinite(logits).all():
-        return Evaluation(0, len(samples), float("nan"), [])
+        return Evaluation(0, len(samples), float("nan"), [], changed)
     shifted = logits - logits.max(axis=1, keepdims=True)
     log_sum = np.log(np.exp(shifted).sum(axis=1))
     loss = log_sum - shifted[np.arange(len(samples)), samples.targets]
@@ -180,6 +184,7 @@ def evaluate(workshop: Workshop, task: str, split: str) -> Evaluation:
         samples=len(samples),
         loss=float(loss.mean()),
         confusion=confusion.tolist(),
+        changed=changed,
     )
 
 
@@ -195,7 +200,7 @@ def _logits(bench: Bench, split: str) -> NDArray[np.float64]:
     for start in range(0, len(samples), size):
         # The last batch is filled up, so that compiled programs see one shape only.
         rows = np.arange(start, start + size) % len(samples)
-        found = bench.program.predict(bench.program.put(samples.take(rows)))
+        found = bench.program.predict(bench.program.put(samples.take(rows).unlabelled()))
         parts.append(bench.program.numpy(found)[: len(samples) - start])
     return np.concatenate(parts).astype(np.float64)
 

@@ -38,7 +38,7 @@ def attempt(
     state = replace(read_state(bench.task, parameters), step=step)
     bench.changed()
     if phase == "infer":
-        batches = [program.put(batch) for batch in bench.batches(size).whole()]
+        batches = [program.put(batch.unlabelled()) for batch in bench.batches(size).whole()]
         program.load_state(state)
         found = [program.numpy(program.predict(batch)) for batch in batches]
         save(path, {"logits": np.concatenate(found)})
@@ -59,7 +59,7 @@ def attempt(
 def predictions(workshop: Workshop, task: str, split: str, path: str) -> None:
     """Write the logits of one split taken as one batch, at the program's present state."""
     bench = workshop.benches[task]
-    logits = bench.program.predict(bench.program.put(bench.data[split]))
+    logits = bench.program.predict(bench.program.put(bench.data[split].unlabelled()))
     save(path, {"logits": bench.program.numpy(logits)})
 
 

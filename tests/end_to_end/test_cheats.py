@@ -32,6 +32,7 @@ PREDICTED = {  # backend: status, parity, and what is told where
         r"timing: a batch that is put on the device at the present parameters takes .* less",
     ),
     "beforehand": ("failed", "different", rf"predictions {SIZE}layer fc"),
+    "oneplace": ("failed", "same", r"timing: a prediction is not what the program gave"),
     "stale": ("failed|ok|disturbed", "different", rf"predictions {SIZE}layer fc"),
     "unawaited": ("failed", "same", r"timing: wait\(\) returned .* and work went on for"),
     "lazy": ("failed", "same", r"timing: wait\(\) returned .* and work went on for"),
@@ -130,3 +131,18 @@ def test_a_clock_of_the_adapters_times_nothing(runs):
     _, summary = runs["infer"]
     rates = {cell["backend"]: cell["samples_per_second"] for cell in summary["cells"]}
     assert rates["patchedtime"] < 4 * rates["honest"]
+
+
+def test_what_is_evaluated_is_what_was_trained(tribench, checkout, tmp_path):
+    """The scores after a training are those of its checkpoint, and to evaluate changes nothing."""
+    asked = ("run", "--task", "rnn-tiny", "--launches", "1", "--seeds", "1", "--output", "runs")
+    backends = ("--backend", "honest,polished,forgetting", "--phase", "train")
+    done = tribench(*asked, *backends, plugins=("cheating",), folder=tmp_path, root=checkout)
+    assert done.returncode == 1, done.stderr
+    (run,) = (tmp_path / "runs").iterdir()
+    summary = json.loads((run / "summary.json").read_text())
+    assert [each["backend"] for each in summary["trainings"]] == ["honest"]
+    told = {f["backend"]: f["reason"] for f in summary["failures"] if f["stage"] == "accuracy"}
+    words = r"after the training \d+ of 114 test samples are right .* from its parameters \d+ are"
+    assert re.match(words, told.pop("polished"))
+    assert told == {"forgetting": "to predict changes the state of rnn-tiny in its training"}

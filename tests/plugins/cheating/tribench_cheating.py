@@ -189,6 +189,16 @@ class Planned(Program):
         return super().train_step(batch)
 
 
+class OnePlace(Program):
+    """Puts all predictions of a size where the one before is."""
+
+    def predict(self, batch):
+        logits = super().predict(batch)
+        place = self.__dict__.setdefault("places", {}).setdefault(logits.shape, logits)
+        place[...] = logits
+        return place
+
+
 class Stale(Program):
     """Gives what it gave for the batch before."""
 
@@ -319,6 +329,26 @@ class Freezing(Counting):
             self.parameters |= {n: a for n, a in before.items() if n.startswith("lstm")}
 
 
+class Polished(Counting):
+    """Is surer of its predictions after 100 steps."""
+
+    def predict(self, batch):
+        logits = super().predict(batch)
+        return 2 * logits if self.made >= 100 else logits
+
+
+class Forgetting(Counting):
+    """Forgets its moments when it predicts."""
+
+    def predict(self, batch):
+        if self.made >= 10:
+            self.moments = {
+                path: {name: 0 * moment for name, moment in each.items()}
+                for path, each in self.moments.items()
+            }
+        return super().predict(batch)
+
+
 class Lazy(Program):
     """Predicts when the result is read, or waited for if it is the latest."""
 
@@ -370,8 +400,9 @@ class Slow(Program):
 PROGRAMS = {
     kind.__name__.lower(): cheat(kind)
     for kind in (
-        *(Remembering, Beforehand, Prepared, Planned, Stale, Idle, EveryOther, OneSample),
-        *(Unawaited, Unwatched, FromEleven, Uncorrected, Freezing, Lazy, Constants, Slow),
+        *(Remembering, Beforehand, Prepared, Planned, OnePlace, Stale, Idle, EveryOther, OneSample),
+        *(Unawaited, Unwatched, FromEleven, Polished, Forgetting, Uncorrected, Freezing),
+        *(Lazy, Constants, Slow),
     )
 }
 

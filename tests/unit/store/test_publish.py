@@ -245,6 +245,13 @@ def test_names_are_personal_but_in_a_label(stored, monkeypatch, variable):
     assert found(stored(command="tribench run --backend annabel", label="annabel's")) == ""
 
 
+def test_a_link_is_not_copied(run, tmp_path):
+    file = run.path / "summary.md"
+    file.rename(tmp_path / "elsewhere")
+    file.symlink_to(tmp_path / "elsewhere")
+    assert "summary.md is a link" in found(session.read(run.path))
+
+
 def test_a_hosts_name_is_personal(stored, monkeypatch):
     monkeypatch.setattr("platform.node", lambda: "box-17.example.org")
     assert "names 'box-17.example.org'" in found(stored(command="tribench run box-17.example.org"))

@@ -48,7 +48,8 @@ def test_a_pool_is_whole_batches_of_training_samples(samples, size):
 def test_unmet_batches_differ_and_come_with_their_logits():
     program, pool = Doubling(), fresh.Pool(batch(64), 64)
     found = [fresh.unmet(program, pool) for _ in range(5)]
-    assert len({tuple(one.targets) for one, _ in found}) == 5
+    assert len({tuple(one.inputs[:, 0]) for one, _ in found}) == 5
+    assert not any(each.targets.any() for each in program.put_batches)
     for one, logits in found:
         np.testing.assert_array_equal(logits, 2 * one.inputs)
 
@@ -64,7 +65,7 @@ def test_a_prediction_is_of_the_present_parameters(kind, apart):
     assert found.apart > 0.3 if apart else found.apart == 0
     assert min(found.new, found.repeated, found.since) > 0
     np.testing.assert_array_equal(program.state().parameters["a"], [2.0])
-    assert len({tuple(each.targets) for each in program.put_batches[:6]}) == 6
+    assert len({tuple(each.inputs[:, 0]) for each in program.put_batches[:6]}) == 6
 
 
 def test_steps_of_training_have_new_batches_too():

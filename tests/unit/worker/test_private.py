@@ -72,6 +72,7 @@ def environment(**variables):
         ("EMPTY_TOKEN", "", "{'EMPTY_TOKEN': ''}", "{***}"),
         ("PROJECT", "mercury", "PROJECT is not set", "PROJECT is not set"),
         ("X", "x", "of annabel on annas-laptop", "of *** on ***"),
+        ("X", "x", "Annabel@ANNAS_LAPTOP.LAN, Annabella", "***@***.LAN, Annabella"),
     ],
 )
 def test_what_is_private_is_taken_out(name, value, text, kept):
