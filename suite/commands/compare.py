@@ -17,6 +17,7 @@ from suite.report.streams import json_of
 from suite.report.terminal.comparison import show_comparison, stops
 from suite.run import session
 from suite.store import directory
+from suite.store.sanity import unsound
 
 
 def command(
@@ -27,8 +28,8 @@ def command(
         typer.Option(
             "--fail-on-regression",
             help="End with exit code 1 if anything became slower or cannot be judged: a cell that "
-            "failed, is missing or has no parity; runs that are damaged or not comparable; nothing "
-            "left.",
+            "failed, is missing or has no parity; runs that are damaged, contradict themselves or "
+            "are not comparable; nothing left.",
         ),
     ] = False,
     allow_incomparable: Annotated[
@@ -59,8 +60,7 @@ def command(
             print(f"\nPage: {page}")
     stopped = []
     if fail_on_regression:
-        damaged = [run.manifest.id for run in runs if run.damage]
-        stopped += [f"{run} is damaged, and a gate passes whole runs only" for run in damaged]
+        stopped += [f"{run.path} is not sound: {told}" for run in runs for told in unsound(run)]
         stopped += stops(found, allow_incomparable)
     for line in stopped:
         print(words.plain(f"tribench: {line}"), file=sys.stderr)

@@ -24,6 +24,7 @@ COMPARISON_SCHEMA = "tribench/compare/1"
 TWIN = "@aa"  # ends the name of an A/A arm
 
 Told = Annotated[str, AfterValidator(without_paths)]  # a message that may name files
+Count = Annotated[int, Field(ge=0, strict=True)]  # not true, nor digits within quotation marks
 Status = Literal[
     "ok",
     "failed",
@@ -138,12 +139,12 @@ class BlockRecord(Record):
 
     kind: Literal["block"] = "block"
     cell: Cell
-    launch: int
-    round: int
-    position: int
-    steps: int
-    lead_in: int = 0
-    seconds: float
+    launch: Count
+    round: Count
+    position: Count
+    steps: Annotated[int, Field(ge=1, strict=True)]
+    lead_in: Count = 0
+    seconds: Annotated[float, Field(ge=0, strict=True)]
     noise: Noise
     void: Told | None = None
     disturbed: bool = False  # older runs did not look

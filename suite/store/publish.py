@@ -10,12 +10,10 @@ from suite.files import writing
 from suite.machine import idle
 from suite.records.personal import personal
 from suite.records.run import Run
-from suite.records.schema import Summary
-from suite.store.directory import StoreError, read_model
 from suite.store.fingerprint import QUOTA
-from suite.store.sanity import contradictions, implausible
+from suite.store.sanity import unsound
 from suite.store.seal import DATA as FILES
-from suite.store.seal import SEAL, is_sealed, read_seal, seal
+from suite.store.seal import SEAL, is_sealed, seal
 from suite.worker.variables import changes
 
 SETTINGS = {"environment", idle.SETTING.name, QUOTA}  # besides variables
@@ -28,14 +26,11 @@ def problems(run: Run) -> list[str]:
 
 
 def _problems(run: Run) -> Iterator[str]:
-    # It is finished, undamaged, and under its own name.
+    # It is finished, and under its own name.
     if not run.manifest.complete:
         yield "it is not complete"
     if run.path.resolve().name != run.manifest.id:
         yield f"its folder is not called {run.manifest.id}"
-    # A line that a kill cut off, and that the seal has as it was, is lost to nobody.
-    known = read_seal(run.path).vouches("records.jsonl")
-    yield from (d for d in run.damage if not (known and d.startswith("records.jsonl: ")))
     there = [name for name in FILES if (run.path / name).is_file()]
     yield from (f"it has no {name}" for name in FILES if name not in there)
     yield from (f"{name} is a link" for name in FILES if (run.path / name).is_symlink())
@@ -43,12 +38,8 @@ def _problems(run: Run) -> Iterator[str]:
     for cell in run.summary.cells:
         if cell.samples_per_second is not None and cell.parity is None and not cell.is_twin:
             yield f"{cell.task} {cell.phase} {cell.backend} has no parity"
-    yield from implausible(run)
-    # The stored summary says what the records say.
-    try:
-        yield from contradictions(run, read_model(run.path / "summary.json", Summary))
-    except StoreError as error:
-        yield str(error)
+    # It is whole, its numbers can be, and the stored summary says what the records say.
+    yield from unsound(run)
     # Nothing personal is in it; a label is the user's own choice.
     for name in there:
         text = (run.path / name).read_text("utf-8", "replace")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 from suite.analysis.achieved import MOST_OF_CEILING
@@ -17,6 +18,8 @@ from suite.records.schema import (
     PhaseRecord,
     Summary,
 )
+from suite.store.directory import StoreError, read_model
+from suite.store.seal import read_seal
 
 FLOAT_BYTES = 4
 MOST_PER_SECOND = {"matmul": 1e17, "copy": 1e14}  # ten times what one device of 2026 can
@@ -109,6 +112,36 @@ def intervals(run: Run) -> Iterator[str]:
             yield f"{what}: the interval {told} is not around {one.ratio:g}"
 
 
+@check
+def blocks(run: Run) -> Iterator[str]:
+    """None stands there twice."""
+    kept = (record for record in run.records if isinstance(record, BlockRecord))
+    places = Counter((each.cell.label, each.launch, each.round, each.position) for each in kept)
+    for (cell, launch, number, _), times in places.items():
+        if times > 1:
+            where = f"in launch {launch}, round {number}"
+            yield f"{times} blocks of {cell} have the place of one, {where}"
+            return
+
+
+def unsound(run: Run) -> list[str]:
+    """What is damaged in a run, what of its numbers cannot be, and what its summary says otherwise
+    than its records.
+    """
+    # A line that a kill cut off, and that the seal has as it was, is lost to nobody.
+    known = read_seal(run.path).vouches("records.jsonl")
+    cut = "records.jsonl: line ", ": it is not JSON"
+    lost = [d for d in run.damage if known and d.startswith(cut[0]) and d.endswith(cut[1])]
+    found = [d for d in run.damage if d not in lost]
+    found += implausible(run)
+    path = run.path / "summary.json"
+    try:
+        found += contradictions(run, read_model(path, Summary)) if path.is_file() else []
+    except StoreError as error:
+        found.append(str(error))
+    return found
+
+
 def contradictions(run: Run, stored: Summary) -> Iterator[str]:
     """Where a stored summary says something else than the records."""
     if stored.id != run.manifest.id:
@@ -122,6 +155,9 @@ def contradictions(run: Run, stored: Summary) -> Iterator[str]:
         if (a is None) != (b is None) or (a and b and abs(a.value - b.value) > APART * a.value):
             told = ["nothing" if each is None else f"{each.value:g} s" for each in (b, a)]
             yield f"{name}: summary.json says {told[0]} where the records say {told[1]}"
+        launches = [len(each[name].launch_seconds) for each in (theirs, ours)]
+        if launches[0] not in (0, launches[1]):  # 0: an older tribench did not tell them
+            yield f"{name}: summary.json has {launches[0]} launches, the records {launches[1]}"
     found, kept = ({_pair(one): one for one in each.comparisons} for each in summaries)
     for name in found.keys() & kept.keys():
         right, said = found[name], kept[name]

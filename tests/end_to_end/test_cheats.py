@@ -142,7 +142,7 @@ def test_what_is_evaluated_is_what_was_trained(tribench, checkout, tmp_path):
     (run,) = (tmp_path / "runs").iterdir()
     summary = json.loads((run / "summary.json").read_text())
     assert [each["backend"] for each in summary["trainings"]] == ["honest"]
-    told = {f["backend"]: f["reason"] for f in summary["failures"] if f["stage"] == "accuracy"}
+    told = "\n".join(summary["failures"])
     words = r"after the training \d+ of 114 test samples are right .* from its parameters \d+ are"
-    assert re.match(words, told.pop("polished"))
-    assert told == {"forgetting": "to predict changes the state of rnn-tiny in its training"}
+    assert re.search(rf"polished.*{words}", told), told
+    assert re.search("forgetting.*to predict changes the state of rnn-tiny", told), told

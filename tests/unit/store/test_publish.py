@@ -245,6 +245,34 @@ def test_names_are_personal_but_in_a_label(stored, monkeypatch, variable):
     assert found(stored(command="tribench run --backend annabel", label="annabel's")) == ""
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("launch", "-1"), ("steps", "0"), ("steps", "true"), ("seconds", '"0.1"'), ("round", "2.5")],
+)
+def test_what_no_block_has_is_malformed_whatever_the_seal_says(run, field, value):
+    records = run.path / "records.jsonl"
+    text, times = re.subn(rf'"{field}":[\d.]+', f'"{field}":{value}', records.read_text(), count=1)
+    assert times == 1
+    records.write_text(text)
+    seal(run.path)
+    assert "records.jsonl: line " in found(session.read(run.path))
+
+
+def test_a_block_stands_there_once(run):
+    block = next(each for each in run.records if isinstance(each, BlockRecord))
+    assert "2 blocks of " in found(replace(run, records=[*run.records, block]))
+
+
+def test_a_summary_has_the_launches_of_the_records(run):
+    cells = [
+        cell.model_copy(update={"launch_seconds": cell.launch_seconds[:1]})
+        for cell in run.summary.cells
+    ]
+    assert len(run.summary.cells[0].launch_seconds) > 1
+    summary = run.summary.model_copy(update={"cells": cells})
+    assert "launches, the records 1" in found(replace(run, summary=summary))
+
+
 def test_a_link_is_not_copied(run, tmp_path):
     file = run.path / "summary.md"
     file.rename(tmp_path / "elsewhere")
