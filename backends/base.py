@@ -66,7 +66,8 @@ class NotSupported(Exception):
 
 def lowers(layer: type[Layer]) -> Callable[[Lowering], Lowering]:
     """Mark a method ``(self, layer, parameters, x, context) -> y`` as the lowering of a layer type
-    and of its subclasses that have none of their own.
+    and of its subclasses that have none of their own. Where a layer takes several values x is a
+    tuple of them.
     """
 
     def mark(method: Lowering) -> Lowering:
@@ -133,7 +134,8 @@ class Capture:
 
     ``activations`` holds every layer's output (images as (batch, channels, height, width)), the
     last being the logits; ``input_gradients`` the gradient with respect to what each plain layer
-    was given, through that layer alone, under the layer's path (token ids have none).
+    was given, through that layer alone, under the layer's path (token ids have none); of several
+    values under ``PATH/0`` and so on.
     ``scales`` (the reference only) is what an error of a gradient is measured by: the norm of the
     same sum taken over absolute values, which stays sensible where terms cancel.
     """
@@ -149,11 +151,11 @@ class Capture:
 @dataclass(frozen=True, kw_only=True)
 class LayerVjp:
     """One layer alone: its output, and the products of the upstream gradient with its Jacobians;
-    ``gradients`` by local name.
+    ``gradients`` by local name. Of several inputs ``input_gradients`` is a tuple.
     """
 
     output: NDArray[Any]
-    input_gradients: NDArray[Any] | None
+    input_gradients: NDArray[Any] | tuple[NDArray[Any], ...] | None
     gradients: Arrays
 
 
@@ -211,11 +213,13 @@ class Program(Protocol):
     def layer_vjp(
         self,
         path: str,
-        inputs: NDArray[Any],
+        inputs: NDArray[Any] | tuple[NDArray[Any], ...],
         upstream: NDArray[Any],
         valid: NDArray[np.bool_] | None = None,
     ) -> LayerVjp:
-        """Run the layer at ``path`` alone on canonical inputs and upstream gradient."""
+        """Run the layer at ``path`` alone on canonical inputs, several where it takes several
+        values, and upstream gradient.
+        """
 
     def apply_update(self, gradients: Arrays) -> dict[str, NDArray[np.float64]]:
         """One optimizer step with the given gradients: {path: new minus old parameter}."""
@@ -327,11 +331,10 @@ class Backend:
         lowering = self.lowering(layer)
         if self.precision != "bfloat16":
             return lowering(layer, parameters, x, context)
-        if layer.averages:
-            y = lowering(layer, parameters, self.cast(x, "float32"), context)
-        else:
-            own = {name: self.cast(value, "bfloat16") for name, value in parameters.items()}
-            y = lowering(layer, own, self.cast(x, "bfloat16"), context)
+        inner = "float32" if layer.averages else "bfloat16"
+        if not layer.averages:
+            parameters = {name: self.cast(value, inner) for name, value in parameters.items()}
+        y = lowering(layer, parameters, each(lambda one: self.cast(one, inner), x), context)
         return self.cast(y, "bfloat16")
 
     def check(self, task: Task) -> None:
@@ -373,16 +376,29 @@ class Backend:
         observe: Callable[[str, Array], None] = lambda path, value: None,
     ) -> Array:
         """The logits of a batch. ``observe`` sees every layer's output; what ``enter`` makes of a
-        plain layer's input is what the layer gets. An override is given both by position, or none.
+        plain layer's input is what the layer gets, of several under ``PATH/0`` and so on. An
+        override is given both by position, or none.
         """
 
         def apply(path: str, layer: Layer, value: Array) -> Array:
             context.path = path
-            given = enter(path, value)
+            given = entered(enter, path, value)
             return self.compute(layer, local(parameters, path), given, context)
 
         logits = walk(task.model.layers, x, apply, observe)
         return self.cast(logits, "float32") if self.precision == "bfloat16" else logits
+
+
+def each(change: Callable[[Array], Array], x: Array) -> Array:
+    """What a layer is given, changed: each of several values alone."""
+    return tuple(map(change, x)) if isinstance(x, tuple) else change(x)
+
+
+def entered(enter: Callable[[str, Array], Array], path: str, x: Array) -> Array:
+    """What ``enter`` makes of what the layer at this path is given."""
+    if isinstance(x, tuple):
+        return tuple(enter(f"{path}/{number}", value) for number, value in enumerate(x))
+    return enter(path, x)
 
 
 def _marked(cls: type) -> dict[type[Layer], str]:

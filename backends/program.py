@@ -11,8 +11,8 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.base import Array, Arrays, Capture, LayerVjp, Memory, Program, State
-from tasks.base import Task
+from backends.base import Array, Arrays, Capture, LayerVjp, Memory, Program, State, each
+from tasks.base import Batch, Task
 from tasks.parameters import initial_buffers
 from tasks.spec import Layer
 
@@ -82,6 +82,20 @@ class BaseProgram(Program):
         """A layer's output or the gradient of its input, canonical; a copy."""
         return self.layout.activation_to_canonical(self.numpy(value)).copy()
 
+    def given(
+        self, inputs: NDArray[Any] | tuple[NDArray[Any], ...], valid: NDArray[np.bool_] | None
+    ) -> tuple[Array, Array | None]:
+        """What a layer alone takes, on the device: a native array or a tuple of several, and the
+        valid steps.
+        """
+        several = inputs if isinstance(inputs, tuple) else (inputs,)
+        put = [
+            self.put(Batch(inputs=one, targets=np.zeros(len(one), np.int32), valid=valid))
+            for one in several
+        ]
+        x = tuple(batch.inputs for batch in put)
+        return x if len(x) > 1 else x[0], put[0].valid
+
     def captured(
         self,
         loss: Array,
@@ -102,10 +116,14 @@ class BaseProgram(Program):
     def of_layer(
         self, path: str, output: Array, inner: Array | None, gradients: Mapping[str, Array]
     ) -> LayerVjp:
-        """What a layer alone made, canonical; ``gradients`` by local name."""
+        """What a layer alone made, canonical; ``inner`` is the gradient of its input or a tuple of
+        all that there are, ``gradients`` those of its parameters by local name.
+        """
+        if isinstance(inner, tuple) and len(inner) < 2:
+            inner = inner[0] if inner else None
         return LayerVjp(
             output=self.activation(output),
-            input_gradients=None if inner is None else self.activation(inner),
+            input_gradients=None if inner is None else each(self.activation, inner),
             gradients={
                 name: self.canonical(f"{path}.{name}", value) for name, value in gradients.items()
             },

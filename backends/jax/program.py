@@ -105,14 +105,14 @@ class Program(BaseProgram):
     def layer_vjp(
         self,
         path: str,
-        inputs: NDArray[Any],
+        inputs: NDArray[Any] | tuple[NDArray[Any], ...],
         upstream: NDArray[Any],
         valid: NDArray[np.bool_] | None = None,
     ) -> LayerVjp:
-        batch = self.put(Batch(inputs=inputs, targets=np.zeros(len(inputs), np.int32), valid=valid))
+        x, steps = self.given(inputs, valid)
         up = self.placed(arrays.activation_to_native(np.asarray(upstream, np.float64)))
         own = local(self.parameters, path)
-        y, gradients, inner = self.run_vjp(path, own, self.buffers, batch, up)
+        y, gradients, inner = self.run_vjp(path, own, self.buffers, x, steps, up)
         gradients = {name: gradients[name] for name in self.layers[path].parameters()}
         return self.of_layer(path, y, inner, gradients)
 
@@ -216,18 +216,18 @@ class Program(BaseProgram):
         return self.training_loss(parameters, buffers, batch, enter, seen.__setitem__)[0], seen
 
     def _vjp(
-        self, path: str, own: Tree, buffers: Tree, batch: Resident, upstream: Array
-    ) -> tuple[Array, Tree, Array | None]:
+        self, path: str, own: Tree, buffers: Tree, x: Any, valid: Array | None, upstream: Array
+    ) -> tuple[Array, Tree, Any]:
         """One layer's output, gradients by local name, and input gradient unless of ids."""
         layer = self.layers[path]
 
-        def run(own: Tree, x: Array) -> Array:
-            context = Context(path=path, training=True, valid=batch.valid, buffers=buffers)
+        def run(own: Tree, x: Any) -> Array:
+            context = Context(path=path, training=True, valid=valid, buffers=buffers)
             return self.backend.compute(layer, own, x, context)
 
-        y, pull = jax.vjp(run, own, batch.inputs)
+        y, pull = jax.vjp(run, own, x)
         gradients, inner = pull(upstream.astype(y.dtype))
-        real = jnp.issubdtype(batch.inputs.dtype, jnp.floating)
+        real = jnp.issubdtype(jax.tree.leaves(x)[0].dtype, jnp.floating)
         return y, gradients, inner if real else None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.base import Arrays, Context, NotSupported, formulas
+from backends.base import Arrays, Context, NotSupported, each, entered, formulas
 from backends.formats import Operand, plain, to_bfloat16
 from backends.numpy import losses, optimizers
 from backends.numpy.layers import Gradients, Layers, Lowered
@@ -50,7 +50,7 @@ class Backend(Layers):
         return Program(self, task, parameters)
 
     def compute(
-        self, layer: Layer, parameters: Mapping[str, Floats], x: Floats, context: Context
+        self, layer: Layer, parameters: Mapping[str, Floats], x: Any, context: Context
     ) -> Lowered:
         """With what goes back rounded where what went forward was."""
         lowering = self.lowering(layer)
@@ -59,7 +59,7 @@ class Backend(Layers):
         if self.precision != "bfloat16":
             return lowering(layer, parameters, x, context)  # type: ignore[no-any-return]
         own = parameters if layer.averages else {n: to_bfloat16(p) for n, p in parameters.items()}
-        y, vjp = lowering(layer, own, self.cast(x, "bfloat16"), context)
+        y, vjp = lowering(layer, own, each(lambda one: self.cast(one, "bfloat16"), x), context)
 
         def rounded(dy: Floats) -> tuple[Any, Gradients]:
             dx, gradients = vjp(to_bfloat16(dy))
@@ -68,7 +68,7 @@ class Backend(Layers):
                     name: gradient._replace(value=to_bfloat16(gradient.value))
                     for name, gradient in gradients.items()
                 }
-            return None if dx is None else to_bfloat16(dx), gradients
+            return None if dx is None else each(to_bfloat16, dx), gradients
 
         return to_bfloat16(y), rounded
 
@@ -85,12 +85,14 @@ class Backend(Layers):
         inputs are on.
         """
 
-        def apply(path: str, layer: Layer, node: Node) -> Node:
+        def apply(path: str, layer: Layer, node: Any) -> Node:
             context.path = path
-            given = enter(path, node)
-            return given.then(
-                path, *self.compute(layer, local(parameters, path), given.value, context)
-            )
+            given = entered(enter, path, node)
+            x = each(lambda one: one.value, given)
+            y, vjp = self.compute(layer, local(parameters, path), x, context)
+            first, *others = given if isinstance(given, tuple) else (given,)
+            made: Node = first.then(path, y, vjp, *others)
+            return made
 
         logits: Node = walk(task.model.layers, x, apply, observe)
         return logits
@@ -128,16 +130,16 @@ def _in_tf32(
     lowering: Callable[..., Lowered],
     layer: Layer,
     parameters: Mapping[str, Floats],
-    x: Floats,
+    x: Any,
     context: Context,
 ) -> Lowered:
     """Operands of products rounded, forward and backward; sums and all else in float32."""
     own = {name: value.view(Operand) for name, value in parameters.items()}
-    y, vjp = lowering(layer, own, x.view(Operand), context)
+    y, vjp = lowering(layer, own, each(lambda one: one.view(Operand), x), context)
 
     def back(dy: Floats) -> tuple[Any, Gradients]:
         dx, found = vjp(dy.view(Operand))
-        return plain(dx), {
+        return each(plain, dx), {
             name: gradient._replace(value=plain(gradient.value)) for name, gradient in found.items()
         }
 

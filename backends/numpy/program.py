@@ -71,17 +71,16 @@ class Program(BaseProgram):
     def layer_vjp(
         self,
         path: str,
-        inputs: NDArray[Any],
+        inputs: NDArray[Any] | tuple[NDArray[Any], ...],
         upstream: NDArray[Any],
         valid: NDArray[np.bool_] | None = None,
     ) -> LayerVjp:
         """Run the layer at ``path`` alone; its gradients have local names."""
-        layer = self.layers[path]
-        context = Context(path=path, training=True, valid=valid, buffers=self.buffers)
-        given, up = (self._real(arrays.activation_to_native(array)) for array in (inputs, upstream))
+        x, valid = self.given(inputs, valid)
         own = local(self.parameters, path)
-        output, vjp = self.backend.compute(layer, own, given, context)
-        dx, gradients = vjp(up)
+        context = Context(path=path, training=True, valid=valid, buffers=self.buffers)
+        output, vjp = self.backend.compute(self.layers[path], own, x, context)
+        dx, gradients = vjp(self._real(arrays.activation_to_native(upstream)))
         values = {
             name: gradients[name].value if name in gradients else 0 * value
             for name, value in own.items()
@@ -145,8 +144,8 @@ def _unchanged(dy: Floats) -> tuple[Floats, Gradients]:
 @dataclass(eq=False, kw_only=True)
 class Node:
     """A value on the tape of all that were computed, in that order; ``vjp`` gives the gradient that
-    each of the parents gets. The path is that of a plain layer, "" for what is none: the start,
-    sums, and what names its parameters by their whole paths.
+    each of the parents gets, or a tuple of theirs. The path is that of a plain layer, "" for what
+    is none: the start, sums, and what names its parameters by their whole paths.
     """
 
     value: Any
@@ -159,10 +158,13 @@ class Node:
     def __post_init__(self) -> None:
         self.tape.append(self)
 
-    def then(self, path: str, value: Any, vjp: Vjp) -> Node:
-        """What was computed of this value, with its derivative as a lowering gives it."""
+    def then(self, path: str, value: Any, vjp: Vjp, *others: Node) -> Node:
+        """What was computed of this value and others, with its derivative as a lowering gives
+        it.
+        """
+        parents = (self, *others)
         return Node(
-            value=value, tape=self.tape, parents=(self,), vjp=vjp, path=path, cast=self.cast
+            value=value, tape=self.tape, parents=parents, vjp=vjp, path=path, cast=self.cast
         )
 
     def __add__(self, other: Node) -> Node:
@@ -183,8 +185,11 @@ def _backward(end: Node, dy: Floats) -> tuple[Gradients, dict[str, Floats]]:
         gradients |= {f"{start}{name}": gradient for name, gradient in found.items()}
         if dx is None:
             continue
-        if node.path:
-            input_gradients[node.path] = dx
-        for parent in node.parents:
-            upstream[parent] = upstream[parent] + dx if parent in upstream else dx
+        each = dx if isinstance(dx, tuple) else (dx,) * len(node.parents)
+        if node.path and len(each) == 1:
+            input_gradients[node.path] = each[0]
+        elif node.path:
+            input_gradients |= {f"{node.path}/{number}": one for number, one in enumerate(each)}
+        for parent, one in zip(node.parents, each, strict=True):
+            upstream[parent] = upstream[parent] + one if parent in upstream else one
     return gradients, input_gradients

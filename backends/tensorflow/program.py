@@ -80,13 +80,13 @@ class Program(BaseProgram):
     def layer_vjp(
         self,
         path: str,
-        inputs: NDArray[Any],
+        inputs: NDArray[Any] | tuple[NDArray[Any], ...],
         upstream: NDArray[Any],
         valid: NDArray[np.bool_] | None = None,
     ) -> LayerVjp:
-        batch = self.put(Batch(inputs=inputs, targets=np.zeros(len(inputs), np.int32), valid=valid))
+        x, steps = self.given(inputs, valid)
         up = self._tensor(arrays.activation_to_native(upstream), self.backend.dtype)
-        y, dx, found = self.run_layer(path, self.buffers, batch, up)
+        y, dx, found = self.run_layer(path, self.buffers, x, steps, up)
         return self.of_layer(path, y, dx, found)
 
     def placed(self, array: NDArray[Any]) -> tf.Tensor:
@@ -188,18 +188,18 @@ class Program(BaseProgram):
         return seen, _dense(tape.gradient(loss, entered, **_ZERO))
 
     def _layer(
-        self, path: str, buffers: Tree, batch: Resident, upstream: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor | None, Tree]:
-        """One layer's output, its input's gradient (None of token ids) and its parameters'."""
-        layer = self.layers[path]
-        own, x = local(_values(self.parameters), path), batch.inputs
-        wanted = own | {"": x} if x.dtype.is_floating else own
-        context = Context(path=path, training=True, valid=batch.valid, buffers=buffers)
+        self, path: str, buffers: Tree, x: Any, valid: tf.Tensor | None, upstream: tf.Tensor
+    ) -> tuple[tf.Tensor, tuple[tf.Tensor, ...], Tree]:
+        """One layer's output, its inputs' gradients (none of token ids) and its parameters'."""
+        own = local(_values(self.parameters), path)
+        several = x if isinstance(x, tuple) else (x,)
+        real = {f"/{n}": one for n, one in enumerate(several) if one.dtype.is_floating}
+        context = Context(path=path, training=True, valid=valid, buffers=buffers)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(wanted)
-            y = self.backend.compute(layer, own, x, context)
-        found = _dense(tape.gradient(y, wanted, tf.cast(upstream, y.dtype), **_ZERO))
-        return y, found.pop("", None), found
+            tape.watch(own | real)
+            y = self.backend.compute(self.layers[path], own, x, context)
+        found = _dense(tape.gradient(y, own | real, tf.cast(upstream, y.dtype), **_ZERO))
+        return y, tuple(found.pop(name) for name in real), found
 
 
 _ZERO = {"unconnected_gradients": tf.UnconnectedGradients.ZERO}

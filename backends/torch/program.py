@@ -16,6 +16,7 @@ from backends.program import BaseProgram, Layout
 from backends.torch import arrays
 from backends.torch.optimizers import Moments, Tree
 from tasks.base import Batch, Task
+from tasks.spec import local
 
 if TYPE_CHECKING:
     from backends.torch.backend import Backend
@@ -96,26 +97,21 @@ class Program(BaseProgram):
     def layer_vjp(
         self,
         path: str,
-        inputs: NDArray[Any],
+        inputs: NDArray[Any] | tuple[NDArray[Any], ...],
         upstream: NDArray[Any],
         valid: NDArray[np.bool_] | None = None,
     ) -> LayerVjp:
-        layer = self.layers[path]
-        given = arrays.activation_to_native(inputs)
-        batch = self.put(Batch(inputs=given, targets=np.zeros(len(inputs), np.int32), valid=valid))
-        x = batch.inputs
-        real = x.is_floating_point()
-        if real:
-            x.requires_grad_()
-        names = list(layer.parameters())
-        own = {name: self.parameters[f"{path}.{name}"] for name in names}
-        context = Context(path=path, training=True, valid=batch.valid, buffers=self.buffers)
-        y = self.backend.compute(layer, own, x, context)
-        wanted = list(own.values()) + ([x] if real else [])
+        x, steps = self.given(inputs, valid)
+        several = x if isinstance(x, tuple) else (x,)
+        real = [value.requires_grad_() for value in several if value.is_floating_point()]
+        own = local(self.parameters, path)
+        context = Context(path=path, training=True, valid=steps, buffers=self.buffers)
+        y = self.backend.compute(self.layers[path], own, x, context)
         up = torch.as_tensor(arrays.activation_to_native(upstream)).to(y)
-        found = _gradients(y, wanted, up)
-        inner = found[-1] if real else None
-        return self.of_layer(path, y, inner, dict(zip(names, found, strict=False)))
+        found = _gradients(y, [*own.values(), *real], up)
+        inner = tuple(found[len(own) :])
+        gradients = dict(zip(own, found, strict=False))
+        return self.of_layer(path, y, inner, gradients)
 
     def placed(self, array: NDArray[Any]) -> Tensor:
         backend, real = self.backend, np.issubdtype(array.dtype, np.floating)

@@ -124,12 +124,18 @@ class RemoteProgram:
     def layer(
         self,
         place: str,
-        inputs: NDArray[Any],
+        inputs: NDArray[Any] | tuple[NDArray[Any], ...],
         upstream: NDArray[np.float64],
         valid: NDArray[np.bool_] | None = None,
     ) -> Arrays:
-        """One layer alone: ``output``, ``input_gradients`` and ``gradients/NAME``."""
-        given: Arrays = {"inputs": inputs, "upstream": upstream}
+        """One layer alone: ``output``, ``input_gradients`` and ``gradients/NAME``; of several
+        inputs ``input_gradients/0`` and so on.
+        """
+        given: Arrays = {"upstream": upstream}
+        if isinstance(inputs, tuple):
+            given |= {f"inputs/{number}": each for number, each in enumerate(inputs)}
+        else:
+            given["inputs"] = inputs
         if valid is not None:
             given["valid"] = valid
         made = self.backend.path("layer")

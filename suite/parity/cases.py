@@ -52,38 +52,40 @@ Answers = dict[tuple[str, str], Arrays]  # by path and case
 
 def distinct(model: ModelSpec) -> list[Place]:
     """The first place of every plain layer that differs from those before it in its type, fields or
-    rank.
+    the ranks of what it takes.
     """
-    found: dict[tuple[Layer, int], Place] = {}
+    found: dict[tuple[Layer, tuple[int, ...]], Place] = {}
     for place in model.places():
         if not isinstance(place.layer, spec.Residual):
-            found.setdefault((place.layer, len(place.input_shape)), place)
+            found.setdefault((place.layer, tuple(map(len, place.input_shapes))), place)
     return list(found.values())
 
 
 def chosen(model: ModelSpec) -> Iterator[Case]:
     """Every distinct layer in every case."""
-    first = model.places()[0].path
     for place in distinct(model):
-        yield from cases(place, model.input.vocabulary if place.path == first else None)
+        yield from cases(place, model.input.vocabulary if place.sources == ("",) else None)
 
 
 def cases(place: Place, vocabulary: int | None) -> Iterator[Case]:
     """What the layer at this place is given: token ids below ``vocabulary``, or reals."""
-    layer, shape = place.layer, place.input_shape
+    layer, shapes = place.layer, place.input_shapes
     if isinstance(layer, spec.Recurrent):
-        shape = (max(STEPS, shape[0]), *shape[1:])
+        shapes = ((max(STEPS, shapes[0][0]), *shapes[0][1:]),)
     axis = 1 if isinstance(layer, spec.BatchNorm) else 0  # a channel has statistics of its own
-    inputs = _ids(shape, vocabulary) if vocabulary else _inputs(layer, shape, axis)
-    kinds = tuple(KINDS[n % len(KINDS)] for n in range(inputs.shape[axis]))
-    upstream = _random(f"{place.path} upstream", layer.output_shape(shape))
+    first, *others = (
+        _ids(shape, vocabulary) if vocabulary else _inputs(layer, shape, axis, number)
+        for number, shape in enumerate(shapes)
+    )
+    kinds = tuple(KINDS[n % len(KINDS)] for n in range(first.shape[axis]))
+    upstream = _random(f"{place.path} upstream", layer.output_shape(*shapes))
     steep = upstream.copy()
     np.moveaxis(steep, axis, 0)[[kind == STEEP for kind in kinds]] *= STEEPNESS
     case = Case(
         name="values",
         layer=layer,
         path=place.path,
-        inputs=inputs,
+        inputs=(first, *others) if others else first,
         upstream=steep,
         kinds=kinds,
         axis=axis,
@@ -91,32 +93,31 @@ def cases(place: Place, vocabulary: int | None) -> Iterator[Case]:
     yield case
     case = replace(case, upstream=upstream)
     if isinstance(layer, spec.LSTM):
-        yield from _steady(case, layer)
+        yield from _steady(case, layer, shapes[0])
     if isinstance(layer, MASKED):
-        yield _padded(case, "padding", 1.0, _paddings(layer))
+        yield _padded(case, shapes[0], "padding", 1.0, _paddings(layer))
     if isinstance(layer, spec.Attention):
         # Scores far apart show a mask that only lowers them; -1e4 still stays below them.
-        yield _padded(case, HOT, LARGE, _paddings(layer))
-        yield _padded(case, EMPTY, 1.0, ["none"] * len(NAMES))
+        yield _padded(case, shapes[0], HOT, LARGE, _paddings(layer))
+        yield _padded(case, shapes[0], EMPTY, 1.0, ["none"] * len(NAMES))
 
 
-def _steady(case: Case, layer: spec.LSTM) -> Iterator[Case]:
+def _steady(case: Case, layer: spec.LSTM, shape: Shape) -> Iterator[Case]:
     """The same large values at every step, so that cells add up. With 15 seeds of rnn-tiny the
     greatest cell reached 10.0 at least; with the other cases 1.6, so that a cell that is
     clipped at 3 was the same.
     """
     for number in range(1, 1 + ceil(CELLS / (len(KINDS) * layer.hidden_size))):
-        once = _random(f"{case.path} steady {number}", case.inputs.shape[1:])[:, :1]
+        once = _random(f"{case.path} steady {number}", shape)[:, :1]
         yield replace(
             case,
             name=f"{STEADY} {number}",
-            inputs=LARGE * np.broadcast_to(once, case.inputs.shape).copy(),
+            inputs=LARGE * np.broadcast_to(once, (len(once), *shape)).copy(),
             kinds=(STEADY,) * len(KINDS),
         )
 
 
-def _padded(case: Case, name: str, size: float, paddings: list[str]) -> Case:
-    shape = case.inputs.shape[1:]
+def _padded(case: Case, shape: Shape, name: str, size: float, paddings: list[str]) -> Case:
     return replace(
         case,
         name=name,
@@ -138,9 +139,9 @@ def _paddings(layer: Layer) -> list[str]:
     return ["full" if kind == "none" else kind for kind in NAMES]
 
 
-def _inputs(layer: Layer, shape: Shape, axis: int) -> NDArray[Any]:
-    """A sample, or a channel, of every kind."""
-    values = _random(type(layer).__name__, shape)
+def _inputs(layer: Layer, shape: Shape, axis: int, number: int) -> NDArray[Any]:
+    """A sample, or a channel, of every kind; the layer's first input or a later one."""
+    values = _random(f"{type(layer).__name__}{number or ''}", shape)
     large = LARGE if layer.parameters() else HUGE
     for number, each in enumerate(np.moveaxis(values, axis, 0)):
         match KINDS[number % len(KINDS)]:

@@ -24,7 +24,7 @@ from suite.parity.findings import Findings
 from suite.parity.layer_checks import greatest, relative
 from suite.records.schema import Location
 from tasks import spec
-from tasks.spec import Layer, ModelSpec, walk
+from tasks.spec import Layer, ModelSpec, Place
 
 Errors = dict[str, float]  # by part/path
 
@@ -112,13 +112,23 @@ def _course(model: ModelSpec) -> Iterator[tuple[str, Any, str]]:
         for name in place.layer.parameters():
             path = f"{place.path}.{name}"
             yield f"gradients/{path}", "parameter", path
-        yield f"input_gradients/{place.path}", "layer", place.path
+        for name in taken(place):
+            yield f"input_gradients/{name}", "layer", place.path
     for part in ("update", "trained"):
         for path in model.parameters():
             yield f"{part}/{path}", "optimizer", path
     for path in model.buffers():
         yield f"trained/{path}", "buffer", path
     yield LATE_LOGITS, "layer", places[-1].path
+
+
+def taken(place: Place) -> list[str]:
+    """What the gradients of the place's inputs are called: its path, or of several that and a
+    number.
+    """
+    if len(place.sources) == 1:
+        return [place.path]
+    return [f"{place.path}/{number}" for number in range(len(place.sources))]
 
 
 def only(found: NDArray[Any] | None, wanted: NDArray[Any]) -> str | None:
@@ -149,9 +159,11 @@ def without_flips(
 ) -> tuple[Errors, str | None]:
     """The errors that no flip reaches, and the last layer that has one."""
     flip: str | None = None
-    reached, before, given = set[str](), set[str](), sources(model)
+    reached: set[str] = set()
+    behind: dict[str, set[str]] = {"": set()}  # the gradients that a value's own passes on to
     for place in model.places():
-        key = f"activations/{given.get(place.path)}"
+        before = set[str]().union(*(behind[source] for source in place.sources))
+        key = f"activations/{place.sources[0]}"  # what has a kink takes one value
         mine, right = found.capture.get(key), wanted.capture.get(key)
         if (
             mine is not None
@@ -159,33 +171,11 @@ def without_flips(
             and mine.shape == right.shape
             and not np.array_equal(branches(place.layer, mine), branches(place.layer, right))
         ):
-            flip, reached = place.path, before.copy()
-        before |= {f"gradients/{place.path}.{name}" for name in place.layer.parameters()}
+            flip = place.path
+            reached |= before
+        own = {f"gradients/{place.path}.{name}" for name in place.layer.parameters()}
+        behind[place.path] = before | own
     return {key: error for key, error in errors.items() if key not in reached}, flip
-
-
-def sources(model: ModelSpec) -> dict[str, str]:
-    """Of each plain layer, the path of what it is given; "" is the batch."""
-    given: dict[str, _Value] = {}
-
-    def apply(path: str, layer: Layer, value: _Value) -> _Value:
-        given[path] = value
-        return _Value()
-
-    def observe(path: str, value: _Value) -> None:
-        value.path = path
-
-    walk(model.layers, _Value(), apply, observe)
-    return {path: value.path for path, value in given.items()}
-
-
-class _Value:
-    """Stands for an array while the layers are walked."""
-
-    path = ""
-
-    def __add__(self, other: _Value) -> _Value:
-        return _Value()
 
 
 def kinked(layer: Layer) -> bool:

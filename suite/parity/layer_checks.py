@@ -6,8 +6,8 @@ The benchmark runs in a framework's own environment, so that this module needs N
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from math import inf, isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from tasks.base import Batch, Task
 from tasks.codec import bare
 from tasks.parameters import probe, probe_buffers, rounded, uniform
-from tasks.spec import SGD, Flatten, Input, Layer, ModelSpec, Shape
+from tasks.spec import SGD, Entry, Flatten, Input, Layer, ModelSpec, Shape
 
 if TYPE_CHECKING:
     from suite.engine.remote import RemoteBackend, RemoteProgram
 
 Arrays = dict[str, NDArray[Any]]
+Inputs = NDArray[Any] | tuple[NDArray[Any], ...]  # of a layer of several values
 
 ORDINARY: tuple[str, ...] = ("ordinary", "no padding")  # no error grows there
 LEAST_NORM = 1e-3  # below it errors are absolute: what should be 0 has no relative error
@@ -30,10 +31,10 @@ LEAST_NORM = 1e-3  # below it errors are absolute: what should be 0 has no relat
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Case:
-    """A layer, its inputs (samples, ...), the upstream gradient of its output, and which steps are
-    valid. ``path`` is its place in the model that it is from, ``parameters`` its parameters and
-    buffers by local name; random ones where there are none. It is run in ``training``, or else as
-    in evaluation.
+    """A layer, its inputs (samples, ...), a tuple where it takes several values, the upstream
+    gradient of its output, and which steps are valid. ``path`` is its place in the model that it is
+    from, ``parameters`` its parameters and buffers by local name; random ones where there are none.
+    It is run in ``training``, or else as in evaluation.
 
     ``kinds`` says what each index along ``axis`` is like; errors are taken for each by itself, so
     that large values do not hide small ones. Where ``finite`` is set, no more is asked for.
@@ -41,7 +42,7 @@ class Case:
 
     name: str
     layer: Layer
-    inputs: NDArray[Any]
+    inputs: Inputs
     upstream: NDArray[np.float64]
     valid: NDArray[np.bool_] | None = None
     path: str = "layer"
@@ -57,15 +58,25 @@ class Case:
         return self.path, self.name
 
     @property
+    def several(self) -> tuple[NDArray[Any], ...]:
+        """All that the layer is given."""
+        return self.inputs if isinstance(self.inputs, tuple) else (self.inputs,)
+
+    @property
     def task(self) -> Task:
         """A task whose model is this layer, so that an adapter can build it. A predicted picture is
-        laid flat, which every backend does in one order.
+        laid flat, which every backend does in one order. A model has one input: there a layer of
+        several values takes it several times.
         """
-        shape, layers = self.inputs.shape[1:], [(self.path, self.layer)]
-        if not self.training and len(self.layer.output_shape(shape)) == 3:
+        first = self.several[0]
+        layers: list[Entry] = [(self.path, self.layer)]
+        if len(self.several) > 1:
+            layers = [(self.path, self.layer, ("",) * len(self.several))]
+        if not self.training and self.upstream.ndim == 4:
             layers.append(("flat", Flatten()))
-        model = ModelSpec(name=f"case-{self.name}", input=Input(shape=shape), layers=tuple(layers))
-        return bare(model, SGD(learning_rate=0.1), len(self.inputs))
+        given = Input(shape=first.shape[1:])
+        model = ModelSpec(name=f"case-{self.name}", input=given, layers=tuple(layers))
+        return bare(model, SGD(learning_rate=0.1), len(first))
 
     @property
     def start(self) -> Arrays:
@@ -78,33 +89,44 @@ class Case:
 
     @property
     def batch(self) -> Batch:
-        """The inputs as a whole program takes them."""
-        targets = np.zeros(len(self.inputs), np.int32)
-        return Batch(inputs=self.inputs, targets=targets, valid=self.valid)
+        """The input as a whole program takes it."""
+        (inputs,) = self.several
+        return Batch(inputs=inputs, targets=np.zeros(len(inputs), np.int32), valid=self.valid)
+
+    def given(self, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Case:
+        """The same with every input changed."""
+        changed = tuple(map(change, self.several))
+        return replace(self, inputs=changed if len(changed) > 1 else changed[0])
 
 
 def random_case(
     samples: int,
     name: str,
     layer: Layer,
-    shape: Shape,
+    shape: Shape | tuple[Shape, ...],
     valid: NDArray[np.bool_] | None = None,
     vocabulary: int | None = None,
     path: str = "layer",
 ) -> Case:
-    """Random reals of this shape, or ids below ``vocabulary``, and a random upstream gradient."""
-    inputs: NDArray[Any] = uniform(0, "inputs", (samples, *shape))
-    if vocabulary is None:
-        inputs = rounded(inputs)
+    """Random reals of this shape, or of these shapes where the layer takes several values, or ids
+    below ``vocabulary``, and a random upstream gradient.
+    """
+    shapes: Any = shape if isinstance(shape[0], tuple) else (shape,)
+    several = [uniform(0, f"inputs{n or ''}", (samples, *each)) for n, each in enumerate(shapes)]
+    inputs: Inputs = several[0]
+    if len(several) > 1:
+        inputs = tuple(map(rounded, several))
+    elif vocabulary is None:
+        inputs = rounded(several[0])
     else:
-        inputs = ((inputs + 1) / 2 * vocabulary).astype(np.int32)
-    upstream = rounded(uniform(0, "upstream", (samples, *layer.output_shape(shape))))
+        inputs = ((several[0] + 1) / 2 * vocabulary).astype(np.int32)
+    upstream = rounded(uniform(0, "upstream", (samples, *layer.output_shape(*shapes))))
     return Case(name=name, layer=layer, inputs=inputs, upstream=upstream, valid=valid, path=path)
 
 
 def run(program: RemoteProgram, case: Case) -> Arrays:
-    """What a program makes of its layer alone: ``output``, ``input_gradients`` and
-    ``gradients/NAME``. Raises what Worker.call raises.
+    """What a program makes of its layer alone: ``output``, ``input_gradients``, of several values
+    ``input_gradients/0`` and so on, and ``gradients/NAME``. Raises what Worker.call raises.
     """
     return program.layer(case.path, case.inputs, case.upstream, case.valid)
 

@@ -161,8 +161,8 @@ def _cause(inquiry: Inquiry, wanted: findings.Findings, key: str) -> str | None:
     case = in_whole(inquiry, wanted, owners[0], samples(task_inputs, "probe"))
     upstream = rounded(uniform(0, "upstream", case.upstream.shape))
     case = replace(case, training=True, upstream=upstream)
-    if not np.issubdtype(case.inputs.dtype, np.integer):
-        case = replace(case, inputs=rounded(case.inputs))
+    if not np.issubdtype(case.several[0].dtype, np.integer):
+        case = case.given(rounded)
     try:
         program = RemoteProgram(backend, backend.start(task_inputs, task_inputs.probe))
         made = run(program, case)

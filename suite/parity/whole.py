@@ -23,7 +23,6 @@ from suite.parity.compare import (
     judged,
     only,
     repeated,
-    sources,
 )
 from suite.parity.findings import Findings, look_inside, written
 from suite.parity.inquiry import Inquiry
@@ -184,16 +183,19 @@ def _written(inquiry: Inquiry, batch: Arrays) -> str:
 
 def in_whole(inquiry: Inquiry, wanted: Findings, place: Place, batch: Arrays) -> Case:
     """The layer at a place, given in evaluation what it is given in the whole."""
-    source = sources(inquiry.model)[place.path]
-    inputs = wanted.capture[f"activations/{source}"] if source else batch["inputs"]
-    stepped = inputs.ndim == (2 if np.issubdtype(inputs.dtype, np.integer) else 3)
+    several = tuple(
+        wanted.capture[f"activations/{source}"] if source else batch["inputs"]
+        for source in place.sources
+    )
+    first = several[0]
+    stepped = first.ndim == (2 if np.issubdtype(first.dtype, np.integer) else 3)
     return Case(
         name="evaluated",
         layer=place.layer,
         path=place.path,
         parameters=local(read(inquiry.task_inputs.probe), place.path),
-        inputs=inputs,
-        upstream=np.zeros((len(inputs), *place.output_shape)),
+        inputs=several if len(several) > 1 else first,
+        upstream=np.zeros((len(first), *place.output_shape)),
         valid=batch.get("valid") if stepped else None,
         training=False,
     )
@@ -203,10 +205,11 @@ def evaluated(
     inquiry: Inquiry, wanted: Findings, batch: Arrays, limit: float = FUNCTION
 ) -> Evaluated | None:
     """The first layer that does in evaluation something else than it should, by more than
-    ``limit``; None if none shows it alone. Raises ReferenceFailed.
+    ``limit``; None if none shows it alone. Raises ReferenceFailed. What takes several values cannot
+    be asked: a model that predicts has one input.
     """
     for place in inquiry.model.places():
-        if isinstance(place.layer, Residual):
+        if isinstance(place.layer, Residual) or len(place.sources) > 1:
             continue
         case = in_whole(inquiry, wanted, place, batch)
         right = inquiry.reference.supposing(case)["output"]

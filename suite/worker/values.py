@@ -83,13 +83,18 @@ def capture(workshop: Workshop, task: str, split: str, path: str) -> Captured:
 
 @operation
 def layer(workshop: Workshop, task: str, place: str, given: str, path: str) -> None:
-    """Run one layer alone on the inputs, upstream gradient and valid steps of a file."""
+    """Run one layer alone on the inputs, upstream gradient and valid steps of a file. Several
+    inputs are ``inputs/0`` and so on, and so are their gradients.
+    """
     with np.load(given) as arrays:
         valid = arrays["valid"] if "valid" in arrays.files else None
-        inputs, upstream = arrays["inputs"], arrays["upstream"]
+        several = tuple(arrays[key] for key in arrays.files if key.startswith("inputs/"))
+        inputs, upstream = several or arrays["inputs"], arrays["upstream"]
     found = workshop.benches[task].program.layer_vjp(place, inputs, upstream, valid)
     parts = {"output": found.output}
-    if found.input_gradients is not None:
+    if isinstance(found.input_gradients, tuple):
+        parts |= {f"input_gradients/{n}": g for n, g in enumerate(found.input_gradients)}
+    elif found.input_gradients is not None:
         parts["input_gradients"] = found.input_gradients
     save(path, parts | {f"gradients/{name}": g for name, g in found.gradients.items()})
 

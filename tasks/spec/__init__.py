@@ -12,7 +12,17 @@ sequence of token ids (steps,). Parameters have PyTorch's shapes.
 from tasks.spec.dense import GELU, LayerNorm, Linear, ReLU
 from tasks.spec.image import AvgPool, BatchNorm, Conv2d, Flatten, MaxPool
 from tasks.spec.layer import Layer, Parameter, Shape, SpecError
-from tasks.spec.model import Input, Layers, ModelSpec, Place, Residual, Sequential, local, walk
+from tasks.spec.model import (
+    Entry,
+    Input,
+    Layers,
+    ModelSpec,
+    Place,
+    Residual,
+    Sequential,
+    local,
+    walk,
+)
 from tasks.spec.optimizer import SGD, AdamW, CrossEntropy, Optimizer
 from tasks.spec.sequence import (
     GRU,
@@ -38,6 +48,7 @@ __all__ = [
     "Conv2d",
     "CrossEntropy",
     "Embedding",
+    "Entry",
     "Flatten",
     "Input",
     "LastStep",

@@ -44,11 +44,14 @@ class Layer:
     ``averages`` is True of layers that take means, as pooling and normalization do: where a program
     computes in bfloat16 they keep their parameters and compute in float32, since there is no
     telling the mean of bfloat16 values far from 0 from its neighbours. ``multiplies`` is True of
-    those that multiply matrices, which GPUs do in TF32 where a program computes so.
+    those that multiply matrices, which GPUs do in TF32 where a program computes so. ``takes`` is
+    how many values a layer takes, at least and at most; one of several overrides ``output_shape``
+    and ``flops`` with ``*shapes``.
     """
 
     averages: ClassVar[bool] = False
     multiplies: ClassVar[bool] = False
+    takes: ClassVar[tuple[int, float]] = (1, 1)
 
     def parameters(self) -> dict[str, Parameter]:
         """The trained arrays by local name, in a fixed order."""

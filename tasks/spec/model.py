@@ -1,14 +1,20 @@
-"""Containers and whole models."""
+"""Containers and whole models.
+
+A body is a tuple of entries: a name and a layer, which takes the value before it, or else the names
+of the values that it takes. A name is looked up among the entries before it in its own body, then
+in the bodies around it; "" is what the body was given.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from tasks.spec.layer import Layer, Parameter, Shape, SpecError
 
-Layers = tuple[tuple[str, Layer], ...]
+Entry = tuple[str, Layer] | tuple[str, Layer, tuple[str, ...]]
+Layers = tuple[Entry, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,17 +44,25 @@ class Input:
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """A layer where it stands in a model: its dotted path, and the shapes there."""
+    """A layer where it stands in a model: its dotted path, and the shapes there. ``sources`` are
+    the paths of the values that it takes, "" being the batch.
+    """
 
     path: str
     layer: Layer
-    input_shape: Shape
+    input_shapes: tuple[Shape, ...]
     output_shape: Shape
+    sources: tuple[str, ...] = ("",)
+
+    @property
+    def input_shape(self) -> Shape:
+        """That of the first value."""
+        return self.input_shapes[0]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSpec:
-    """A whole model. Making one checks that every layer fits the one before it."""
+    """A whole model. Making one checks that every layer fits what it takes."""
 
     name: str
     input: Input
@@ -56,14 +70,18 @@ class ModelSpec:
 
     def __post_init__(self) -> None:
         seen: set[str] = set()
-        for place in self.places():
-            if place.path in seen:
-                raise SpecError(f"{self.name}: two layers have the path {place.path}")
-            seen.add(place.path)
+        for path in _paths(self.layers):
+            if path in seen:
+                raise SpecError(f"{self.name}: two layers have the path {path}")
+            seen.add(path)
+        self.places()
 
     def places(self) -> list[Place]:
         """All layers in the order of computing; a residual stands after its layers, for its sum."""
-        return list(_places(self.name, self.layers, self.input.shape, ""))
+        try:
+            return _places(self.layers, self.input.shape)
+        except SpecError as error:
+            raise SpecError(f"{self.name}: {error}") from None
 
     def parameters(self) -> dict[str, Parameter]:
         """Every trained array by dotted path."""
@@ -91,7 +109,7 @@ class ModelSpec:
 
     def flops(self) -> int:
         """Operations of one sample's forward pass (see Layer.flops)."""
-        return sum(place.layer.flops(place.input_shape) for place in self.places())
+        return sum(place.layer.flops(*place.input_shapes) for place in self.places())
 
 
 def _with_layer(layers: Layers, path: str, new: Layer, prefix: str) -> Layers:
@@ -107,37 +125,88 @@ def _with_layer(layers: Layers, path: str, new: Layer, prefix: str) -> Layers:
                 return replace(layer, layers=inner, shortcut=shortcut)
         return new if prefix + name == path else layer
 
-    return tuple((name, changed(name, layer)) for name, layer in layers)
+    return tuple((entry[0], changed(*entry[:2]), *entry[2:]) for entry in layers)
 
 
-def _places(model: str, layers: Layers, shape: Shape, prefix: str) -> Iterator[Place]:
-    for name, layer in layers:
-        path, start = prefix + name, shape
+def _paths(layers: Layers, prefix: str = "") -> Iterator[str]:
+    """Those of all entries, of containers too."""
+    for name, layer, *_ in layers:
+        yield prefix + name
         match layer:
             case Sequential():
-                inner = list(_places(model, layer.layers, shape, f"{path}."))
-                yield from inner
-                shape = inner[-1].output_shape if inner else shape
-                continue
+                yield from _paths(layer.layers, f"{prefix}{name}.")
             case Residual():
-                ends = []
-                for branch in (layer.layers, layer.shortcut):
-                    inner = list(_places(model, branch, start, prefix))
-                    yield from inner
-                    ends.append(inner[-1].output_shape if inner else start)
-                if ends[0] != ends[1]:
-                    what = "shortcut" if layer.shortcut else "input"
-                    raise SpecError(
-                        f"{model}: {path} adds shape {ends[0]} of its layers to its {what} of "
-                        f"{ends[1]}"
-                    )
-                shape = ends[0]
-            case _:
-                try:
-                    shape = layer.output_shape(shape)
-                except SpecError as error:
-                    raise SpecError(f"{model}: {path}: {error}") from None
-        yield Place(path=path, layer=layer, input_shape=start, output_shape=shape)
+                yield from _paths(layer.layers + layer.shortcut, prefix)
+
+
+def _names(layers: Layers) -> frozenset[str]:
+    """Those that are taken. Plain words: torch.compile breaks at a cached property, and at
+    ``frozenset[str]()``.
+    """
+    found: frozenset[str] = frozenset()
+    for entry in layers:
+        if len(entry) > 2:
+            found = found.union(entry[2])
+        layer = entry[1]
+        if isinstance(layer, Sequential):
+            found |= _names(layer.layers)
+        elif isinstance(layer, Residual):
+            found |= _names(layer.layers) | _names(layer.shortcut)
+    return found
+
+
+@dataclass(eq=False)
+class _Value:
+    """Stands for an array while the layers are looked at."""
+
+    shape: Shape
+    path: str = ""
+    taken: bool = False
+
+    def __str__(self) -> str:
+        return str(self.shape)
+
+
+def _places(layers: Layers, shape: Shape) -> list[Place]:
+    values, places = [_Value(shape)], list[Place]()
+
+    def step(path: str, layer: Layer, given: tuple[_Value, ...]) -> _Value:
+        shapes = tuple(value.shape for value in given)
+        if not isinstance(layer, Residual):
+            _check_number(path, layer, given)
+            try:
+                made = layer.output_shape(*shapes)
+            except SpecError as error:
+                raise SpecError(f"{path}: {error}") from None
+        elif shapes[0] == shapes[1]:
+            made, shapes = shapes[0], shapes[:1]
+        else:
+            what = "shortcut" if layer.shortcut else "input"
+            raise SpecError(
+                f"{path} adds shape {shapes[1]} of its layers to its {what} of {shapes[0]}"
+            )
+        for value in given:
+            value.taken = True
+        sources = tuple(value.path for value in given)
+        places.append(
+            Place(path=path, layer=layer, input_shapes=shapes, output_shape=made, sources=sources)
+        )
+        values.append(_Value(made, path))
+        return values[-1]
+
+    _run(layers, values[0], step, _All()).taken = True
+    for value in values:
+        if not value.taken:
+            what = f"the value of {value.path}" if value.path else "the input"
+            raise SpecError(f"no entry takes {what}, of shape {value.shape}")
+    return places
+
+
+class _All:
+    """Every name."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
 
 
 def walk(
@@ -145,23 +214,73 @@ def walk(
     x: Any,
     apply: Callable[[str, Layer, Any], Any],
     observe: Callable[[str, Any], None] = lambda path, value: None,
-    prefix: str = "",
 ) -> Any:
     """Compute ``layers`` on x: ``apply(path, layer, x)`` does each plain layer, containers are
-    walked here. ``observe(path, value)`` sees every result, sums of residuals included.
+    walked here; x is a tuple where a layer takes several values. ``observe(path, value)`` sees
+    every result, sums of residuals included.
     """
-    for name, layer in layers:
-        path = prefix + name
-        if isinstance(layer, Sequential):
-            x = walk(layer.layers, x, apply, observe, f"{path}.")
-        elif isinstance(layer, Residual):
-            inner = walk(layer.layers, x, apply, observe, prefix)
-            x = walk(layer.shortcut, x, apply, observe, prefix) + inner
-            observe(path, x)
+
+    def step(path: str, layer: Layer, given: tuple[Any, ...]) -> Any:
+        if isinstance(layer, Residual):
+            y = given[0] + given[1]
         else:
-            x = apply(path, layer, x)
-            observe(path, x)
+            y = apply(path, layer, given if len(given) > 1 else given[0])
+        observe(path, y)
+        return y
+
+    # What nobody names is let go of: eager predictions would else hold every activation.
+    return _run(layers, x, step, _names(layers))
+
+
+def _run(
+    layers: Layers,
+    x: Any,
+    step: Callable[[str, Layer, tuple[Any, ...]], Any],
+    kept: Container[str],
+    prefix: str = "",
+    around: Mapping[str, Any] | None = None,
+) -> Any:
+    """The value of a body that is given x: ``step`` does plain layers and the sum of a residual,
+    of its shortcut and its layers. Values whose names are ``kept`` can be taken.
+    """
+    named = {**(around or {}), "": x}
+    for entry in layers:
+        name, layer = entry[0], entry[1]
+        path = prefix + name
+        given = (x,) if len(entry) == 2 else _named(path, layer, entry[2], named)
+        if isinstance(layer, Sequential):
+            x = _run(layer.layers, given[0], step, kept, f"{path}.", named)
+        elif isinstance(layer, Residual):
+            inner = _run(layer.layers, given[0], step, kept, prefix, named)
+            shortcut = _run(layer.shortcut, given[0], step, kept, prefix, named)
+            x = step(path, layer, (shortcut, inner))
+        else:
+            x = step(path, layer, given)
+        if name in kept:
+            named[name] = x
     return x
+
+
+def _named(
+    path: str, layer: Layer, names: tuple[str, ...], named: Mapping[str, Any]
+) -> tuple[Any, ...]:
+    for name in names:
+        if name not in named:
+            before = ", ".join(map(repr, named))
+            raise SpecError(
+                f"{path} takes {name!r}, which is none of the values before it: {before}"
+            )
+    given = tuple(named[name] for name in names)
+    _check_number(path, layer, given)
+    return given
+
+
+def _check_number(path: str, layer: Layer, given: tuple[Any, ...]) -> None:
+    least, most = layer.takes
+    if not least <= len(given) <= most:
+        wanted = f"{least} value{'s' * (least > 1)}{' or more' * (most > least)}"
+        found = f"{len(given)} of shape {', '.join(map(str, given))}" if given else "none"
+        raise SpecError(f"{path}: {type(layer).__name__} takes {wanted}, not {found}")
 
 
 def local(arrays: Mapping[str, Any], path: str) -> dict[str, Any]:

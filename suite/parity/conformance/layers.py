@@ -131,7 +131,7 @@ def layer_alone(backend: RemoteBackend, case: Case) -> Arrays:
     precision has, as other layers give them.
     """
     if backend.configuration.precision == ROUNDED:
-        case = replace(case, inputs=_kept(case.inputs), upstream=_kept(case.upstream))
+        case = replace(case.given(_kept), upstream=_kept(case.upstream))
     return alone(backend, case)
 
 
@@ -141,7 +141,7 @@ Check("layer", _of(spec.Layer), tuple(THRESHOLDS), may_average, same=True)(layer
 @Check("offset", UNSATURATED, (ROUNDED,), may_average, same=True)
 def far_from_0(backend: RemoteBackend, case: Case) -> Arrays:
     """The same on inputs far from 0, whose mean bfloat16 cannot tell from its neighbours."""
-    return layer_alone(backend, replace(case, inputs=case.inputs + OFFSET))
+    return layer_alone(backend, case.given(lambda values: values + OFFSET))
 
 
 def _kept(values: NDArray[Any]) -> NDArray[Any]:
@@ -152,7 +152,7 @@ def _kept(values: NDArray[Any]) -> NDArray[Any]:
 def ties_go_to_the_first_index(backend: RemoteBackend, case: Case) -> Errors:
     """Where all values of a window are equal, the gradient goes to its first one."""
     assert isinstance(case.layer, spec.MaxPool)
-    step, wanted = case.layer.stride, np.zeros_like(case.inputs)
+    step, wanted = case.layer.stride, np.zeros_like(case.several[0])
     height, width = case.upstream.shape[2:]
     wanted[:, :, : height * step : step, : width * step : step] = 1
     return _at_zero(backend, case, wanted)
@@ -161,9 +161,9 @@ def ties_go_to_the_first_index(backend: RemoteBackend, case: Case) -> Errors:
 @Check("kinks", _of(spec.ReLU))
 def slope_at_the_kink_is_0(backend: RemoteBackend, case: Case) -> Errors:
     """At 0 exactly."""
-    return _at_zero(backend, case, np.zeros_like(case.inputs))
+    return _at_zero(backend, case, np.zeros_like(case.several[0]))
 
 
 def _at_zero(backend: RemoteBackend, case: Case, wanted: NDArray[Any]) -> Errors:
-    zero = replace(case, inputs=np.zeros_like(case.inputs), upstream=np.ones_like(case.upstream))
+    zero = replace(case.given(np.zeros_like), upstream=np.ones_like(case.upstream))
     return compare(alone(backend, zero), {"input_gradients": wanted})

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from math import sqrt
 from typing import Any
 
@@ -128,7 +129,7 @@ def _of_gates(layer: spec.Recurrent, p: Arrays) -> Iterator[tuple[str, str, Arra
 
 def _others(case: Case) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """A word, words, and other changes to the case, the most likely first."""
-    layer, x = case.layer, case.inputs
+    layer, x = case.layer, case.several[0]
     match layer:
         case spec.LayerNorm():
             shrink = (layer.width - 1) / layer.width
@@ -183,16 +184,16 @@ def unseen(place: Place, parameters: Arrays) -> list[Mistake[Case]]:
     """Those at this place that another layer or other parameters make, whatever it is given; the
     model's parameters are these.
     """
-    given = np.ones((1, *place.input_shape))
+    several = tuple(np.ones((1, *shape)) for shape in place.input_shapes)
     case = Case(
         name="any",
         layer=place.layer,
         path=place.path,
         parameters=local(parameters, place.path),
-        inputs=given,
-        upstream=given,
+        inputs=several if len(several) > 1 else several[0],
+        upstream=several[0],
     )
-    return [one for one in mistakes(case) if np.array_equal(one.instead.inputs, given)]
+    return [one for one in mistakes(case) if one.instead.inputs is case.inputs]
 
 
 def of_statistics(
@@ -235,10 +236,9 @@ def narrower(case: Case) -> Mistakes:
     """
     for name, bits in FORMATS.items():
         parameters = {path: narrowed(array, bits) for path, array in case.parameters.items()}
-        inputs = case.inputs
-        if not np.issubdtype(inputs.dtype, np.integer):
-            inputs = narrowed(inputs, bits)
-        other = replace(case, parameters=parameters, inputs=inputs)
+        other = replace(case, parameters=parameters)
+        if not np.issubdtype(case.several[0].dtype, np.integer):
+            other = other.given(partial(narrowed, bits=bits))
         yield Mistake("precision", f"operands in {name}", other)
 
 

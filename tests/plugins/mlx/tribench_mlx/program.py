@@ -92,22 +92,28 @@ class Program(BaseProgram):
         return self.captured(loss, seen, gradients, inner, buffers)
 
     def layer_vjp(
-        self, path: str, inputs: np.ndarray, upstream: np.ndarray, valid: np.ndarray | None = None
+        self,
+        path: str,
+        inputs: np.ndarray | tuple[np.ndarray, ...],
+        upstream: np.ndarray,
+        valid: np.ndarray | None = None,
     ) -> LayerVjp:
         layer, own = self.layers[path], local(self.parameters, path)
-        batch = self.put(Batch(inputs=inputs, targets=np.zeros(len(inputs)), valid=valid))
+        x, steps = self.given(inputs, valid)
         up = self.placed(arrays.activation_to_native(np.asarray(upstream, np.float64)))
-        real = mx.issubdtype(batch.inputs.dtype, mx.floating)
+        several = x if isinstance(x, tuple) else (x,)
+        real = several if mx.issubdtype(several[0].dtype, mx.floating) else ()
 
         def run(*given: mx.array) -> mx.array:
-            context = Context(path=path, training=True, valid=batch.valid, buffers=self.buffers)
-            x = given[-1] if real else batch.inputs
-            return self.backend.compute(layer, dict(zip(own, given, strict=False)), x, context)
+            context = Context(path=path, training=True, valid=steps, buffers=self.buffers)
+            values = given[len(own) :] or several
+            taken = values if len(values) > 1 else values[0]
+            return self.backend.compute(layer, dict(zip(own, given, strict=False)), taken, context)
 
-        primals = [*own.values(), *([batch.inputs] if real else [])]
-        (y,), found = mx.vjp(run, primals, [up])
+        (y,), found = mx.vjp(run, [*own.values(), *real], [up])
+        inner = tuple(found[len(own) :])
         gradients = dict(zip(own, found, strict=False))
-        return self.of_layer(path, y, found[-1] if real else None, gradients)
+        return self.of_layer(path, y, inner, gradients)
 
     def placed(self, array: np.ndarray) -> mx.array:
         real = np.issubdtype(array.dtype, np.floating)

@@ -77,8 +77,10 @@ class Place:
 def sequential(layers: spec.Layers, above: Place, prefix: str = "") -> nn.Sequential:
     """The layers one after the other."""
     made = OrderedDict()
-    for name, layer in layers:
+    for name, layer, *named in layers:
         place = replace(above, path=f"{prefix}{name}")
+        if named:
+            raise NotSupported(f"torch-nn has modules in a row: {place.path} takes named values")
         made[name] = lower(layer, place)
         if not isinstance(layer, spec.Sequential):
             place.modules[place.path] = getattr(made[name], "recurrence", made[name])
