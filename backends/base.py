@@ -380,10 +380,12 @@ class Backend:
         override is given both by position, or none.
         """
 
+        every = task.model.with_ties(parameters)
+
         def apply(path: str, layer: Layer, value: Array) -> Array:
             context.path = path
             given = entered(enter, path, value)
-            return self.compute(layer, local(parameters, path), given, context)
+            return self.compute(layer, local(every, path), given, context)
 
         logits = walk(task.model.layers, x, apply, observe)
         return self.cast(logits, "float32") if self.precision == "bfloat16" else logits

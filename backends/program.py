@@ -51,6 +51,7 @@ class BaseProgram(Program):
             for path, layer in self.layers.items()
             for name in layer.parameters()
         }
+        self.paths = tuple(task.model.parameters())
         self.load_state(State(parameters=parameters))
 
     @abstractmethod
@@ -108,7 +109,7 @@ class BaseProgram(Program):
         return Capture(
             activations={path: self.activation(value) for path, value in seen.items()},
             loss=float(self.numpy(loss)),
-            gradients={path: self.canonical(path, gradients[path]) for path in self.owners},
+            gradients={path: self.canonical(path, gradients[path]) for path in self.paths},
             input_gradients={path: self.activation(value) for path, value in inner.items()},
             buffers={path: self.numpy(value) for path, value in buffers.items()},
         )
@@ -135,17 +136,17 @@ class BaseProgram(Program):
 
     def apply_update(self, gradients: Arrays) -> dict[str, Floats]:
         before = self.state().parameters
-        self.make_update({path: self.native(path, gradients[path]) for path in self.owners})
+        self.make_update({path: self.native(path, gradients[path]) for path in self.paths})
         after = self.state().parameters
         return {path: after[path] - before[path] for path in after}
 
     def state(self) -> State:
         return State(
-            parameters={path: self.canonical(path, self.parameters[path]) for path in self.owners},
+            parameters={path: self.canonical(path, self.parameters[path]) for path in self.paths},
             buffers={path: self.numpy(value).copy() for path, value in self.buffers.items()},
             moments={
                 path: {n: self.canonical(path, value) for n, value in self.moments[path].items()}
-                for path in self.owners
+                for path in self.paths
             },
             step=int(self.step),
         )
@@ -158,9 +159,9 @@ class BaseProgram(Program):
         }
         buffers = initial_buffers(self.task.model) | dict(state.buffers)
         self.hold(
-            {path: self.native(path, state.parameters[path]) for path in self.owners},
+            {path: self.native(path, state.parameters[path]) for path in self.paths},
             {path: self.placed(np.asarray(value, np.float64)) for path, value in buffers.items()},
-            {path: {n: self.native(path, known[path][n]) for n in names} for path in self.owners},
+            {path: {n: self.native(path, known[path][n]) for n in names} for path in self.paths},
             state.step,
         )
 

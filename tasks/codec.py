@@ -11,7 +11,11 @@ from typing import Any
 from tasks.base import Splits, Task
 from tasks.spec import CrossEntropy, ModelSpec, Optimizer
 
-LATER = {"milestones": [], "initial_deviation": 1.0}  # fields that specs had not at first
+LATER = {
+    "milestones": [],
+    "initial_deviation": 1.0,
+    "ties": [],
+}  # fields that specs had not at first
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -111,7 +111,7 @@ class Program(BaseProgram):
     ) -> LayerVjp:
         x, steps = self.given(inputs, valid)
         up = self.placed(arrays.activation_to_native(np.asarray(upstream, np.float64)))
-        own = local(self.parameters, path)
+        own = local(self.task.model.with_ties(self.parameters), path)
         y, gradients, inner = self.run_vjp(path, own, self.buffers, x, steps, up)
         gradients = {name: gradients[name] for name in self.layers[path].parameters()}
         return self.of_layer(path, y, inner, gradients)

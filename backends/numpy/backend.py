@@ -85,11 +85,13 @@ class Backend(Layers):
         inputs are on.
         """
 
+        every = task.model.with_ties(parameters)
+
         def apply(path: str, layer: Layer, node: Any) -> Node:
             context.path = path
             given = entered(enter, path, node)
             x = each(lambda one: one.value, given)
-            y, vjp = self.compute(layer, local(parameters, path), x, context)
+            y, vjp = self.compute(layer, local(every, path), x, context)
             first, *others = given if isinstance(given, tuple) else (given,)
             made: Node = first.then(path, y, vjp, *others)
             return made

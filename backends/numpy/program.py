@@ -77,7 +77,7 @@ class Program(BaseProgram):
     ) -> LayerVjp:
         """Run the layer at ``path`` alone; its gradients have local names."""
         x, valid = self.given(inputs, valid)
-        own = local(self.parameters, path)
+        own = local(self.task.model.with_ties(self.parameters), path)
         context = Context(path=path, training=True, valid=valid, buffers=self.buffers)
         output, vjp = self.backend.compute(self.layers[path], own, x, context)
         dx, gradients = vjp(self._real(arrays.activation_to_native(upstream)))
@@ -127,6 +127,10 @@ class Program(BaseProgram):
         logits, buffers = self._forward(batch, True, *hooks)
         loss, dlogits = self.backend.loss(self.task.loss, logits.value, batch.targets, batch.valid)
         found, inner = _backward(logits, dlogits)
+        for path, owner in self.task.model.ties:
+            if path in found:
+                own = found.pop(path)
+                found[owner] = _sum(found[owner], own) if owner in found else own
         for path, parameter in self.parameters.items():
             if path not in found:  # an override has cut it off
                 found[path] = Gradient(np.zeros_like(parameter), lambda: np.zeros(1))
@@ -135,6 +139,10 @@ class Program(BaseProgram):
     def _real(self, array: NDArray[Any]) -> NDArray[Any]:
         """Reals in the program's precision; token ids as they are."""
         return array if np.issubdtype(array.dtype, np.integer) else array.astype(self.dtype)
+
+
+def _sum(one: Gradient, other: Gradient) -> Gradient:
+    return Gradient(one.value + other.value, lambda: one.magnitudes() + other.magnitudes())
 
 
 def _unchanged(dy: Floats) -> tuple[Floats, Gradients]:

@@ -191,7 +191,7 @@ class Program(BaseProgram):
         self, path: str, buffers: Tree, x: Any, valid: tf.Tensor | None, upstream: tf.Tensor
     ) -> tuple[tf.Tensor, tuple[tf.Tensor, ...], Tree]:
         """One layer's output, its inputs' gradients (none of token ids) and its parameters'."""
-        own = local(_values(self.parameters), path)
+        own = local(self.task.model.with_ties(_values(self.parameters)), path)
         several = x if isinstance(x, tuple) else (x,)
         real = {f"/{n}": one for n, one in enumerate(several) if one.dtype.is_floating}
         context = Context(path=path, training=True, valid=valid, buffers=buffers)

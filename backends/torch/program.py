@@ -104,7 +104,7 @@ class Program(BaseProgram):
         x, steps = self.given(inputs, valid)
         several = x if isinstance(x, tuple) else (x,)
         real = [value.requires_grad_() for value in several if value.is_floating_point()]
-        own = local(self.parameters, path)
+        own = local(self.task.model.with_ties(self.parameters), path)
         context = Context(path=path, training=True, valid=steps, buffers=self.buffers)
         y = self.backend.compute(self.layers[path], own, x, context)
         up = torch.as_tensor(arrays.activation_to_native(upstream)).to(y)

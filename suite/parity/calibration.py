@@ -85,8 +85,9 @@ def mistakes(reference: Reference, all_inputs: Sequence[TaskInputs]) -> dict[str
 
 
 def _of_whole(reference: Reference, task_inputs: TaskInputs) -> Iterator[tuple[str, float]]:
-    wanted, parameters = reference.findings(task_inputs), read(task_inputs.probe)
-    for place in cases.distinct(task_inputs.task.model):
+    model = task_inputs.task.model
+    wanted, parameters = reference.findings(task_inputs), model.with_ties(read(task_inputs.probe))
+    for place in cases.distinct(model):
         for mistake in layers.unseen(place, parameters):
             try:
                 found = reference.mistaken(task_inputs, [mistake.instead])
@@ -97,8 +98,9 @@ def _of_whole(reference: Reference, task_inputs: TaskInputs) -> Iterator[tuple[s
 
 
 def _of_layers(reference: Reference, task_inputs: TaskInputs) -> Iterator[tuple[str, float]]:
-    parameters, right = read(task_inputs.probe), reference.alone(task_inputs)
-    for case in cases.chosen(task_inputs.task.model):
+    model, right = task_inputs.task.model, reference.alone(task_inputs)
+    parameters = model.with_ties(read(task_inputs.probe))
+    for case in cases.chosen(model):
         given = replace(case, parameters=local(parameters, case.path), finite=False)
         for mistake, found in reference.misled(given):
             every = layer_checks.errors(given, found, right[case.at])["output"]

@@ -173,7 +173,7 @@ def without_flips(
         ):
             flip = place.path
             reached |= before
-        own = {f"gradients/{place.path}.{name}" for name in place.layer.parameters()}
+        own = {f"gradients/{path}" for path in model.parameters_of(place)}
         behind[place.path] = before | own
     return {key: error for key, error in errors.items() if key not in reached}, flip
 

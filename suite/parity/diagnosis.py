@@ -178,7 +178,8 @@ def _of_layer(evidence: Evidence, location: Location, fault: cases.Fault) -> Dia
             if key in made and not made[key].any():
                 found = found.by("gradient", CUT)
         return found
-    given = replace(case, parameters=local(read(task_inputs.probe), case.path))
+    parameters = evidence.model.with_ties(read(task_inputs.probe))
+    given = replace(case, parameters=local(parameters, case.path))
     tries = (
         (mistake, max(layer_checks.errors(case, made, misled)[key].values()))
         for mistake, misled in evidence.reference.misled(given)
@@ -348,7 +349,7 @@ def _tries(
     reading = [place.path for place in places if isinstance(place.layer, cases.MASKED)]
     if reading and unmasked is not None:
         yield reading, Mistake("mask", "padding taken for steps", None), unmasked
-    parameters = read(task_inputs.probe)
+    parameters = evidence.model.with_ties(read(task_inputs.probe))
     alike: dict[Layer, list[list[Mistake[Case]]]] = {}
     for place in places:
         if not isinstance(place.layer, Residual):

@@ -211,12 +211,16 @@ class Reference:
                 yield mistake, self.supposing(mistake.instead)
 
     def mistaken(self, task_inputs: TaskInputs, changes: Iterable[Case]) -> Findings:
-        """What it makes of the task with these cases' layers and parameters at their places."""
-        changed, task = read(task_inputs.probe), task_inputs.task
-        model = task.model
+        """What it makes of the task with these cases' layers and parameters at their places. Where
+        one place alone has other values than its tied one, the tie is no more.
+        """
+        task = task_inputs.task
+        model, changed = task.model, dict(task.model.with_ties(read(task_inputs.probe)))
         for case in changes:
             changed |= case.start
             model = model.with_layer(case.path, case.layer)
+        same = [tie for tie in model.ties if np.array_equal(changed[tie[0]], changed[tie[1]])]
+        model = replace(model, ties=tuple(same))
         task = replace(task, name=f"{task.name}-mistaken", model=model)
         with self.at_work() as backend:
             program = backend.build_at(task, changed).program

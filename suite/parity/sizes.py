@@ -124,13 +124,15 @@ def _limit(key: str, precision: str, smooth: Collection[str]) -> float:
 
 
 def _smooth(model: ModelSpec) -> set[str]:
-    """The parameters behind the last layer where rounding may decide otherwise."""
-    found = set[str]()
+    """The parameters that are behind the last layer where rounding may decide otherwise, in all of
+    their places.
+    """
+    before, found = set[str](), set[str]()
     for place in model.places():
         if kinked(place.layer):
-            found.clear()
-        found |= {f"{place.path}.{name}" for name in place.layer.parameters()}
-    return found
+            before |= found
+        found |= model.parameters_of(place)
+    return found - before
 
 
 def _step(found: Arrays, wanted: Arrays, start: Arrays, own_rules: Collection[str]) -> Errors:

@@ -193,7 +193,7 @@ def in_whole(inquiry: Inquiry, wanted: Findings, place: Place, batch: Arrays) ->
         name="evaluated",
         layer=place.layer,
         path=place.path,
-        parameters=local(read(inquiry.task_inputs.probe), place.path),
+        parameters=local(inquiry.model.with_ties(read(inquiry.task_inputs.probe)), place.path),
         inputs=several if len(several) > 1 else first,
         upstream=np.zeros((len(first), *place.output_shape)),
         valid=batch.get("valid") if stepped else None,

@@ -62,11 +62,15 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSpec:
-    """A whole model. Making one checks that every layer fits what it takes."""
+    """A whole model. Making one checks that every layer fits what it takes. Of ``ties`` the first
+    path is the second parameter, in another place: it has no values, moments or gradient of its
+    own, and the gradients of all places add up.
+    """
 
     name: str
     input: Input
     layers: Layers
+    ties: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         seen: set[str] = set()
@@ -74,7 +78,19 @@ class ModelSpec:
             if path in seen:
                 raise SpecError(f"{self.name}: two layers have the path {path}")
             seen.add(path)
-        self.places()
+        every, tied = self._every_parameter(), dict(self.ties)
+        for path, owner in self.ties:
+            what = f"{self.name}: the tie of {path} to {owner}"
+            for name in (path, owner):
+                if name not in every:
+                    raise SpecError(f"{what}: there is no parameter {name}")
+            if every[path].shape != every[owner].shape:
+                shapes = f"{every[path].shape} is not {every[owner].shape}"
+                raise SpecError(f"{what}: shape {shapes}")
+            if owner in tied:
+                raise SpecError(f"{what}: {owner} is tied itself")
+            if tied[path] != owner:
+                raise SpecError(f"{what}: {path} is tied to {tied[path]} too")
 
     def places(self) -> list[Place]:
         """All layers in the order of computing; a residual stands after its layers, for its sum."""
@@ -84,7 +100,23 @@ class ModelSpec:
             raise SpecError(f"{self.name}: {error}") from None
 
     def parameters(self) -> dict[str, Parameter]:
-        """Every trained array by dotted path."""
+        """Every trained array by dotted path; a tied one is its owner's."""
+        tied = dict(self.ties)
+        return {path: p for path, p in self._every_parameter().items() if path not in tied}
+
+    def parameters_of(self, place: Place) -> set[str]:
+        """The paths of the arrays that the layer at this place is given."""
+        owners = dict(self.ties)
+        own = (f"{place.path}.{name}" for name in place.layer.parameters())
+        return {owners.get(path, path) for path in own}
+
+    def with_ties(self, arrays: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The arrays of parameters by path, those that are tied too."""
+        if not self.ties:
+            return arrays
+        return {**arrays, **{path: arrays[owner] for path, owner in self.ties}}
+
+    def _every_parameter(self) -> dict[str, Parameter]:
         return {
             f"{place.path}.{name}": parameter
             for place in self.places()

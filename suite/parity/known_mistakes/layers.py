@@ -7,7 +7,7 @@ Sources: the frameworks' defaults as ``docs/atlas.md`` lists them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from math import sqrt
@@ -180,7 +180,7 @@ def _others(case: Case) -> Iterator[tuple[str, str, dict[str, Any]]]:
         yield "mask", "the mask's meaning inverted", {"valid": ~case.valid}
 
 
-def unseen(place: Place, parameters: Arrays) -> list[Mistake[Case]]:
+def unseen(place: Place, parameters: Mapping[str, Any]) -> list[Mistake[Case]]:
     """Those at this place that another layer or other parameters make, whatever it is given; the
     model's parameters are these.
     """

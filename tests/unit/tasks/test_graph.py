@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import ClassVar
 
 import pytest
 
-from tasks import spec
-from tasks.spec import Input, Layer, ModelSpec, SpecError
+from tasks import codec, spec
+from tasks.spec import SGD, Input, Layer, ModelSpec, SpecError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,12 +27,15 @@ class Pair(Layer):
         return len(shapes)
 
 
+RATE = SGD(learning_rate=0.1)
+
+
 def linear(given, made, bias=True):
     return spec.Linear(in_features=given, out_features=made, bias=bias)
 
 
-def model(*layers):
-    return ModelSpec(name="m", input=Input(shape=(4,)), layers=layers)
+def model(*layers, ties=()):
+    return ModelSpec(name="m", input=Input(shape=(4,)), layers=layers, ties=ties)
 
 
 def sources(given: ModelSpec) -> dict[str, tuple[str, ...]]:
@@ -176,3 +180,77 @@ def test_with_layer_keeps_the_names():
     found = model(("a", spec.ReLU()), ("b", Pair(), ("a", "")))
     changed = found.with_layer("a", spec.GELU())
     assert changed.layers == (("a", spec.GELU()), ("b", Pair(), ("a", "")))
+
+
+TIED = model(
+    ("in", linear(4, 6, bias=False)),
+    ("out", linear(6, 4)),
+    ("again", linear(4, 6)),
+    ("last", linear(6, 4)),
+    ties=(("again.weight", "in.weight"), ("last.bias", "out.bias")),
+)
+
+
+def test_a_tied_parameter_is_its_owners():
+    assert list(TIED.parameters()) == [
+        *("in.weight", "out.weight", "out.bias", "again.bias", "last.weight")
+    ]
+    arrays = {path: object() for path in TIED.parameters()}
+    every = TIED.with_ties(arrays)
+    assert every == arrays | {
+        "again.weight": arrays["in.weight"],
+        "last.bias": arrays["out.bias"],
+    }
+    assert spec.local(every, "last") == {
+        "weight": arrays["last.weight"],
+        "bias": arrays["out.bias"],
+    }
+    assert TIED.parameters_of(TIED.places()[2]) == {"in.weight", "again.bias"}
+    assert model(("in", linear(4, 6))).with_ties(arrays) is arrays
+
+
+@pytest.mark.parametrize(
+    ("ties", "words"),
+    [
+        (
+            (("in.bias", "out.bias"),),
+            "the tie of in.bias to out.bias: there is no parameter in.bias",
+        ),
+        (
+            (("last.bias", "nowhere"),),
+            "the tie of last.bias to nowhere: there is no parameter nowhere",
+        ),
+        (
+            (("out.weight", "in.weight"),),
+            "the tie of out.weight to in.weight: shape (4, 6) is not (6, 4)",
+        ),
+        (
+            (("last.weight", "out.weight"), ("out.weight", "out.weight")),
+            "the tie of last.weight to out.weight: out.weight is tied itself",
+        ),
+        (
+            (("in.weight", "in.weight"),),
+            "the tie of in.weight to in.weight: in.weight is tied itself",
+        ),
+    ],
+)
+def test_a_wrong_tie_is_refused_in_one_sentence(ties, words):
+    with pytest.raises(SpecError) as caught:
+        replace(TIED, ties=ties)
+    assert str(caught.value) == f"m: {words}"
+
+
+def test_a_path_is_tied_once():
+    layers = tuple((name, linear(4, 4)) for name in "abc")
+    with pytest.raises(
+        SpecError, match=r"m: the tie of c.bias to a.bias: c.bias is tied to b.bias"
+    ):
+        model(*layers, ties=(("c.bias", "a.bias"), ("c.bias", "b.bias")))
+
+
+def test_names_and_ties_survive_the_journey_to_a_worker():
+    task = codec.bare(replace(TIED, layers=(*TIED.layers, ("b", spec.ReLU(), ("last",)))), RATE, 4)
+    assert codec.decode(json.loads(json.dumps(codec.encode(task)))) == task
+    assert codec.spec_hash(task) != codec.spec_hash(
+        replace(task, model=replace(task.model, ties=()))
+    )

@@ -98,7 +98,7 @@ class Program(BaseProgram):
         upstream: np.ndarray,
         valid: np.ndarray | None = None,
     ) -> LayerVjp:
-        layer, own = self.layers[path], local(self.parameters, path)
+        own = local(self.task.model.with_ties(self.parameters), path)
         x, steps = self.given(inputs, valid)
         up = self.placed(arrays.activation_to_native(np.asarray(upstream, np.float64)))
         several = x if isinstance(x, tuple) else (x,)
@@ -108,7 +108,8 @@ class Program(BaseProgram):
             context = Context(path=path, training=True, valid=steps, buffers=self.buffers)
             values = given[len(own) :] or several
             taken = values if len(values) > 1 else values[0]
-            return self.backend.compute(layer, dict(zip(own, given, strict=False)), taken, context)
+            parameters = dict(zip(own, given, strict=False))
+            return self.backend.compute(self.layers[path], parameters, taken, context)
 
         (y,), found = mx.vjp(run, [*own.values(), *real], [up])
         inner = tuple(found[len(own) :])

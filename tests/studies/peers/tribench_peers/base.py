@@ -48,6 +48,8 @@ class Backend(base.Backend):
         return self.program(self, task, parameters)
 
     def check(self, task: Task) -> None:
+        if task.model.ties:
+            raise NotSupported(f"{self.name} ties no parameters")
         for what, part, known in (
             *(("layer", layer, self.layers.lower) for layer in _plain(task)),
             ("optimizer", task.optimizer, self.optimizers.optimizer),

@@ -19,6 +19,7 @@ from tests.fixtures.reference_cases import (
     MODELS,
     PADDED,
     RECURRENT,
+    TIED,
     TOLERANCE,
     assert_close,
     assert_same,
@@ -131,6 +132,40 @@ def test_a_shortcut_and_batch_norm_agree_with_central_differences():
     assert_same(program.state().buffers, before)
     program.train_step(program.put(batch))
     assert_same(program.state().buffers, capture.buffers)
+
+
+@pytest.mark.parametrize("task", [TIED], ids=["tied"])
+def test_a_graph_agrees_with_central_differences(task):
+    batch, parameters = probe_batch(task, 4, 1), probe(task.model, 2)
+    program = Backend().build(task, parameters)
+    capture = program.capture(program.put(batch))
+    assert list(capture.activations) == [place.path for place in task.model.places()]
+    assert set(capture.gradients) == set(capture.scales) == set(parameters)
+    for path, value in parameters.items():
+        numeric = differences(lambda p, n=path: loss_at(task, parameters | {n: p}, batch), value)
+        assert_close(capture.gradients[path], numeric, 1e-7)
+        assert capture.scales[path] >= np.linalg.norm(capture.gradients[path])
+
+
+def test_a_layer_with_a_tied_parameter_alone_is_given_its_owners():
+    program = Backend().build(TIED, probe(TIED.model, 2))
+    x, dy = uniform(0, "x", (3, 4)), uniform(0, "dy", (3, 4))
+    found = program.layer_vjp("square", x, dy)
+    own = program.state().parameters
+    assert_close(found.output, x @ own["again.weight"].T + own["square.bias"], EXACT)
+    assert_close(found.gradients["weight"], dy.T @ x, EXACT)
+    assert set(found.gradients) == {"weight", "bias"}
+
+
+def test_tied_parameters_are_trained_as_one():
+    program = Backend().build(TIED, probe(TIED.model, 2))
+    batch = probe_batch(TIED, 4, 1)
+    before, capture = program.state(), program.capture(batch)
+    program.train_step(batch)
+    after = program.state()
+    assert after.parameters.keys() == before.parameters.keys() == TIED.model.parameters().keys()
+    for path, value in after.parameters.items():
+        assert_close(value, before.parameters[path] - 0.1 * capture.gradients[path], EXACT)
 
 
 @pytest.mark.parametrize("task", MODELS, ids=lambda task: task.name)
