@@ -205,6 +205,24 @@ class Layers(Backend):
         counts = jnp.maximum(context.valid.sum(axis=1, keepdims=True), 1)
         return jnp.where(context.valid[..., None], x, 0.0).sum(axis=1) / counts
 
+    @lowers(spec.Add)
+    def add(
+        self, layer: spec.Add, parameters: Arrays, x: tuple[Array, ...], context: Context
+    ) -> Array:
+        return sum(x[1:], start=x[0])
+
+    @lowers(spec.Concat)
+    def concat(
+        self, layer: spec.Concat, parameters: Arrays, x: tuple[Array, ...], context: Context
+    ) -> Array:
+        return jnp.concatenate(x, axis=_axis(layer, x[0].ndim - 1))
+
+
+def _axis(layer: spec.Concat, rank: int) -> int:
+    """With the batch's before it; an image's channels are last."""
+    axis = layer.along(rank)
+    return (3, 1, 2)[axis] if rank == 3 else 1 + axis
+
 
 def _wide(x: Array) -> Array:
     """In float32 at least."""

@@ -311,6 +311,25 @@ class Layers(Backend):
         valid = _valid(context, x)
         return _weighted_steps(valid / np.maximum(valid.sum(axis=1, keepdims=True), 1), x)
 
+    @lowers(spec.Add)
+    def add(
+        self, layer: spec.Add, parameters: Parameters, x: tuple[Floats, ...], context: Context
+    ) -> Lowered:
+        """Any shape."""
+        total = x[0]
+        for one in x[1:]:
+            total = self.cast(total + one, self.precision)
+        return total, lambda dy: ((dy,) * len(x), {})
+
+    @lowers(spec.Concat)
+    def concat(
+        self, layer: spec.Concat, parameters: Parameters, x: tuple[Floats, ...], context: Context
+    ) -> Lowered:
+        """Images are (batch, channels, height, width)."""
+        axis = 1 + layer.along(x[0].ndim - 1)
+        ends = np.cumsum([one.shape[axis] for one in x])[:-1]
+        return np.concatenate(x, axis), lambda dy: (tuple(np.split(dy, ends, axis)), {})
+
 
 def _channel_sums(values: Floats) -> Floats:
     """Pixel after pixel, as the frameworks' kernels add what lies channels last; along rows NumPy

@@ -223,12 +223,30 @@ class Layers(Backend):
         total = tf.reduce_sum(tf.where(context.valid[..., None], x, 0.0), axis=1)
         return total / tf.maximum(counts, 1.0)
 
+    @lowers(spec.Add)
+    def add(
+        self, layer: spec.Add, parameters: Tensors, x: tuple[tf.Tensor, ...], context: Context
+    ) -> tf.Tensor:
+        return sum(x[1:], start=x[0])
+
+    @lowers(spec.Concat)
+    def concat(
+        self, layer: spec.Concat, parameters: Tensors, x: tuple[tf.Tensor, ...], context: Context
+    ) -> tf.Tensor:
+        return tf.concat(x, axis=_axis(layer, x[0].shape.rank - 1))
+
     def _constant(self, name: str, array: NDArray[Any]) -> tf.Tensor:
         """A float64 table in this program's precision, on its device; made once."""
         if name not in self.constants:
             with tf.init_scope(), tf.device(self.target):  # outside of any graph being traced
                 self.constants[name] = tf.constant(array, self.dtype)
         return self.constants[name]
+
+
+def _axis(layer: spec.Concat, rank: int) -> int:
+    """With the batch's before it; an image's channels are last."""
+    axis = layer.along(rank)
+    return (3, 1, 2)[axis] if rank == 3 else 1 + axis
 
 
 def _wide(x: tf.Tensor) -> tf.Tensor:

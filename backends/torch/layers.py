@@ -174,6 +174,18 @@ class Layers(Backend):
         counts = context.valid.sum(dim=1, keepdim=True).clamp(min=1)
         return torch.where(context.valid[..., None], x, 0.0).sum(dim=1) / counts
 
+    @lowers(spec.Add)
+    def add(
+        self, layer: spec.Add, parameters: Tensors, x: tuple[Tensor, ...], context: Context
+    ) -> Tensor:
+        return sum(x[1:], start=x[0])
+
+    @lowers(spec.Concat)
+    def concat(
+        self, layer: spec.Concat, parameters: Tensors, x: tuple[Tensor, ...], context: Context
+    ) -> Tensor:
+        return torch.cat(x, dim=1 + layer.along(x[0].dim() - 1))
+
     def _constant(self, name: str, array: NDArray[Any]) -> Tensor:
         """A float64 table in this program's precision, on its device; made once."""
         if name not in self.constants:

@@ -35,6 +35,7 @@ from tasks.spec.sequence import (
     PositionalEncoding,
     Recurrent,
 )
+from tasks.spec.several import Add, Concat
 
 __all__ = [
     "GELU",
@@ -42,9 +43,11 @@ __all__ = [
     "LSTM",
     "SGD",
     "AdamW",
+    "Add",
     "Attention",
     "AvgPool",
     "BatchNorm",
+    "Concat",
     "Conv2d",
     "CrossEntropy",
     "Embedding",

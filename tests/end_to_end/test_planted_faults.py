@@ -13,6 +13,7 @@ from tests.conftest import of_the_whole
 
 PLUGINS = ("planted",)
 IMAGES, WORDS, ROWS = "planted-images", "planted-words", "planted-rows"
+GRAPH = "planted-graph"
 MEAN, VARIANCE = "norm.running_mean", "norm.running_var"
 
 # By fault: the task that it is looked for in; kind, path and field of its place; and what the
@@ -42,6 +43,8 @@ FORWARD = {
     "leaky": (IMAGES, "layer", "relu", None, ""),
     "unbiased": (IMAGES, "layer", "fc", None, "bias left out"),
     "batch-epsilon": (IMAGES, "layer", "norm", "epsilon", "epsilon 0.001 in place of 1e-05"),
+    "backwards": (GRAPH, "layer", "cat", None, "the values in the opposite order"),
+    "left-out": (GRAPH, "layer", "add", None, "value 1 left out"),
 }
 GRADIENT = {
     "kink": (IMAGES, "layer", "relu", None, "gradient is not"),
@@ -51,6 +54,8 @@ GRADIENT = {
     "keys-frozen": (ROWS, "parameter", "attention.key.weight", None, "gradient is not"),
     "bias-once": (WORDS, "parameter", "lstm.bias_hh_l1", None, "gradient is not"),
     "last-token": (WORDS, "parameter", "embedding.weight", None, "gradient is not"),
+    "add-detached": (GRAPH, "layer", "add", None, "gradient is not"),
+    "head-detached": (GRAPH, "parameter", "head.weight", None, "gradient is not"),
     "straight-through": (WORDS, "layer", "gelu", None, "gradient is not"),
 }
 STATISTICS = {
@@ -91,6 +96,7 @@ OPTIMIZER = {
 }
 FAULTS = FORWARD | GRADIENT | STATISTICS | LOSS | OPTIMIZER
 FAULTLESS = {"one-pass": WORDS, "reordered": WORDS, "queries-scaled": WORDS, "folded": ROWS}
+FAULTLESS |= {"added-backwards": GRAPH}
 LESS = {"rounded": WORDS}
 PARTLY = {"maskless": WORDS}
 TOLD = {"narrow-correction": ROWS}  # which correct programs do, too
@@ -98,6 +104,7 @@ TOLD = {"narrow-correction": ROWS}  # which correct programs do, too
 NARROW = {
     "tensor-float": (IMAGES, "precision", "layer conv", "operands in TF32 or float16"),
     "brain": (ROWS, "precision", "layer fc", "operands in bfloat16"),
+    "brain-joined": (GRAPH, "precision", "layer cat", "operands in bfloat16"),
     "brain-backward": (WORDS, "precision", "parameter fc.weight", "digits kept"),
     "narrow-moments": (WORDS, "training", "after step", "as far from the float64 training"),
 }
@@ -109,7 +116,7 @@ def answers(tribench, checkout):
     ask = partial(tribench, "parity", "--precision", "float64", "--json", "--quiet", root=checkout)
     found = {}
     asked = {name: expected[0] for name, expected in FAULTS.items()} | FAULTLESS | LESS | PARTLY
-    for task in (IMAGES, WORDS, ROWS):
+    for task in (IMAGES, WORDS, ROWS, GRAPH):
         names = ",".join(name for name, own in asked.items() if own == task)
         done = ask("--task", task, "--backend", names, plugins=PLUGINS)
         assert done.returncode == 1, done.stdout + done.stderr
@@ -123,7 +130,7 @@ def in_float32(tribench, checkout):
     asked = {name: expected[0] for name, expected in NARROW.items()} | FAULTLESS | TOLD
     ask = partial(tribench, "parity", "--precision", "float32", "--json", "--quiet", root=checkout)
     found = {}
-    for task in (IMAGES, WORDS, ROWS):
+    for task in (IMAGES, WORDS, ROWS, GRAPH):
         names = ",".join(name for name, own in asked.items() if own == task)
         done = ask("--task", task, "--backend", names, plugins=PLUGINS)
         assert done.returncode == 1, done.stdout + done.stderr

@@ -101,6 +101,17 @@ CASES = [
     given("gru-long", GRU, (20, 5)),
     *_padded("last", spec.LastStep()),
     *_padded("mean", spec.MeanSteps()),
+    *(
+        given(f"add-{what}-{number}", spec.Add(), (shape,) * number)
+        for what, shape in {"images": (3, 4, 5), "steps": (STEPS, 7)}.items()
+        for number in (2, 3)
+    ),
+    given("concat-channels-2", spec.Concat(), ((3, 4, 5), (2, 4, 5))),
+    given("concat-channels-3", spec.Concat(), ((2, 4, 5), (1, 4, 5), (3, 4, 5))),
+    given("concat-rows", spec.Concat(axis=1), ((3, 4, 5), (3, 2, 5))),
+    given("concat-columns", spec.Concat(axis=-1), ((3, 4, 5), (3, 4, 1))),
+    given("concat-features", spec.Concat(), ((STEPS, 3), (STEPS, 4), (STEPS, 1))),
+    given("concat-vectors", spec.Concat(), ((3,), (5,))),
 ]
 
 OFFSET = 64.0  # where bfloat16's values are 0.25 and 0.5 apart

@@ -108,6 +108,43 @@ def padded(name: str, causal: bool) -> Whole:
     return Whole(task(name, (STEPS,), layers, optimizer, vocabulary=9), batch)
 
 
+def joined() -> Whole:
+    """Pictures in branches: values that are named, joined, added and taken more than once."""
+    layers: Layers = (
+        ("conv", spec.Conv2d(in_channels=2, out_channels=3, kernel_size=3, padding=1)),
+        ("one", spec.Conv2d(in_channels=3, out_channels=2, kernel_size=1)),
+        ("norm", spec.BatchNorm(channels=3, epsilon=1e-5, momentum=0.1), ("conv",)),
+        ("cat", spec.Concat(), ("one", "norm", "")),
+        ("narrow", spec.Conv2d(in_channels=7, out_channels=3, kernel_size=1)),
+        ("add", spec.Add(), ("narrow", "conv", "norm")),
+        ("relu", spec.ReLU()),
+        ("flatten", spec.Flatten()),
+        ("fc", spec.Linear(in_features=3 * 4 * 5, out_features=CLASSES)),
+    )
+    return Whole(task("joined", (2, 4, 5), layers, PLAIN_SGD), reals((2, 4, 5)))
+
+
+def tied() -> Whole:
+    """Ids whose table is the last layer's weight, and names that are looked up around a body."""
+    body: Layers = (
+        ("norm", spec.LayerNorm(width=4, epsilon=1e-5)),
+        ("mix", spec.Linear(in_features=4, out_features=4)),
+        ("add", spec.Add(), ("mix", "table", "")),
+    )
+    layers: Layers = (
+        ("table", spec.Embedding(vocabulary=9, width=4)),
+        ("first", spec.Sequential(layers=body)),
+        ("second", spec.Sequential(layers=body)),
+        ("mean", spec.MeanSteps()),
+        ("head", spec.Linear(in_features=4, out_features=9, bias=False)),
+    )
+    ties = (("head.weight", "table.weight"), ("second.mix.weight", "first.mix.weight"))
+    optimizer = replace(PLAIN_ADAMW, weight_decay=0.1, clip_norm=0.5)
+    plain = task("tied", (STEPS,), layers, optimizer, vocabulary=9)
+    batch = padded("tied", causal=False).batch
+    return Whole(replace(plain, model=replace(plain.model, ties=ties)), batch)
+
+
 def linear(name: str, optimizer: Optimizer) -> Task:
     """One linear layer, where only the optimizer can go wrong."""
     layers: Layers = (("fc", spec.Linear(in_features=5, out_features=CLASSES)),)
@@ -118,6 +155,8 @@ WHOLE = {
     "images": images(),
     "padded": padded("padded", causal=False),
     "padded-causal": padded("padded-causal", causal=True),
+    "joined": joined(),
+    "tied": tied(),
 }
 
 IMAGES = {"images": WHOLE["images"]}
@@ -273,6 +312,13 @@ def _expect_same(what: str, before: Arrays, program: RemoteProgram) -> Errors:
 def whole_program(backend: RemoteBackend, case: Whole) -> Arrays:
     """Predictions, activations, loss, all gradients and new buffers are the reference's."""
     return backend.program(case.task, case.batch).capture()
+
+
+@Check("tied", {"tied": WHOLE["tied"]}, same=True)
+def tied_layer_alone(backend: RemoteBackend, case: Whole) -> Arrays:
+    """A layer whose weight is another's has it, and its gradient, where it is run alone."""
+    program = backend.program(case.task, case.batch)
+    return program.layer("head", uniform(0, "x", (SAMPLES, 4)), uniform(0, "dy", (SAMPLES, 9)))
 
 
 @Check("training", WHOLE, precisions=("float64",), same=True)

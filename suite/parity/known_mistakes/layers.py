@@ -175,6 +175,14 @@ def _others(case: Case) -> Iterator[tuple[str, str, dict[str, Any]]]:
             for epsilon in (1e-6, 1e-5, 1e-3, 1.0):
                 words = f"{epsilon:g} added to the number of valid steps"
                 yield "mean", words, {"inputs": x * (count / (count + epsilon))}
+        case spec.Add():
+            shared = tuple(one / len(case.several) for one in case.several)
+            yield "mean", "the mean in place of the sum", {"inputs": shared}
+            for number in range(len(case.several)):
+                without = [a * (n != number) for n, a in enumerate(case.several)]
+                yield "inputs", f"value {number} left out", {"inputs": tuple(without)}
+        case spec.Concat():
+            yield "order", "the values in the opposite order", {"inputs": case.several[::-1]}
     if case.valid is not None:
         yield "mask", "padding taken for steps", {"valid": np.ones_like(case.valid)}
         yield "mask", "the mask's meaning inverted", {"valid": ~case.valid}

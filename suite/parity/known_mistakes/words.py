@@ -10,9 +10,28 @@ Instead = TypeVar("Instead")
 # Also in docs/parity.md, which says what each is about.
 GUESSES = (
     *("approximate", "beta1", "beta2", "bias", "causal", "clip_norm", "clipping", "epsilon"),
-    *("gates", "gradient", "heads", "kernel", "learning_rate", "logarithm", "mask", "mean"),
-    *("milestones", "momentum", "nesterov", "num_layers", "padding", "position", "precision"),
-    *("queries", "scale", "sign", "smoothing", "softmax", "statistics", "unrepeatable"),
+    *(
+        "gates",
+        "gradient",
+        "heads",
+        "inputs",
+        "kernel",
+        "learning_rate",
+        "logarithm",
+        "mask",
+        "mean",
+    ),
+    *("milestones", "momentum", "nesterov", "num_layers", "order", "padding", "position"),
+    *(
+        "precision",
+        "queries",
+        "scale",
+        "sign",
+        "smoothing",
+        "softmax",
+        "statistics",
+        "unrepeatable",
+    ),
     *("variance", "warmup_steps", "weight", "weight_decay"),
 )
 

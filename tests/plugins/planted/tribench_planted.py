@@ -370,6 +370,40 @@ class BatchEpsilon(Backend):
         return self.batch_norm(replace(layer, epsilon=1e-3), parameters, x, context)
 
 
+# Layers of several values, and a weight that is another's
+
+
+class Backwards(Backend):
+    @lowers(spec.Concat)
+    def fault(self, layer, parameters, x, context):
+        y, vjp = self.concat(layer, parameters, x[::-1], context)
+        return y, lambda dy: (vjp(dy)[0][::-1], {})
+
+
+class LeftOut(Backend):
+    @lowers(spec.Add)
+    def fault(self, layer, parameters, x, context):
+        return self.add(layer, parameters, (x[0], 0 * x[1], *x[2:]), context)
+
+
+class AddDetached(Backend):
+    """No gradient for the last value."""
+
+    @lowers(spec.Add)
+    def fault(self, layer, parameters, x, context):
+        y, vjp = self.add(layer, parameters, x, context)
+        return y, lambda dy: ((*vjp(dy)[0][:-1], 0 * dy), {})
+
+
+class HeadDetached(Backend):
+    """The table gets no gradient where it is the head's weight."""
+
+    @lowers(spec.Linear)
+    def fault(self, layer, parameters, x, context):
+        y, vjp = self.linear(layer, parameters, x, context)
+        return y, (lambda dy: (vjp(dy)[0], {})) if context.path == "head" else vjp
+
+
 # The loss
 
 
@@ -568,6 +602,14 @@ class Reordered(Backend):
         return y, inner
 
 
+class AddedBackwards(Backend):
+    """Sums of several values from the last to the first."""
+
+    @lowers(spec.Add)
+    def other(self, layer, parameters, x, context):
+        return self.add(layer, parameters, x[::-1], context)
+
+
 class QueriesScaled(Backend):
     """The queries divided by the root in place of the scores, and -1e4 in place of -inf."""
 
@@ -652,6 +694,16 @@ class Brain(Backend):
         if self.precision == "float32":
             parameters, x = _narrowed(parameters, 16), _narrow(x, 16)
         return self.linear(layer, parameters, x, context)
+
+
+class BrainJoined(Backend):
+    """What is joined in bfloat16."""
+
+    @lowers(spec.Concat)
+    def fault(self, layer, parameters, x, context):
+        if self.precision == "float32":
+            x = tuple(_narrow(one, 16) for one in x)
+        return self.concat(layer, parameters, x, context)
 
 
 class NarrowSums(Backend):

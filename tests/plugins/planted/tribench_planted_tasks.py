@@ -1,4 +1,4 @@
-"""Three small tasks that have every layer, for planting faults. Workers do not import this."""
+"""Four small tasks that have every layer, for planting faults. Workers do not import this."""
 
 from dataclasses import dataclass
 
@@ -90,13 +90,29 @@ def tasks():
                 milestones=(900,),  # only the drills go so far
             ),
         ),
+        _task(
+            "planted-graph",
+            Input(shape=(STEPS,), vocabulary=WORDS),
+            (
+                ("embedding", spec.Embedding(vocabulary=WORDS, width=8)),
+                ("left", spec.Linear(in_features=8, out_features=3)),
+                ("right", spec.Linear(in_features=8, out_features=5), ("embedding",)),
+                ("cat", spec.Concat(), ("left", "right")),
+                ("norm", spec.LayerNorm(width=8, epsilon=1e-5)),
+                ("add", spec.Add(), ("norm", "embedding", "cat")),
+                ("mean", spec.MeanSteps()),
+                ("head", spec.Linear(in_features=8, out_features=WORDS, bias=False)),
+            ),
+            SGD(learning_rate=0.05, momentum=0.9),
+            ties=(("head.weight", "embedding.weight"),),
+        ),
     ]
 
 
-def _task(name, given, layers, optimizer):
+def _task(name, given, layers, optimizer, ties=()):
     return Task(
         name=name,
-        model=ModelSpec(name=name, input=given, layers=layers),
+        model=ModelSpec(name=name, input=given, layers=layers, ties=ties),
         data=Uniform(given.shape, given.vocabulary),
         loss=CrossEntropy(),
         optimizer=optimizer,

@@ -7,8 +7,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from suite.parity.compare import judged, labelled, without_flips
+from suite.parity.compare import first, judged, labelled, without_flips
 from suite.parity.findings import Findings
+from suite.records.schema import Location
 from tasks import spec, transformer
 
 FOUND = {
@@ -38,6 +39,46 @@ def test_what_a_layer_is_given_is_known_through_residuals():
     assert found["blocks.0.norm1"] == ("blocks.0.sum1",)
     assert found["blocks.0.sum1"] == ("position", "blocks.0.attention")
     assert {source for taken in found.values() for source in taken} <= {"", *found}
+
+
+GRAPH = spec.ModelSpec(
+    name="m",
+    input=spec.Input(shape=(4,)),
+    layers=(
+        ("in", spec.Linear(in_features=4, out_features=4)),
+        ("left", spec.Linear(in_features=4, out_features=4, bias=False)),
+        ("relu", spec.ReLU()),
+        ("right", spec.Linear(in_features=4, out_features=4, bias=False), ("in",)),
+        ("kink", spec.ReLU()),
+        ("cat", spec.Concat(), ("kink", "relu")),
+        ("fc", spec.Linear(in_features=8, out_features=4)),
+        ("last", spec.Linear(in_features=4, out_features=4)),
+    ),
+    ties=(("right.weight", "last.weight"),),
+)
+
+
+def test_a_flip_reaches_what_is_before_it_in_its_own_branch():
+    values = np.arange(4.0).reshape(1, 4) - 1.5
+    parts = {"loss": 0.0, "scales": {}, "file": ""}
+    wanted = {"activations/left": values, "activations/right": values}
+    every = {f"gradients/{path}": 0.5 for path in GRAPH.parameters()}
+    reached = {"left": {"in.weight", "in.bias", "left.weight"}}
+    reached["right"] = {"in.weight", "in.bias", "last.weight"}  # in its other place
+    for path, flip in (("left", "relu"), ("right", "kink")):
+        found = wanted | {f"activations/{path}": values + (values == -0.5)}
+        left, flipped = without_flips(
+            every, GRAPH, Findings(capture=found, **parts), Findings(capture=wanted, **parts)
+        )
+        assert flipped == flip
+        assert left.keys() == every.keys() - {f"gradients/{name}" for name in reached[path]}
+
+
+def test_gradients_of_several_inputs_are_at_their_layer():
+    at = first({"input_gradients/cat/1": 1.0, "input_gradients/in": 1.0}, GRAPH, 0.1)
+    assert at == ("input_gradients/cat/1", Location(kind="layer", path="cat"))
+    at = first({"gradients/last.weight": 1.0}, GRAPH, 0.1)
+    assert at == ("gradients/last.weight", Location(kind="parameter", path="last.weight"))
 
 
 @pytest.mark.parametrize("flips", [[], ["relu"], ["pool"], ["relu", "pool"]])

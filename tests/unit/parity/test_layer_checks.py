@@ -53,6 +53,24 @@ def test_of_some_cases_it_is_enough_to_be_finite():
     assert errors(finite, strange, RIGHT)["output"] == {"ordinary": inf, "large": inf}
 
 
+def test_a_case_may_have_several_inputs():
+    case = random_case(3, "cat", spec.Concat(), ((2, 4, 4), (3, 4, 4)))
+    first, second = case.inputs
+    assert (first.shape, second.shape) == ((3, 2, 4, 4), (3, 3, 4, 4))
+    assert not np.array_equal(first, second[:, :2])
+    assert case.upstream.shape == (3, 5, 4, 4)
+    (place,) = case.task.model.places()
+    assert place.sources == ("", "")
+    assert [one.min() for one in case.given(np.zeros_like).inputs] == [0, 0]
+    right = {"output": case.upstream, "input_gradients/0": first, "input_gradients/1": second}
+    found = errors(case, right | {"input_gradients/1": 2 * second}, right)
+    assert {key: max(kinds.values()) for key, kinds in found.items()} == {
+        "output": 0.0,
+        "input_gradients/0": 0.0,
+        "input_gradients/1": pytest.approx(1.0),
+    }
+
+
 def test_a_case_is_a_task_of_its_own():
     layer = spec.Embedding(vocabulary=9, width=4)
     case = random_case(3, "embedding", layer, (5,), vocabulary=9, path="words")

@@ -9,6 +9,7 @@ from suite.parity import sizes
 from suite.parity.findings import MOST_OPERATIONS, Attempt
 from suite.parity.sizes import _first, _limit, _location, _smooth, _step
 from suite.plan import catalogue
+from tasks import spec
 
 START = {"a": np.array([1.0, -2.0])}
 RIGHT = {
@@ -97,6 +98,14 @@ def test_gradients_behind_the_last_kink_are_held_to_less():
     convolutional = _smooth(tasks["cnn-tiny"].model)
     assert "fc2.weight" in convolutional
     assert "conv1.weight" not in convolutional
+    square = spec.Linear(in_features=4, out_features=4)
+    tied = spec.ModelSpec(
+        name="tied",
+        input=spec.Input(shape=(4,)),
+        layers=(("first", square), ("relu", spec.ReLU()), ("last", square)),
+        ties=(("first.weight", "last.weight"),),
+    )
+    assert _smooth(tied) == {"last.bias"}
     limits = [
         _limit(f"moments/{path}/first", "float32", convolutional)
         for path in ("fc2.weight", "conv1.weight")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import weakref
 from dataclasses import dataclass, replace
-from math import inf
+from math import inf, prod
 from typing import ClassVar
 
 import pytest
@@ -254,3 +254,97 @@ def test_names_and_ties_survive_the_journey_to_a_worker():
     assert codec.spec_hash(task) != codec.spec_hash(
         replace(task, model=replace(task.model, ties=()))
     )
+
+
+def norm(channels):
+    return spec.BatchNorm(channels=channels, epsilon=1e-5, momentum=0.1)
+
+
+def conv(given, made, kernel, stride=1):
+    sizes = {"kernel_size": kernel, "stride": stride, "padding": kernel // 2}
+    return spec.Conv2d(in_channels=given, out_channels=made, **sizes, bias=False)
+
+
+def bottleneck(given, width, stride, changes):
+    """A block of a ResNet (arXiv 1512.03385, figure 5) in names, where it has no Residual."""
+    project = (("project", conv(given, 4 * width, 1, stride), ("",)), ("norm0", norm(4 * width)))
+    return spec.Sequential(
+        layers=(
+            ("conv1", conv(given, width, 1)),
+            ("norm1", norm(width)),
+            ("relu1", spec.ReLU()),
+            ("conv2", conv(width, width, 3, stride)),
+            ("norm2", norm(width)),
+            ("relu2", spec.ReLU()),
+            ("conv3", conv(width, 4 * width, 1)),
+            ("norm3", norm(4 * width)),
+            *(project if changes else ()),
+            ("add", spec.Add(), ("norm3", "norm0" if changes else "")),
+            ("relu3", spec.ReLU()),
+        )
+    )
+
+
+def resnet(blocks, width, size, classes):
+    layers, given = [("stem", conv(3, width, 7, 2)), ("norm", norm(width))], width
+    for stage, count in enumerate(blocks):
+        for number in range(count):
+            stride = 2 if stage and not number else 1
+            block = bottleneck(given, width << stage, stride, not number)
+            layers.append((f"{stage}.{number}", block))
+            given = 4 * width << stage
+    last = size >> len(blocks)
+    layers += [("pool", spec.AvgPool(size=last, stride=last)), ("flatten", spec.Flatten())]
+    layers.append(("fc", linear(given, classes)))
+    return ModelSpec(name="r", input=Input(shape=(3, size, size)), layers=tuple(layers))
+
+
+def count(given: ModelSpec) -> int:
+    return sum(prod(parameter.shape) for parameter in given.parameters().values())
+
+
+def test_a_resnet_in_names_has_the_parameters_that_it_must_have():
+    w = 4  # two stages of two and one blocks
+    first = (w * w + 9 * w * w + 4 * w * w + 12 * w) + (4 * w * w + 8 * w)
+    second = 4 * w * w + 9 * w * w + 4 * w * w + 12 * w
+    third = (8 * w * w + 36 * w * w + 16 * w * w + 24 * w) + (32 * w * w + 16 * w)
+    around = 3 * 49 * w + 2 * w + 8 * w * 5 + 5
+    assert count(resnet((2, 1), w, 16, 5)) == first + second + third + around
+    assert count(resnet((3, 4, 6, 3), 64, 224, 1000)) == 25_557_032  # torchvision's ResNet-50
+
+
+def gpt(layers, width, steps, vocabulary, tied=True):
+    """GPT-2 (Radford et al. 2019) up to the logits of every step, in names alone."""
+    block = (
+        ("norm1", spec.LayerNorm(width=width, epsilon=1e-5)),
+        ("attention", spec.Attention(width=width, heads=width // 4, causal=True)),
+        ("sum1", spec.Add(), ("", "attention")),
+        ("norm2", spec.LayerNorm(width=width, epsilon=1e-5)),
+        ("linear1", linear(width, 4 * width)),
+        ("gelu", spec.GELU(approximate=True)),
+        ("linear2", linear(4 * width, width)),
+        ("sum2", spec.Add(), ("sum1", "linear2")),
+    )
+    return ModelSpec(
+        name="g",
+        input=Input(shape=(steps,), vocabulary=vocabulary),
+        layers=(
+            ("word", spec.Embedding(vocabulary=vocabulary, width=width)),
+            ("position", spec.PositionalEmbedding(steps=steps, width=width)),
+            *((f"{number}", spec.Sequential(layers=block)) for number in range(layers)),
+            ("norm", spec.LayerNorm(width=width, epsilon=1e-5)),
+            ("head", linear(width, vocabulary, bias=False)),
+        ),
+        ties=(("head.weight", "word.weight"),) if tied else (),
+    )
+
+
+def test_a_gpt_in_names_has_the_parameters_that_it_must_have():
+    v, t, w = 11, 6, 8
+    block = (4 * w * w + 3 * w) + 4 * w + (8 * w * w + 5 * w)
+    wanted = v * w + t * w + 3 * block + 2 * w
+    assert count(gpt(3, w, t, v)) == wanted
+    assert count(gpt(3, w, t, v, tied=False)) == wanted + v * w
+    assert gpt(3, w, t, v).output_shape() == (t, v)
+    keys = 12 * 768  # biases, which softmax cancels, and which no key has here
+    assert count(gpt(12, 768, 1024, 50_257)) == 124_439_808 - keys

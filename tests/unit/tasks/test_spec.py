@@ -85,6 +85,40 @@ def test_a_residual_that_changes_the_shape_names_both():
         model((4,), ("sum", spec.Residual(layers=body, shortcut=shortcut)))
 
 
+@pytest.mark.parametrize(
+    ("layer", "shapes", "made"),
+    [
+        (spec.Add(), ((3, 4, 5),) * 3, (3, 4, 5)),
+        (spec.Concat(), ((3, 4, 5), (2, 4, 5)), (5, 4, 5)),
+        (spec.Concat(axis=0), ((3, 4, 5), (2, 4, 5)), (5, 4, 5)),
+        (spec.Concat(axis=-1), ((3, 4, 5), (3, 4, 1), (3, 4, 2)), (3, 4, 8)),
+        (spec.Concat(), ((6, 4), (6, 5)), (6, 9)),
+        (spec.Concat(axis=1), ((6, 4), (6, 5)), (6, 9)),
+        (spec.Concat(), ((4,), (5,)), (9,)),
+    ],
+)
+def test_shapes_of_several_values(layer, shapes, made):
+    assert layer.output_shape(*shapes) == made
+    assert layer.flops(*shapes) == 0
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "other", "words"),
+    [
+        (spec.Add(), (4,), spec.Linear(in_features=4, out_features=6), "(4,), (6,)"),
+        (spec.Concat(), (3, 4), spec.LastStep(), "axis 1 alone, not (3, 4), (4,)"),
+        (spec.Concat(), (2, 4, 4), spec.MaxPool(size=2, stride=2), "axis 0 alone, not (2, 4, 4), "),
+        (spec.Concat(axis=0), (3, 4), spec.ReLU(), "axis (=0) must not be of steps"),
+        (spec.Concat(axis=3), (2, 4, 4), spec.ReLU(), "axis (=3) must not be of steps, nor beyond"),
+    ],
+)
+def test_values_that_do_not_fit_together_are_named_with_their_shapes(layer, shape, other, words):
+    with pytest.raises(SpecError) as caught:
+        model(shape, ("other", other), ("odd", layer, ("", "other")))
+    assert str(caught.value).startswith(f"m: odd: {type(layer).__name__}")
+    assert words in str(caught.value)
+
+
 def test_resnet_20_has_the_papers_layers():
     small = catalogue.tasks()["cnn-small"].model
     weights = [path for path in small.parameters() if path.endswith(".weight")]

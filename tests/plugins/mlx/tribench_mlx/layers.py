@@ -200,6 +200,19 @@ class Layers(Backend):
         counts = mx.maximum(context.valid.sum(axis=1, keepdims=True), 1).astype(x.dtype)
         return _valid(context, x).sum(axis=1) / counts
 
+    @lowers(spec.Add)
+    def add(
+        self, layer: spec.Add, parameters: Arrays, x: tuple[mx.array, ...], context: Context
+    ) -> mx.array:
+        return sum(x[1:], start=x[0])
+
+    @lowers(spec.Concat)
+    def concat(
+        self, layer: spec.Concat, parameters: Arrays, x: tuple[mx.array, ...], context: Context
+    ) -> mx.array:
+        axis = layer.along(x[0].ndim - 1)
+        return mx.concatenate(x, axis=(3, 1, 2)[axis] if x[0].ndim == 4 else 1 + axis)
+
 
 def _affine(x: mx.array, weight: mx.array, bias: mx.array | None) -> mx.array:
     y = x @ weight.T

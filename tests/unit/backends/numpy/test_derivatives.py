@@ -18,9 +18,12 @@ from tests.fixtures.reference_cases import (
     EXACT,
     MODELS,
     PADDED,
+    PICTURES,
     RECURRENT,
+    SEVERAL,
     TIED,
     TOLERANCE,
+    WORDS,
     assert_close,
     assert_same,
     differences,
@@ -134,17 +137,76 @@ def test_a_shortcut_and_batch_norm_agree_with_central_differences():
     assert_same(program.state().buffers, capture.buffers)
 
 
-@pytest.mark.parametrize("task", [TIED], ids=["tied"])
+@pytest.mark.parametrize(("layer", "shapes"), SEVERAL)
+def test_a_layer_of_several_agrees_with_central_differences(layer, shapes):
+    given = tuple(uniform(n, "inputs", (2, *shape)) for n, shape in enumerate(shapes))
+    y, vjp = lower(layer, {}, given)
+    assert y.shape == (2, *layer.output_shape(*shapes))
+    upstream = uniform(3, "upstream", y.shape)
+    every, gradients = vjp(upstream)
+    assert not gradients
+    for number, (x, dx) in enumerate(zip(given, every, strict=True)):
+
+        def objective(x, number=number):
+            changed = (*given[:number], x, *given[number + 1 :])
+            return np.sum(upstream * lower(layer, {}, changed)[0])
+
+        assert_close(dx, differences(objective, x), 1e-7)
+
+
+def test_values_are_joined_in_the_order_of_their_names():
+    first, second = np.arange(8.0).reshape(1, 2, 2, 2), np.full((1, 1, 2, 2), -1.0)
+    joined, _ = lower(spec.Concat(), {}, (second, first))
+    np.testing.assert_array_equal(joined[:, :1], second)
+    np.testing.assert_array_equal(joined[:, 1:], first)
+
+
+@pytest.mark.parametrize("task", [TIED, WORDS, PICTURES], ids=["tied", "words", "pictures"])
 def test_a_graph_agrees_with_central_differences(task):
-    batch, parameters = probe_batch(task, 4, 1), probe(task.model, 2)
+    batch, parameters = probe_batch(task, len(PADDED), 1), probe(task.model, 2)
+    if task is WORDS:
+        batch = replace(batch, valid=PADDED)
     program = Backend().build(task, parameters)
     capture = program.capture(program.put(batch))
     assert list(capture.activations) == [place.path for place in task.model.places()]
     assert set(capture.gradients) == set(capture.scales) == set(parameters)
     for path, value in parameters.items():
-        numeric = differences(lambda p, n=path: loss_at(task, parameters | {n: p}, batch), value)
+        numeric = differences(
+            lambda p, n=path: Backend().build(task, parameters | {n: p}).capture(batch).loss, value
+        )
         assert_close(capture.gradients[path], numeric, 1e-7)
         assert capture.scales[path] >= np.linalg.norm(capture.gradients[path])
+
+
+@pytest.mark.parametrize("task", [WORDS, PICTURES], ids=["words", "pictures"])
+def test_layers_alone_give_what_a_graph_gave(task):
+    """An input gradient is through one layer alone; those of all that take a value add up."""
+    valid = PADDED if task is WORDS else None
+    batch = replace(probe_batch(task, len(PADDED), 1), valid=valid)
+    program = Backend().build(task, probe(task.model, 2))
+    capture = program.capture(batch)
+    values = {**capture.activations, "": batch.inputs}
+    places = task.model.places()
+    _, dlogits = Backend().loss(task.loss, values[places[-1].path], batch.targets, None)
+    upstream = {places[-1].path: dlogits}
+    inner = dict(capture.input_gradients)
+    for place in reversed(places):
+        dy, several = upstream[place.path], len(place.sources) > 1
+        if isinstance(place.layer, spec.Residual):
+            every = (dy, dy)
+        else:
+            given = tuple(values[source] for source in place.sources)
+            inputs = given if several else given[0]
+            alone = program.layer_vjp(place.path, inputs, dy, valid)
+            assert_close(alone.output, values[place.path], EXACT)
+            every = alone.input_gradients if several else (alone.input_gradients,)
+            for number, dx in enumerate(every):
+                if dx is not None:
+                    name = f"{place.path}/{number}" if several else place.path
+                    assert_close(inner.pop(name), dx, EXACT)
+        for source, dx in zip(place.sources, every, strict=True):
+            upstream[source] = upstream.get(source, 0) + (0 if dx is None else dx)
+    assert not inner
 
 
 def test_a_layer_with_a_tied_parameter_alone_is_given_its_owners():
