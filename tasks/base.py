@@ -16,7 +16,8 @@ from tasks.spec import CrossEntropy, ModelSpec, Optimizer
 @dataclass(frozen=True, kw_only=True)
 class Batch:
     """Samples: inputs (samples, *input shape), float64, float32 to save memory, or int32 ids;
-    targets (samples,) int32; valid (samples, steps) bool where steps may be padding, else None.
+    targets int32, (samples,) or (samples, steps), of which those below 0 are left out of the loss;
+    valid (samples, steps) bool where steps may be padding, else None.
     """
 
     inputs: NDArray[Any]

@@ -23,6 +23,7 @@ def loss(loss: Any, logits: Array, targets: Array, valid: Array | None) -> Array
 def cross_entropy(
     loss: spec.CrossEntropy, logits: Array, targets: Array, valid: Array | None
 ) -> Array:
-    """Logits (batch, classes), targets (batch,)."""
-    logs = jax.nn.log_softmax(logits)
-    return -jnp.take_along_axis(logs, targets[:, None], axis=1).mean()
+    """Logits (..., classes), targets (...)."""
+    logs, kept = jax.nn.log_softmax(logits), targets >= 0
+    each = jnp.take_along_axis(logs, jnp.maximum(targets, 0)[..., None], axis=-1)[..., 0]
+    return -jnp.where(kept, each, 0).sum() / jnp.maximum(kept.sum(), 1)

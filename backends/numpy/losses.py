@@ -26,10 +26,14 @@ def loss(
 def cross_entropy(
     loss: CrossEntropy, logits: Floats, targets: NDArray[np.int32], valid: NDArray[np.bool_] | None
 ) -> tuple[Floats, Floats]:
-    """-log softmax(logits)[target], the mean over the batch; logits are (batch, classes)."""
-    samples = np.arange(len(targets))
-    shifted = logits - logits.max(axis=1, keepdims=True)
+    """-log softmax(logits)[target], the mean over targets from 0 on; logits are (..., classes)."""
+    flat, wanted = logits.reshape(-1, logits.shape[-1]), targets.ravel()
+    shifted = flat - flat.max(axis=1, keepdims=True)
     logs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    gradient = np.exp(logs)
-    gradient[samples, targets] -= 1
-    return -logs[samples, targets].mean(), gradient / len(targets)
+    (rows,) = np.nonzero(wanted >= 0)
+    gradient = np.zeros_like(flat)
+    if not len(rows):
+        return flat.dtype.type(0), gradient.reshape(logits.shape)
+    gradient[rows] = np.exp(logs[rows])
+    gradient[rows, wanted[rows]] -= 1
+    return -logs[rows, wanted[rows]].mean(), (gradient / len(rows)).reshape(logits.shape)

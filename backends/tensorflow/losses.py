@@ -21,6 +21,7 @@ def loss(loss: Any, logits: tf.Tensor, targets: tf.Tensor, valid: tf.Tensor | No
 def cross_entropy(
     loss: spec.CrossEntropy, logits: tf.Tensor, targets: tf.Tensor, valid: tf.Tensor | None
 ) -> tf.Tensor:
-    """Logits (batch, classes), targets (batch,)."""
-    each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=targets, logits=logits)
-    return tf.reduce_mean(each)
+    """Logits (..., classes), targets (...)."""
+    labels, kept = tf.maximum(targets, 0), tf.cast(targets >= 0, logits.dtype)
+    each = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+    return tf.reduce_sum(kept * each) / tf.maximum(tf.reduce_sum(kept), 1)

@@ -22,5 +22,7 @@ def loss(loss: Any, logits: Tensor, targets: Tensor, valid: Tensor | None) -> Te
 def cross_entropy(
     loss: spec.CrossEntropy, logits: Tensor, targets: Tensor, valid: Tensor | None
 ) -> Tensor:
-    """Logits (batch, classes), targets (batch,)."""
-    return F.cross_entropy(logits, targets)
+    """Logits (..., classes), targets (...)."""
+    flat, wanted = logits.flatten(0, -2), targets.flatten()
+    total = F.cross_entropy(flat, wanted.clamp(min=-1), ignore_index=-1, reduction="sum")
+    return total / (wanted >= 0).sum().clamp(min=1)

@@ -10,7 +10,9 @@ from tasks.spec.layer import SpecError, positive
 
 @dataclass(frozen=True, kw_only=True)
 class CrossEntropy:
-    """-log softmax(logits)[target], the mean over the batch."""
+    """-log softmax(logits)[target] of logits (..., classes) and targets (...): one for a sample, or
+    one for every step. Targets below 0 are left out. It is the mean over the rest, 0 if none is.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)

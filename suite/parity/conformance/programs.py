@@ -151,6 +151,16 @@ def linear(name: str, optimizer: Optimizer) -> Task:
     return task(name, (5,), layers, optimizer)
 
 
+def stepwise(name: str, targets: Any) -> Whole:
+    """Logits of every step, with targets of which some are below 0."""
+    layers: Layers = (
+        ("lstm", spec.LSTM(input_size=4, hidden_size=5, num_layers=1)),
+        ("fc", spec.Linear(in_features=5, out_features=CLASSES)),
+    )
+    batch = replace(reals((STEPS, 4)), targets=np.asarray(targets, np.int32))
+    return Whole(task(name, (STEPS, 4), layers, PLAIN_SGD), batch)
+
+
 WHOLE = {
     "images": images(),
     "padded": padded("padded", causal=False),
@@ -311,6 +321,24 @@ def _expect_same(what: str, before: Arrays, program: RemoteProgram) -> Errors:
 @Check("program", WHOLE, same=True)
 def whole_program(backend: RemoteBackend, case: Whole) -> Arrays:
     """Predictions, activations, loss, all gradients and new buffers are the reference's."""
+    return backend.program(case.task, case.batch).capture()
+
+
+SOME = np.where(HOLES, np.arange(STEPS) % CLASSES, np.arange(SAMPLES)[:, None] - SAMPLES)
+LOSSES = {
+    "every-step": stepwise("every-step", abs(SOME) % CLASSES),
+    "some-steps": stepwise("some-steps", SOME),
+    "no-step": stepwise("no-step", np.full((SAMPLES, STEPS), -1)),
+    "some-samples": Whole(
+        replace(WHOLE["images"].task, name="whole-some-samples"),
+        replace(WHOLE["images"].batch, targets=np.array([1, -1, 2, -7], np.int32)),
+    ),
+}
+
+
+@Check("loss", LOSSES, same=True)
+def loss_of_the_targets_that_count(backend: RemoteBackend, case: Whole) -> Arrays:
+    """Of a sample or of every step; those below 0 are left out, and are no part of the mean."""
     return backend.program(case.task, case.batch).capture()
 
 

@@ -21,7 +21,9 @@ def loss(loss, logits: mx.array, targets: mx.array, valid: mx.array | None) -> m
 def cross_entropy(
     loss: spec.CrossEntropy, logits: mx.array, targets: mx.array, valid: mx.array | None
 ) -> mx.array:
-    """Logits (batch, classes), targets (batch,)."""
-    centred = logits - mx.stop_gradient(logits.max(axis=1, keepdims=True))
-    logs = centred - mx.log(exp(centred).sum(axis=1, keepdims=True))
-    return -mx.take_along_axis(logs, targets[:, None], axis=1).mean()
+    """Logits (..., classes), targets (...)."""
+    centred = logits - mx.stop_gradient(logits.max(axis=-1, keepdims=True))
+    logs = centred - mx.log(exp(centred).sum(axis=-1, keepdims=True))
+    kept = (targets >= 0).astype(logits.dtype)
+    each = mx.take_along_axis(logs, mx.maximum(targets, 0)[..., None], axis=-1)[..., 0]
+    return -(kept * each).sum() / mx.maximum(kept.sum(), 1)

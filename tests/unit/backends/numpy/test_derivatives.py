@@ -82,6 +82,31 @@ def test_loss_agrees_with_central_differences():
     assert loss(logits + 1e6)[0] == pytest.approx(loss(logits)[0], rel=1e-9)
 
 
+@pytest.mark.parametrize("targets", [[[2, 0, -1], [-3, -1, 1]], [[2, 0, 1], [1, 1, 0]]])
+def test_loss_of_steps_leaves_out_targets_below_0(targets):
+    logits, targets = 3 * uniform(1, "logits", (2, 3, 4)), np.array(targets)
+
+    def loss(logits):
+        return Backend().loss(spec.CrossEntropy(), logits, targets, None)
+
+    kept = targets >= 0
+    alone = Backend().loss(spec.CrossEntropy(), logits[kept], targets[kept], None)
+    assert loss(logits)[0] == alone[0]
+    np.testing.assert_array_equal(loss(logits)[1][kept], alone[1])
+    assert not loss(logits)[1][~kept].any()
+    assert_close(loss(logits)[1], differences(lambda z: loss(z)[0], logits))
+
+
+def test_loss_of_no_target_is_0():
+    for shape in ((4, 3), (4, 2, 3)):
+        value, gradient = Backend().loss(
+            spec.CrossEntropy(), uniform(1, "z", shape), np.full(shape[:-1], -1), None
+        )
+        assert value == 0
+        assert gradient.shape == shape
+        assert not gradient.any()
+
+
 def test_nested_residuals_agree_with_central_differences():
     inner = spec.Residual(layers=(("mid", spec.Linear(in_features=4, out_features=4)),))
     layers = (
