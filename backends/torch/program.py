@@ -51,6 +51,7 @@ class Program(BaseProgram):
         if inputs.dim() == 4:
             inputs = inputs.contiguous(memory_format=torch.channels_last)
         targets = torch.as_tensor(np.asarray(batch.targets), device=target, dtype=torch.int64)
+        targets.all_count = bool((np.asarray(batch.targets) >= 0).all())  # see losses
         valid = None if batch.valid is None else torch.as_tensor(batch.valid, device=target)
         return Resident(inputs, targets, valid)
 

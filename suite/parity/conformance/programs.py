@@ -154,7 +154,7 @@ def linear(name: str, optimizer: Optimizer) -> Task:
 def stepwise(name: str, targets: Any) -> Whole:
     """Logits of every step, with targets of which some are below 0."""
     layers: Layers = (
-        ("lstm", spec.LSTM(input_size=4, hidden_size=5, num_layers=1)),
+        ("gru", spec.GRU(input_size=4, hidden_size=5, num_layers=1)),
         ("fc", spec.Linear(in_features=5, out_features=CLASSES)),
     )
     batch = replace(reals((STEPS, 4)), targets=np.asarray(targets, np.int32))
