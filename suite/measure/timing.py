@@ -216,9 +216,9 @@ class Launch:
         self._ask(entry, LATE, "after its blocks:")
 
     def _repeat(self, entry: Entry) -> None:
-        """Steps over new batches beside repeated ones, in the first launch."""
+        """Steps over new batches beside repeated ones, in the first launch of what is ranked."""
         cell = entry.cell
-        if self.launch:
+        if self.launch or self.state.look is None:
             return
         given = (cell.phase, cell.batch_size, entry.step_seconds)
         looks = repeats.look(self._program(entry), *given)
@@ -228,8 +228,8 @@ class Launch:
 
     def _train_in_a_row(self, entry: Entry) -> None:
         """In the first launch of what is ranked: as many steps in a row as a block has."""
-        cell, ranked = entry.cell, self.state.look is not None
-        if self.launch or cell.phase != "train" or not ranked or cell in self.state.wrong:
+        cell, unranked = entry.cell, self.state.look is None
+        if self.launch or cell.phase != "train" or unranked or cell in self.state.wrong:
             return
         given = (cell.batch_size, entry.most_steps, self.task_inputs.initial)
         ask = partial(self._program(entry).steps_in_a_row, *given)
