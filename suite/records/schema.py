@@ -144,7 +144,7 @@ class BlockRecord(Record):
     position: Count
     steps: Annotated[int, Field(ge=1, strict=True)]
     lead_in: Count = 0
-    seconds: Annotated[float, Field(ge=0, strict=True)]
+    seconds: Annotated[float, Field(strict=True)]  # below 0 where a clock jumped
     noise: Noise
     void: Told | None = None
     disturbed: bool = False  # older runs did not look
