@@ -55,6 +55,8 @@ def write_whole(path: Path, content: str | bytes) -> None:
     part = path.with_name(f".{path.name}.{os.getpid()}")
     with writing(path):
         try:
+            if path.exists() and not path.is_file():  # as root, a device would be replaced
+                raise OSError("it is no regular file")
             part.write_bytes(content.encode() if isinstance(content, str) else content)
             part.replace(path)
         except OSError:

@@ -124,6 +124,8 @@ def check_file(file: Path) -> None:
     with refused(f"{file} cannot be written"):
         if file.is_dir():
             raise IsADirectoryError("it is a folder")
+        if file.exists() and not file.is_file():  # as root, a device would be replaced
+            raise OSError("it is no regular file")
 
 
 def create(output: Path, run_id: str) -> RunDirectory:

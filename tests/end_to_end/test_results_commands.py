@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from functools import partial
 from pathlib import Path
 
@@ -120,13 +121,19 @@ def test_a_damaged_run_is_not_published(tribench, folder):
         (("export", "nothing", "--format", "bencher"), "is no run"),
         (("export", "before", "--format", "bencher", "--output", "."), "it is a folder"),
         (("compare", "before", "after", "--page", "."), "it is a folder"),
+        (("compare", "before", "after", "--page", "pipe"), "it is no regular file"),
+        (("export", "before", "--format", "bencher", "--output", "pipe"), "no regular file"),
         (("publish", "nothing"), "is no run"),
         (("report", "nothing", "--site", "elsewhere"), "is no run"),
     ],
 )
 def test_wrong_use_is_one_line_and_leaves_nothing(tribench, folder, words, said):
+    pipe = folder / "pipe"  # stands for a device, which only root can make
+    if not pipe.exists():
+        os.mkfifo(pipe)
     before = sorted(folder.iterdir())
     done = tribench(*words, folder=folder)
+    assert pipe.is_fifo()
     assert done.returncode == 2
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
