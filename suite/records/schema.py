@@ -15,8 +15,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from suite.records.personal import without_paths
 
 # For plugins pydantic would read what every installed package announces, and fail where one file of
-# any package is damaged.
-os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+# any package is damaged. Not "__all__": suite.worker.private would take that out of messages.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "true")
 
 RUN_SCHEMA = "tribench/run/1"
 PARITY_SCHEMA = "tribench/parity/1"

@@ -128,11 +128,10 @@ def unsound(run: Run) -> list[str]:
     """What is damaged in a run, what of its numbers cannot be, and what its summary says otherwise
     than its records.
     """
-    # A line that a kill cut off, and that the seal has as it was, is lost to nobody.
+    # Lines that a kill cut off, and that the seal has as they were, are lost to nobody.
+    begin, end = "records.jsonl: ", ": it is not JSON"  # of all of them, if there are several
     known = read_seal(run.path).vouches("records.jsonl")
-    cut = "records.jsonl: line ", ": it is not JSON"
-    lost = [d for d in run.damage if known and d.startswith(cut[0]) and d.endswith(cut[1])]
-    found = [d for d in run.damage if d not in lost]
+    found = [d for d in run.damage if not (known and d.startswith(begin) and d.endswith(end))]
     found += implausible(run)
     path = run.path / "summary.json"
     try:

@@ -106,10 +106,11 @@ def test_a_file_that_was_changed_is_named(run, name):
     assert f"{name}: " in found(session.read(run.path))
 
 
-def test_a_line_that_a_kill_cut_off_is_lost_to_nobody(run):
+@pytest.mark.parametrize(("kills", "told"), [(1, "line 1 was"), (2, "2 lines were")])
+def test_lines_that_kills_cut_off_are_lost_to_nobody(run, kills, told):
     records = run.path / "records.jsonl"
-    records.write_bytes(b'{"unit": "tim\n' + records.read_bytes())
-    assert "records.jsonl: line 1 was left out" in found(session.read(run.path))
+    records.write_bytes(kills * b'{"unit": "tim\n' + records.read_bytes())
+    assert f"records.jsonl: {told} left out" in found(session.read(run.path))
     seal(run.path)
     assert publish.problems(session.read(run.path)) == []
 
