@@ -26,7 +26,7 @@ from suite.records.schema import BlockRecord, Cell, ParityRecord, ParityResult, 
 from suite.worker import waiting
 from suite.worker.answers import BlockTimes
 from suite.worker.client import Program
-from suite.worker.fresh import LATE
+from suite.worker.fresh import EARLY, LATE
 
 LEAST_ROUNDS = 6  # per launch; all permutations of three arms
 LEAST_SECONDS = 0.7  # per launch, in blocks of the fastest arm
@@ -49,7 +49,6 @@ MOST_LATENCIES = 100  # of one launch
 LATENCIES_SECONDS = 0.2
 FED_SECONDS = 0.5  # of steps that have their batch put on the device
 ENERGY_SECONDS = 1.0  # of steps, between two readings of a counter that advances in jumps
-EARLY = 100  # steps counted before a program is asked first: Adam's corrections are still at work
 WINDOW_TRIES = 3  # before the clock is given up
 
 

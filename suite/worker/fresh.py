@@ -21,6 +21,7 @@ from tasks.base import Batch
 
 LEAST_SAMPLES = 64  # of a pool
 MOST_SECONDS = 2.0  # of a pool's batches on their way to the device, before one is used again
+EARLY = 100  # steps counted before a program is asked first: Adam's corrections are still at work
 LATE = 10_000  # steps that a program may have made when it is asked again
 STANDING = 1e-6  # of a parameter's norm: a change that rounding could swallow
 OTHER = 0.75  # times the parameters are other ones, with which every task still computes
