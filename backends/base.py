@@ -4,7 +4,7 @@ An adapter is a folder with the same files as the others:
 
     framework.py   what the suite knows of the framework without importing it
     arrays.py      canonical arrays (PyTorch's shapes, NumPy) to native ones and back
-    layers.py      one small function per layer type, marked with ``@lowers(type)``
+    layers/        one small function per layer type, marked with ``@lowers(type)``
     losses.py      the loss functions
     optimizers.py  the optimizers' update rules
     program.py     a built task: predict, train, look inside

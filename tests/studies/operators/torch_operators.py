@@ -9,7 +9,7 @@ from torch import Tensor
 
 from backends.base import lowers
 from backends.torch import Backend
-from backends.torch.layers import _gru_steps, _lstm_steps
+from backends.torch.layers.recurrent import _gru_steps, _lstm_steps
 from backends.torch.program import Program, Resident
 from tasks import spec
 from tests.studies.operators.operators import OTHERS, PATH, RECURRENT, Way

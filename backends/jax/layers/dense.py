@@ -1,0 +1,36 @@
+"""Layers on the last axis as JAX computes them."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from backends.base import Backend, Context, lowers
+from backends.jax.layers.arithmetic import Arrays, affine, wide
+from tasks import spec
+
+
+class Dense(Backend):
+    """The lowerings."""
+
+    @lowers(spec.ReLU)
+    def relu(self, layer: spec.ReLU, parameters: Arrays, x: Array, context: Context) -> Array:
+        return jax.nn.relu(x)
+
+    @lowers(spec.GELU)
+    def gelu(self, layer: spec.GELU, parameters: Arrays, x: Array, context: Context) -> Array:
+        return jax.nn.gelu(wide(x), approximate=layer.approximate).astype(x.dtype)
+
+    @lowers(spec.Linear)
+    def linear(self, layer: spec.Linear, parameters: Arrays, x: Array, context: Context) -> Array:
+        return affine(x, parameters["weight"], parameters.get("bias"))
+
+    @lowers(spec.LayerNorm)
+    def layer_norm(
+        self, layer: spec.LayerNorm, parameters: Arrays, x: Array, context: Context
+    ) -> Array:
+        centred = x - x.mean(axis=-1, keepdims=True)
+        variance = (centred**2).mean(axis=-1, keepdims=True)
+        scaled = centred / jnp.sqrt(variance + layer.epsilon)
+        return scaled * parameters["weight"] + parameters["bias"]

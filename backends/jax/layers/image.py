@@ -1,0 +1,76 @@
+"""Layers on images as JAX computes them."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+from jax import Array, lax
+
+from backends.base import Backend, Context, lowers
+from backends.jax.layers.arithmetic import Arrays, plus
+from tasks import spec
+
+
+class Image(Backend):
+    """The lowerings."""
+
+    @lowers(spec.Conv2d)
+    def conv2d(self, layer: spec.Conv2d, parameters: Arrays, x: Array, context: Context) -> Array:
+        y = lax.conv_general_dilated(
+            x,
+            parameters["weight"],
+            window_strides=(layer.stride, layer.stride),
+            padding=[(layer.padding, layer.padding)] * 2,
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        )
+        return plus(y, parameters["bias"]) if layer.bias else y
+
+    @lowers(spec.MaxPool)
+    def max_pool(
+        self, layer: spec.MaxPool, parameters: Arrays, x: Array, context: Context
+    ) -> Array:
+        # Not lax.reduce_window: its gradient, a select-and-scatter, is one scalar loop on the CPU
+        # (34 ms against 0.4 ms for 2x2 windows of 128x24x24x32, JAX 0.10.2, two cores).
+        rows, columns = (
+            [slice(at, at + n - layer.size + 1, layer.stride) for at in range(layer.size)]
+            for n in x.shape[1:3]
+        )
+        y = x[:, rows[0], columns[0]]
+        for row in rows:
+            for column in columns:
+                other = x[:, row, column]
+                y = jnp.where((other > y) | jnp.isnan(other), other, y)  # a tie keeps the first
+        return y
+
+    @lowers(spec.AvgPool)
+    def avg_pool(
+        self, layer: spec.AvgPool, parameters: Arrays, x: Array, context: Context
+    ) -> Array:
+        size, stride = (1, layer.size, layer.size, 1), (1, layer.stride, layer.stride, 1)
+        return lax.reduce_window(x, 0.0, lax.add, size, stride, "VALID") / layer.size**2
+
+    @lowers(spec.BatchNorm)
+    def batch_norm(
+        self, layer: spec.BatchNorm, parameters: Arrays, x: Array, context: Context
+    ) -> Array:
+        if context.training:
+            mean = x.mean(axis=(0, 1, 2))
+            variance = ((x - mean) ** 2).mean(axis=(0, 1, 2))
+            count = x.size // layer.channels
+            unbiased = variance * (count / (count - 1))
+            for name, new in (("running_mean", mean), ("running_var", unbiased)):
+                old = context.buffer(name)
+                context.set_buffer(name, (1 - layer.momentum) * old + layer.momentum * new)
+        else:
+            mean, variance = context.buffer("running_mean"), context.buffer("running_var")
+        # One product and one sum for each value: a training step of cnn-small takes 0.82 of what it
+        # takes with (x - mean) * scale + bias (JAX 0.10.2, two cores). Of values far from 0 both
+        # lose digits alike, as the mean is rounded too (float32, 1000 deviations from 0: errors of
+        # 2.2e-5 and 2.7e-5); the scale's gradient alone loses more (1.3e-4 and 2.9e-5).
+        scale = parameters["weight"] * lax.rsqrt(variance + layer.epsilon)
+        return x * scale + (parameters["bias"] - mean * scale)
+
+    @lowers(spec.Flatten)
+    def flatten(self, layer: spec.Flatten, parameters: Arrays, x: Array, context: Context) -> Array:
+        if x.ndim == 4:
+            x = x.transpose(0, 3, 1, 2)  # channels slowest
+        return x.reshape(len(x), -1)

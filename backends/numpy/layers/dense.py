@@ -1,0 +1,73 @@
+"""Layers on the last axis as NumPy computes them."""
+
+from __future__ import annotations
+
+from math import pi, sqrt
+
+import numpy as np
+from scipy.special import erf
+
+from backends.base import Backend, Context, lowers
+from backends.numpy.layers.arithmetic import (
+    Floats,
+    Gradients,
+    Lowered,
+    Parameters,
+    affine,
+    gradient,
+    rows,
+)
+from tasks import spec
+
+
+class Dense(Backend):
+    """The lowerings."""
+
+    @lowers(spec.ReLU)
+    def relu(
+        self, layer: spec.ReLU, parameters: Parameters, x: Floats, context: Context
+    ) -> Lowered:
+        """Any shape."""
+        return np.maximum(x, 0), lambda dy: ((x > 0) * dy, {})
+
+    @lowers(spec.GELU)
+    def gelu(
+        self, layer: spec.GELU, parameters: Parameters, x: Floats, context: Context
+    ) -> Lowered:
+        """Any shape."""
+        if layer.approximate:
+            inner = np.tanh(sqrt(2 / pi) * (x + 0.044715 * x**3))
+            below = (1 + inner) / 2
+            slope = (1 - inner**2) / 2 * sqrt(2 / pi) * (1 + 3 * 0.044715 * x**2)
+        else:
+            below = (1 + erf(x / sqrt(2))) / 2
+            slope = np.exp(-(x**2) / 2) / sqrt(2 * pi)
+        return x * below, lambda dy: (dy * (below + x * slope), {})
+
+    @lowers(spec.Linear)
+    def linear(
+        self, layer: spec.Linear, parameters: Parameters, x: Floats, context: Context
+    ) -> Lowered:
+        """x is (..., features)."""
+        return affine(parameters, x)
+
+    @lowers(spec.LayerNorm)
+    def layer_norm(
+        self, layer: spec.LayerNorm, parameters: Parameters, x: Floats, context: Context
+    ) -> Lowered:
+        """x is (..., features)."""
+        deviation = x - x.mean(axis=-1, keepdims=True)
+        variance = (deviation**2).mean(axis=-1, keepdims=True)
+        root = np.sqrt(variance + layer.epsilon)
+        normal = deviation / root
+
+        def vjp(dy: Floats) -> tuple[Floats, Gradients]:
+            dnormal = dy * parameters["weight"]
+            along = normal * (dnormal * normal).mean(axis=-1, keepdims=True)
+            dx = (dnormal - dnormal.mean(axis=-1, keepdims=True) - along) / root
+            return dx, {
+                "weight": gradient("rf,rf->f", rows(dy), rows(normal)),
+                "bias": gradient("rf->f", rows(dy)),
+            }
+
+        return normal * parameters["weight"] + parameters["bias"], vjp

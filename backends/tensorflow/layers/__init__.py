@@ -1,0 +1,15 @@
+"""Each layer type as TensorFlow computes it. Images are (batch, height, width, channels),
+sequences (batch, steps, features).
+"""
+
+from __future__ import annotations
+
+from backends.tensorflow.layers.dense import Dense
+from backends.tensorflow.layers.image import Image
+from backends.tensorflow.layers.recurrent import Recurrent
+from backends.tensorflow.layers.sequence import Sequence
+from backends.tensorflow.layers.several import Several
+
+
+class Layers(Dense, Image, Sequence, Recurrent, Several):
+    """All lowerings."""

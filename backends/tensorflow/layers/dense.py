@@ -1,0 +1,48 @@
+"""Layers on the last axis as TensorFlow computes them."""
+
+from __future__ import annotations
+
+import math
+
+import tensorflow as tf
+
+from backends.base import Backend, Context, lowers
+from backends.tensorflow.layers.arithmetic import Tensors, affine, wide
+from tasks import spec
+
+
+class Dense(Backend):
+    """The lowerings."""
+
+    @lowers(spec.ReLU)
+    def relu(
+        self, layer: spec.ReLU, parameters: Tensors, x: tf.Tensor, context: Context
+    ) -> tf.Tensor:
+        return tf.nn.relu(x)
+
+    @lowers(spec.GELU)
+    def gelu(
+        self, layer: spec.GELU, parameters: Tensors, x: tf.Tensor, context: Context
+    ) -> tf.Tensor:
+        if x.dtype != tf.float64:
+            return tf.cast(tf.nn.gelu(wide(x), layer.approximate), x.dtype)
+        # By hand: tf.nn.gelu rounds its constants to float32 even under float64.
+        if layer.approximate:
+            root = tf.constant(math.sqrt(2 / math.pi), x.dtype)
+            cubic = tf.constant(0.044715, x.dtype)
+            return x * (1 + tf.tanh(root * (x + cubic * x**3))) / 2
+        return x * (1 + tf.math.erf(x / tf.constant(math.sqrt(2), x.dtype))) / 2
+
+    @lowers(spec.Linear)
+    def linear(
+        self, layer: spec.Linear, parameters: Tensors, x: tf.Tensor, context: Context
+    ) -> tf.Tensor:
+        return affine(x, parameters["weight"], parameters.get("bias"))
+
+    @lowers(spec.LayerNorm)
+    def layer_norm(
+        self, layer: spec.LayerNorm, parameters: Tensors, x: tf.Tensor, context: Context
+    ) -> tf.Tensor:
+        mean, variance = tf.nn.moments(x, axes=[-1], keepdims=True)  # two passes: exact enough
+        normal = (x - mean) * tf.math.rsqrt(variance + layer.epsilon)
+        return normal * parameters["weight"] + parameters["bias"]

@@ -1,0 +1,15 @@
+"""Each layer type as PyTorch computes it. Images are (batch, channels, height, width) in
+channels-last memory, sequences (batch, steps, features).
+"""
+
+from __future__ import annotations
+
+from backends.torch.layers.dense import Dense
+from backends.torch.layers.image import Image
+from backends.torch.layers.recurrent import Recurrent
+from backends.torch.layers.sequence import Sequence
+from backends.torch.layers.several import Several
+
+
+class Layers(Dense, Image, Sequence, Recurrent, Several):
+    """All lowerings."""

@@ -1,0 +1,35 @@
+"""Layers on the last axis as PyTorch computes them."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from backends.base import Backend, Context, lowers
+from backends.torch.layers.arithmetic import Tensors
+from tasks import spec
+
+
+class Dense(Backend):
+    """The lowerings."""
+
+    @lowers(spec.ReLU)
+    def relu(self, layer: spec.ReLU, parameters: Tensors, x: Tensor, context: Context) -> Tensor:
+        return F.relu(x)
+
+    @lowers(spec.GELU)
+    def gelu(self, layer: spec.GELU, parameters: Tensors, x: Tensor, context: Context) -> Tensor:
+        return F.gelu(x, approximate="tanh" if layer.approximate else "none")
+
+    @lowers(spec.Linear)
+    def linear(
+        self, layer: spec.Linear, parameters: Tensors, x: Tensor, context: Context
+    ) -> Tensor:
+        return F.linear(x, parameters["weight"], parameters.get("bias"))
+
+    @lowers(spec.LayerNorm)
+    def layer_norm(
+        self, layer: spec.LayerNorm, parameters: Tensors, x: Tensor, context: Context
+    ) -> Tensor:
+        weight, bias = parameters["weight"], parameters["bias"]
+        return F.layer_norm(x, (layer.width,), weight, bias, layer.epsilon)
