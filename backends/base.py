@@ -26,14 +26,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.framework import Framework
-from tasks.base import Batch, Task
-from tasks.spec import CrossEntropy, Layer, Optimizer, Residual, local, walk
+from tasks.base import Batch, Task, each
+from tasks.spec import CrossEntropy, Layer, ModelSpec, Optimizer, Residual, local, walk
 
 _NUMBER = re.compile(r"\s*\+?[0-9]{1,10}\s*")
 _MOST_THREADS = 2**31 - 1  # which is what a C int holds
 
 Array = Any  # a framework's own array
 Arrays = Mapping[str, NDArray[Any]]
+Mask = Any  # (samples, steps) of bool, or a tuple of them of several values; None is all steps
 Lowering = TypeVar("Lowering", bound=Callable[..., Any])
 
 DEVICES = ("cpu", "cuda")
@@ -109,13 +110,16 @@ def threads_asked() -> int | None:
 class Context:
     """What a lowering may know beside its layer, parameters and input.
 
-    ``valid`` is (batch, steps) or None where every step is valid. Buffers are arrays that training
-    changes without a gradient, such as running statistics; they have local names.
+    ``valid`` is (batch, steps) or None where every step is valid; ``memory_valid`` is that of the
+    second value, where the layer takes several. Before ``Backend.forward`` valid is the batch's,
+    after it the logits'. Buffers are arrays that training changes without a gradient, such as
+    running statistics; they have local names.
     """
 
     path: str
     training: bool
     valid: Array | None = None
+    memory_valid: Array | None = None
     buffers: Mapping[str, Array] = field(default_factory=dict)
     new_buffers: dict[str, Array] = field(default_factory=dict)
 
@@ -215,10 +219,10 @@ class Program(Protocol):
         path: str,
         inputs: NDArray[Any] | tuple[NDArray[Any], ...],
         upstream: NDArray[Any],
-        valid: NDArray[np.bool_] | None = None,
+        valid: Mask = None,
     ) -> LayerVjp:
         """Run the layer at ``path`` alone on canonical inputs, several where it takes several
-        values, and upstream gradient.
+        values, and upstream gradient; ``valid`` is of the first, or has one of each.
         """
 
     def apply_update(self, gradients: Arrays) -> dict[str, NDArray[np.float64]]:
@@ -383,17 +387,10 @@ class Backend:
         every = task.model.with_ties(parameters)
 
         def apply(path: str, layer: Layer, value: Array) -> Array:
-            context.path = path
-            given = entered(enter, path, value)
-            return self.compute(layer, local(every, path), given, context)
+            return self.compute(layer, local(every, path), entered(enter, path, value), context)
 
-        logits = walk(task.model.layers, x, apply, observe)
+        logits = walk_masked(task.model, x, context, apply, observe)
         return self.cast(logits, "float32") if self.precision == "bfloat16" else logits
-
-
-def each(change: Callable[[Array], Array], x: Array) -> Array:
-    """What a layer is given, changed: each of several values alone."""
-    return tuple(map(change, x)) if isinstance(x, tuple) else change(x)
 
 
 def entered(enter: Callable[[str, Array], Array], path: str, x: Array) -> Array:
@@ -401,6 +398,48 @@ def entered(enter: Callable[[str, Array], Array], path: str, x: Array) -> Array:
     if isinstance(x, tuple):
         return tuple(enter(f"{path}/{number}", value) for number, value in enumerate(x))
     return enter(path, x)
+
+
+@dataclass(eq=False)
+class _Masked:
+    """A value on its way through a model, and which of its steps are valid."""
+
+    value: Array
+    valid: Array | None
+
+    def __add__(self, other: _Masked) -> _Masked:
+        return _Masked(self.value + other.value, self.valid)
+
+
+def walk_masked(
+    model: ModelSpec,
+    x: Array,
+    context: Context,
+    apply: Callable[[str, Layer, Array], Array],
+    observe: Callable[[str, Array], None],
+) -> Array:
+    """As ``tasks.spec.walk``, with a mask beside each value: the context has the path and the masks
+    of each layer while it is computed, and in the end that of the result.
+    """
+    masks = context.valid if model.input is None else {"": context.valid}
+    values = x if model.input is None else {"": x}
+
+    def step(path: str, layer: Layer, given: Any) -> _Masked:
+        several = given if isinstance(given, tuple) else (given,)
+        valid = [one.valid for one in several]
+        context.path, context.valid, context.memory_valid = path, *[*valid, None][:2]
+        given = tuple(one.value for one in several)
+        y = apply(path, layer, given if len(given) > 1 else given[0])
+        return _Masked(y, layer.valid(*valid))
+
+    end = walk(
+        model.layers,
+        {name: _Masked(values[name], (masks or {}).get(name)) for name in model.every_input},
+        step,
+        lambda path, one: observe(path, one.value),
+    )
+    context.valid = end.valid
+    return end.value
 
 
 def _marked(cls: type) -> dict[type[Layer], str]:

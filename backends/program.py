@@ -6,13 +6,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from itertools import zip_longest
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.base import Array, Arrays, Capture, LayerVjp, Memory, Program, State, each
-from tasks.base import Batch, Task
+from backends.base import Array, Arrays, Capture, LayerVjp, Mask, Memory, Program, State
+from tasks.base import Batch, Task, each
 from tasks.parameters import initial_buffers
 from tasks.spec import Layer
 
@@ -84,18 +85,20 @@ class BaseProgram(Program):
         return self.layout.activation_to_canonical(self.numpy(value)).copy()
 
     def given(
-        self, inputs: NDArray[Any] | tuple[NDArray[Any], ...], valid: NDArray[np.bool_] | None
-    ) -> tuple[Array, Array | None]:
+        self, inputs: NDArray[Any] | tuple[NDArray[Any], ...], valid: Mask
+    ) -> tuple[Array, dict[str, Array]]:
         """What a layer alone takes, on the device: a native array or a tuple of several, and the
-        valid steps.
+        masks of its context.
         """
         several = inputs if isinstance(inputs, tuple) else (inputs,)
+        masks = valid if isinstance(valid, tuple) else (valid,)
         put = [
-            self.put(Batch(inputs=one, targets=np.zeros(len(one), np.int32), valid=valid))
-            for one in several
+            self.put(Batch(inputs=one, targets=np.zeros(len(one), np.int32), valid=mask))
+            for one, mask in zip_longest(several, masks)
         ]
         x = tuple(batch.inputs for batch in put)
-        return x if len(x) > 1 else x[0], put[0].valid
+        first, second, *_ = (*(batch.valid for batch in put), None)
+        return x if len(x) > 1 else x[0], {"valid": first, "memory_valid": second}
 
     def captured(
         self,

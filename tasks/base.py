@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -10,27 +10,60 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.parameters import uniform
-from tasks.spec import CrossEntropy, ModelSpec, Optimizer
+from tasks.spec import CrossEntropy, Input, ModelSpec, Optimizer
+
+
+def each(change: Callable[[Any], Any], x: Any) -> Any:
+    """One value changed, or each of several: of a tuple, or by name in a dict. None stays None."""
+    if isinstance(x, tuple):
+        return tuple(each(change, one) for one in x)
+    if isinstance(x, dict):
+        return {name: each(change, one) for name, one in x.items()}
+    return None if x is None else change(x)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
     """Samples: inputs (samples, *input shape), float64, float32 to save memory, or int32 ids;
     targets int32, (samples,) or (samples, steps), of which those below 0 are left out of the loss;
-    valid (samples, steps) bool where steps may be padding, else None.
+    valid (samples, steps) bool where steps may be padding, else None. Where the model's inputs have
+    names, inputs are by name, and so is valid: of those that may be padded.
     """
 
-    inputs: NDArray[Any]
+    inputs: Any
     targets: NDArray[np.int32]
-    valid: NDArray[np.bool_] | None = None
+    valid: Any = None
 
     def __len__(self) -> int:
         return len(self.targets)
 
     def take(self, index: Any) -> Batch:
         """The samples at these positions."""
-        valid = None if self.valid is None else self.valid[index]
-        return Batch(inputs=self.inputs[index], targets=self.targets[index], valid=valid)
+        parts = (self.inputs, self.targets, self.valid)
+        inputs, targets, valid = each(lambda array: array[index], parts)
+        return Batch(inputs=inputs, targets=targets, valid=valid)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All of it as files hold it: ``inputs``, or ``inputs.NAME`` of each, and so on."""
+        found: dict[str, NDArray[Any]] = {}
+        for part, value in vars(self).items():
+            if isinstance(value, dict):
+                found |= {f"{part}.{name}": array for name, array in value.items()}
+            elif value is not None:
+                found[part] = value
+        return found
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, NDArray[Any]]) -> Batch:
+        """The inverse of ``arrays``."""
+        parts: dict[str, Any] = {}
+        for key, array in arrays.items():
+            part, _, name = key.partition(".")
+            if name:
+                parts.setdefault(part, {})[name] = array
+            else:
+                parts[part] = array
+        return cls(**parts)
 
     def unlabelled(self) -> Batch:
         """The same with all targets 0: what a prediction is not given cannot enter it."""
@@ -84,13 +117,18 @@ class Task:
 
 def probe_batch(task: Task, size: int, seed: int) -> Batch:
     """Random samples for parity: reals in [-1, 1) or ids of the whole vocabulary."""
-    shape, vocabulary = task.model.input.shape, task.model.input.vocabulary
-    values = uniform(seed, "batch.inputs", (size, *shape))
-    classes = task.model.output_shape()[-1]
+
+    def drawn(name: str, given: Input) -> NDArray[Any]:
+        values = uniform(seed, f"batch.inputs{name}", (size, *given.shape))
+        return values if given.vocabulary is None else _below(given.vocabulary, values)
+
+    model = task.model
+    inputs: Any = {name: drawn(f".{name}", given) for name, given in model.inputs.items()}
+    if model.input is not None:
+        inputs = drawn("", model.input)
+    classes = model.output_shape()[-1]
     targets = _below(classes, uniform(seed, "batch.targets", (size,)))
-    return Batch(
-        inputs=values if vocabulary is None else _below(vocabulary, values), targets=targets
-    )
+    return Batch(inputs=inputs, targets=targets)
 
 
 def _below(limit: int, values: NDArray[np.float64]) -> NDArray[np.int32]:

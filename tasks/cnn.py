@@ -106,7 +106,7 @@ def on_cifar10(task: Task) -> Task:
     left out, being steps of the digits. Nobody has tuned the recipe for photographs: it is for
     speed and parity at a real data set's length.
     """
-    name, size = f"{task.name}-cifar10", task.model.input.shape[-1]
+    name, size = f"{task.name}-cifar10", task.model.every_input[""].shape[-1]
     model, data = replace(task.model, name=name), Cifar10(crop=size)
     optimizer = replace(task.optimizer, milestones=())
     return replace(

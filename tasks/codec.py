@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from hashlib import sha256
 from typing import Any
@@ -14,6 +15,7 @@ from tasks.spec import CrossEntropy, ModelSpec, Optimizer
 LATER = {
     "milestones": [],
     "initial_deviation": 1.0,
+    "inputs": {"in order": []},
     "ties": [],
 }  # fields that specs had not at first
 
@@ -48,10 +50,14 @@ def portable(task: Task) -> Task:
 
 
 def encode(value: Any) -> Any:
-    """Frozen dataclasses become objects that name their class (``module:Class``) in "is"."""
+    """Frozen dataclasses become objects that name their class (``module:Class``) in "is", mappings
+    such that have their pairs "in order".
+    """
     if is_dataclass(value) and not isinstance(value, type):
         kind = f"{type(value).__module__}:{type(value).__qualname__}"
         return {"is": kind} | {f.name: encode(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, Mapping):
+        return {"in order": [[key, encode(item)] for key, item in value.items()]}
     if isinstance(value, (tuple, list)):
         return [encode(item) for item in value]
     return value
@@ -59,6 +65,8 @@ def encode(value: Any) -> Any:
 
 def decode(value: Any) -> Any:
     """The inverse of ``encode``; lists become tuples."""
+    if isinstance(value, dict) and "in order" in value:
+        return {key: decode(item) for key, item in value["in order"]}
     if isinstance(value, dict):
         module, _, name = value["is"].partition(":")
         kind = getattr(importlib.import_module(module), name)

@@ -12,11 +12,11 @@ import numpy as np
 from jax import Array
 from numpy.typing import NDArray
 
-from backends.base import Arrays, Capture, Context, LayerVjp, Memory
+from backends.base import Arrays, Capture, Context, LayerVjp, Mask, Memory
 from backends.jax import arrays
 from backends.jax.optimizers import Moments, Tree
 from backends.program import BaseProgram, Layout
-from tasks.base import Batch, Task
+from tasks.base import Batch, Task, each
 from tasks.spec import local
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 class Resident:
     """A batch on the device."""
 
-    inputs: Array
+    inputs: Array | dict[str, Array]
     targets: Array
-    valid: Array | None
+    valid: Array | dict[str, Array] | None
 
 
 class Program(BaseProgram):
@@ -53,9 +53,9 @@ class Program(BaseProgram):
         if isinstance(batch, Resident):
             return batch
         return Resident(
-            inputs=self.placed(arrays.activation_to_native(np.asarray(batch.inputs))),
+            inputs=each(self._input, batch.inputs),
             targets=self.placed(np.asarray(batch.targets, np.int32)),
-            valid=None if batch.valid is None else self.placed(np.asarray(batch.valid)),
+            valid=each(self.placed, batch.valid),
         )
 
     def predict(self, batch: Batch | Resident) -> Array:
@@ -107,12 +107,12 @@ class Program(BaseProgram):
         path: str,
         inputs: NDArray[Any] | tuple[NDArray[Any], ...],
         upstream: NDArray[Any],
-        valid: NDArray[np.bool_] | None = None,
+        valid: Mask = None,
     ) -> LayerVjp:
-        x, steps = self.given(inputs, valid)
+        x, masks = self.given(inputs, valid)
         up = self.placed(arrays.activation_to_native(np.asarray(upstream, np.float64)))
         own = local(self.task.model.with_ties(self.parameters), path)
-        y, gradients, inner = self.run_vjp(path, own, self.buffers, x, steps, up)
+        y, gradients, inner = self.run_vjp(path, own, self.buffers, x, masks, up)
         gradients = {name: gradients[name] for name in self.layers[path].parameters()}
         return self.of_layer(path, y, inner, gradients)
 
@@ -145,7 +145,7 @@ class Program(BaseProgram):
             planned_bytes=self._planned_bytes(),
         )
 
-    def logits(self, parameters: Tree, buffers: Tree, inputs: Array, valid: Array | None) -> Array:
+    def logits(self, parameters: Tree, buffers: Tree, inputs: Any, valid: Any) -> Array:
         """Evaluation's forward pass; what ``predict`` compiles."""
         context = Context(path="", training=False, valid=valid, buffers=buffers)
         return self.backend.forward(self.task, parameters, inputs, context)
@@ -156,7 +156,7 @@ class Program(BaseProgram):
         """Training's forward pass: loss and new buffers. ``hooks`` are those of ``forward``."""
         context = Context(path="", training=True, valid=batch.valid, buffers=buffers)
         logits = self.backend.forward(self.task, parameters, batch.inputs, context, *hooks)
-        loss = self.backend.loss(self.task.loss, logits, batch.targets, batch.valid)
+        loss = self.backend.loss(self.task.loss, logits, batch.targets, context.valid)
         return loss, buffers | context.new_buffers
 
     def gradients(
@@ -184,6 +184,9 @@ class Program(BaseProgram):
         step = step + 1
         parameters, moments = self.update(step, parameters, gradients, moments)
         return loss, parameters, buffers, moments, step
+
+    def _input(self, array: NDArray[Any]) -> Array:
+        return self.placed(arrays.activation_to_native(np.asarray(array)))
 
     def _planned_bytes(self) -> int | None:
         """XLA's plan of the step that ran last; what is donated counts once. Compiles it again,
@@ -216,13 +219,13 @@ class Program(BaseProgram):
         return self.training_loss(parameters, buffers, batch, enter, seen.__setitem__)[0], seen
 
     def _vjp(
-        self, path: str, own: Tree, buffers: Tree, x: Any, valid: Array | None, upstream: Array
+        self, path: str, own: Tree, buffers: Tree, x: Any, masks: Tree, upstream: Array
     ) -> tuple[Array, Tree, Any]:
         """One layer's output, gradients by local name, and input gradient unless of ids."""
         layer = self.layers[path]
 
         def run(own: Tree, x: Any) -> Array:
-            context = Context(path=path, training=True, valid=valid, buffers=buffers)
+            context = Context(path=path, training=True, buffers=buffers, **masks)
             return self.backend.compute(layer, own, x, context)
 
         y, pull = jax.vjp(run, own, x)

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.base import Arrays, Context, NotSupported, each, entered, formulas
+from backends.base import Arrays, Context, NotSupported, entered, formulas, walk_masked
 from backends.formats import Operand, plain, to_bfloat16
 from backends.numpy import losses, optimizers
 from backends.numpy.layers import Gradients, Layers, Lowered
 from backends.numpy.program import Node, Program
-from tasks.base import Task
-from tasks.spec import CrossEntropy, Layer, Optimizer, local, walk
+from tasks.base import Task, each
+from tasks.spec import CrossEntropy, Layer, Optimizer, local
 
 Floats = NDArray[Any]
 
@@ -88,7 +88,6 @@ class Backend(Layers):
         every = task.model.with_ties(parameters)
 
         def apply(path: str, layer: Layer, node: Any) -> Node:
-            context.path = path
             given = entered(enter, path, node)
             x = each(lambda one: one.value, given)
             y, vjp = self.compute(layer, local(every, path), x, context)
@@ -96,7 +95,7 @@ class Backend(Layers):
             made: Node = first.then(path, y, vjp, *others)
             return made
 
-        logits: Node = walk(task.model.layers, x, apply, observe)
+        logits: Node = walk_masked(task.model, x, context, apply, observe)
         return logits
 
     @formulas(losses.loss)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.base import Arrays, Backend, Capture, Context, LayerVjp
+from backends.base import Arrays, Backend, Capture, Context, LayerVjp, Mask
 from backends.numpy import arrays
 from backends.numpy.layers import Gradient, Gradients, Vjp
 from backends.program import BaseProgram, Layout
-from tasks.base import Batch, Task
+from tasks.base import Batch, Task, each
 from tasks.spec import local
 
 Floats = NDArray[Any]
@@ -30,7 +31,7 @@ class Program(BaseProgram):
 
     def put(self, batch: Batch) -> Batch:
         """The batch with its reals in the program's precision."""
-        inputs = self._real(arrays.activation_to_native(batch.inputs))
+        inputs = each(self._input, batch.inputs)
         return Batch(inputs=inputs, targets=batch.targets, valid=batch.valid)
 
     def predict(self, batch: Batch) -> Floats:
@@ -73,14 +74,14 @@ class Program(BaseProgram):
         path: str,
         inputs: NDArray[Any] | tuple[NDArray[Any], ...],
         upstream: NDArray[Any],
-        valid: NDArray[np.bool_] | None = None,
+        valid: Mask = None,
     ) -> LayerVjp:
         """Run the layer at ``path`` alone; its gradients have local names."""
-        x, valid = self.given(inputs, valid)
+        x, masks = self.given(inputs, valid)
         own = local(self.task.model.with_ties(self.parameters), path)
-        context = Context(path=path, training=True, valid=valid, buffers=self.buffers)
+        context = Context(path=path, training=True, buffers=self.buffers, **masks)
         output, vjp = self.backend.compute(self.layers[path], own, x, context)
-        dx, gradients = vjp(self._real(arrays.activation_to_native(upstream)))
+        dx, gradients = vjp(self._input(upstream))
         values = {
             name: gradients[name].value if name in gradients else 0 * value
             for name, value in own.items()
@@ -106,17 +107,18 @@ class Program(BaseProgram):
 
     def _forward(
         self, batch: Batch, training: bool, *hooks: Callable[[str, Node], Any]
-    ) -> tuple[Node, dict[str, Floats]]:
-        """The logits and the new buffers. ``hooks`` are those of the backend's ``forward``."""
+    ) -> tuple[Node, Context]:
+        """The logits, and what is known afterwards. ``hooks`` are those of the backend's
+        ``forward``.
+        """
         context = Context(path="", training=training, valid=batch.valid, buffers=self.buffers)
 
         def cast(total: Floats) -> Floats:
             found: Floats = self.backend.cast(total, self.backend.precision)
             return found
 
-        start = Node(value=batch.inputs, tape=[], cast=cast)
-        end = self.backend.forward(self.task, self.parameters, start, context, *hooks)
-        return end, self.buffers | context.new_buffers
+        start = each(partial(Node, tape=[], cast=cast), batch.inputs)
+        return self.backend.forward(self.task, self.parameters, start, context, *hooks), context
 
     def _differentiate(
         self, batch: Batch, *hooks: Callable[[str, Node], Any]
@@ -124,8 +126,10 @@ class Program(BaseProgram):
         """The loss, and by path the gradients of parameters and of plain layers' inputs, and the
         new buffers.
         """
-        logits, buffers = self._forward(batch, True, *hooks)
-        loss, dlogits = self.backend.loss(self.task.loss, logits.value, batch.targets, batch.valid)
+        logits, context = self._forward(batch, True, *hooks)
+        loss, dlogits = self.backend.loss(
+            self.task.loss, logits.value, batch.targets, context.valid
+        )
         found, inner = _backward(logits, dlogits)
         for path, owner in self.task.model.ties:
             if path in found:
@@ -134,11 +138,12 @@ class Program(BaseProgram):
         for path, parameter in self.parameters.items():
             if path not in found:  # an override has cut it off
                 found[path] = Gradient(np.zeros_like(parameter), lambda: np.zeros(1))
-        return loss, found, inner, buffers
+        return loss, found, inner, self.buffers | context.new_buffers
 
-    def _real(self, array: NDArray[Any]) -> NDArray[Any]:
-        """Reals in the program's precision; token ids as they are."""
-        return array if np.issubdtype(array.dtype, np.integer) else array.astype(self.dtype)
+    def _input(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Native, reals in the program's precision; token ids as they are."""
+        native = arrays.activation_to_native(array)
+        return native if np.issubdtype(native.dtype, np.integer) else native.astype(self.dtype)
 
 
 def _sum(one: Gradient, other: Gradient) -> Gradient:
@@ -149,7 +154,7 @@ def _unchanged(dy: Floats) -> tuple[Floats, Gradients]:
     return dy, {}
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(eq=False)
 class Node:
     """A value on the tape of all that were computed, in that order; ``vjp`` gives the gradient that
     each of the parents gets, or a tuple of theirs. The path is that of a plain layer, "" for what
@@ -185,8 +190,9 @@ def _backward(end: Node, dy: Floats) -> tuple[Gradients, dict[str, Floats]]:
     gradients: Gradients = {}
     input_gradients: dict[str, Floats] = {}
     upstream = {end: dy}
-    for node in reversed(end.tape[1:]):  # all but the batch itself
-        if node not in upstream:  # an override of forward left it out
+    for node in reversed(end.tape):
+        # The batch itself has no parents; an override of forward may have left a node out.
+        if not node.parents or node not in upstream:
             continue
         dx, found = node.vjp(upstream[node])
         start = f"{node.path}." if node.path else ""

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from backends.base import Arrays, Capture, Context, LayerVjp, Memory
+from backends.base import Arrays, Capture, Context, LayerVjp, Mask, Memory
 from backends.program import BaseProgram, Layout
 from backends.tensorflow import arrays
 from backends.tensorflow.optimizers import Moments, Tree
-from tasks.base import Batch, Task
+from tasks.base import Batch, Task, each
 from tasks.spec import local
 
 if TYPE_CHECKING:
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 class Resident(NamedTuple):
     """A batch on the device. A named tuple, because tf.function sees the tensors in one."""
 
-    inputs: tf.Tensor
+    inputs: tf.Tensor | dict[str, tf.Tensor]
     targets: tf.Tensor
-    valid: tf.Tensor | None
+    valid: tf.Tensor | dict[str, tf.Tensor] | None
 
 
 class Program(BaseProgram):
@@ -45,13 +46,10 @@ class Program(BaseProgram):
     def put(self, batch: Batch | Resident) -> Resident:
         if isinstance(batch, Resident):
             return batch
-        inputs = np.asarray(batch.inputs)
-        # 64 bits for integers too: TensorFlow keeps int32 in the host's memory.
-        dtype = self.backend.dtype if np.issubdtype(inputs.dtype, np.floating) else tf.int64
         return Resident(
-            inputs=self._tensor(arrays.activation_to_native(inputs), dtype),
+            inputs=each(self._input, batch.inputs),
             targets=self._tensor(batch.targets, tf.int64),
-            valid=None if batch.valid is None else self._tensor(batch.valid, tf.bool),
+            valid=each(partial(self._tensor, dtype=tf.bool), batch.valid),
         )
 
     def predict(self, batch: Batch | Resident) -> tf.Tensor:
@@ -82,11 +80,11 @@ class Program(BaseProgram):
         path: str,
         inputs: NDArray[Any] | tuple[NDArray[Any], ...],
         upstream: NDArray[Any],
-        valid: NDArray[np.bool_] | None = None,
+        valid: Mask = None,
     ) -> LayerVjp:
-        x, steps = self.given(inputs, valid)
+        x, masks = self.given(inputs, valid)
         up = self._tensor(arrays.activation_to_native(upstream), self.backend.dtype)
-        y, dx, found = self.run_layer(path, self.buffers, x, steps, up)
+        y, dx, found = self.run_layer(path, self.buffers, x, masks, up)
         return self.of_layer(path, y, dx, found)
 
     def placed(self, array: NDArray[Any]) -> tf.Tensor:
@@ -115,7 +113,7 @@ class Program(BaseProgram):
         peak = tf.config.experimental.get_memory_info(self.backend.target)["peak"]
         return Memory(live_bytes=peak, reserved_bytes=None)
 
-    def logits(self, buffers: Tree, inputs: tf.Tensor, valid: tf.Tensor | None) -> tf.Tensor:
+    def logits(self, buffers: Tree, inputs: Any, valid: Any) -> tf.Tensor:
         """Evaluation's forward pass; what ``predict`` compiles."""
         context = Context(path="", training=False, valid=valid, buffers=buffers)
         return self.backend.forward(self.task, _values(self.parameters), inputs, context)
@@ -126,7 +124,7 @@ class Program(BaseProgram):
         """Training's forward pass: loss and new buffers. ``hooks`` are those of ``forward``."""
         context = Context(path="", training=True, valid=batch.valid, buffers=buffers)
         logits = self.backend.forward(self.task, parameters, batch.inputs, context, *hooks)
-        loss = self.backend.loss(self.task.loss, logits, batch.targets, batch.valid)
+        loss = self.backend.loss(self.task.loss, logits, batch.targets, context.valid)
         return loss, buffers | context.new_buffers
 
     def gradients(self, buffers: Tree, batch: Resident) -> tuple[tf.Tensor, Tree, Tree]:
@@ -158,6 +156,11 @@ class Program(BaseProgram):
             for name, moment in self.moments[path].items():
                 moment.assign(moments[path][name])
 
+    def _input(self, array: NDArray[Any]) -> tf.Tensor:
+        """With 64 bits for integers too: TensorFlow keeps int32 in the host's memory."""
+        dtype = self.backend.dtype if np.issubdtype(array.dtype, np.floating) else tf.int64
+        return self._tensor(arrays.activation_to_native(array), dtype)
+
     def _tensor(self, array: NDArray[Any], dtype: tf.DType) -> tf.Tensor:
         """On the device; a copy, since TensorFlow may share memory with NumPy."""
         with tf.device(self.backend.target):
@@ -188,13 +191,13 @@ class Program(BaseProgram):
         return seen, _dense(tape.gradient(loss, entered, **_ZERO))
 
     def _layer(
-        self, path: str, buffers: Tree, x: Any, valid: tf.Tensor | None, upstream: tf.Tensor
+        self, path: str, buffers: Tree, x: Any, masks: Tree, upstream: tf.Tensor
     ) -> tuple[tf.Tensor, tuple[tf.Tensor, ...], Tree]:
         """One layer's output, its inputs' gradients (none of token ids) and its parameters'."""
         own = local(self.task.model.with_ties(_values(self.parameters)), path)
         several = x if isinstance(x, tuple) else (x,)
         real = {f"/{n}": one for n, one in enumerate(several) if one.dtype.is_floating}
-        context = Context(path=path, training=True, valid=valid, buffers=buffers)
+        context = Context(path=path, training=True, buffers=buffers, **masks)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(own | real)
             y = self.backend.compute(self.layers[path], own, x, context)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -11,11 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from backends.base import Arrays, Capture, Context, LayerVjp, Memory
+from backends.base import Arrays, Capture, Context, LayerVjp, Mask, Memory
 from backends.program import BaseProgram, Layout
 from backends.torch import arrays
 from backends.torch.optimizers import Moments, Tree
-from tasks.base import Batch, Task
+from tasks.base import Batch, Task, each
 from tasks.spec import local
 
 if TYPE_CHECKING:
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
 class Resident:
     """A batch on the device."""
 
-    inputs: Tensor
+    inputs: Tensor | dict[str, Tensor]
     targets: Tensor
-    valid: Tensor | None
+    valid: Tensor | dict[str, Tensor] | None
 
 
 class Program(BaseProgram):
@@ -45,15 +46,10 @@ class Program(BaseProgram):
         if isinstance(batch, Resident):
             return batch
         target = self.backend.target
-        inputs = torch.as_tensor(np.asarray(batch.inputs), device=target)
-        if inputs.is_floating_point():
-            inputs = inputs.to(self.backend.dtype)
-        if inputs.dim() == 4:
-            inputs = inputs.contiguous(memory_format=torch.channels_last)
         targets = torch.as_tensor(np.asarray(batch.targets), device=target, dtype=torch.int64)
         targets.all_count = bool((np.asarray(batch.targets) >= 0).all())  # see losses
-        valid = None if batch.valid is None else torch.as_tensor(batch.valid, device=target)
-        return Resident(inputs, targets, valid)
+        valid = each(partial(torch.as_tensor, device=target), batch.valid)
+        return Resident(each(self._input, batch.inputs), targets, valid)
 
     def predict(self, batch: Batch | Resident) -> Tensor:
         batch = self.put(batch)
@@ -90,7 +86,7 @@ class Program(BaseProgram):
         logits = self.backend.forward(
             self.task, self.parameters, batch.inputs, context, enter, seen.__setitem__
         )
-        total = self.backend.loss(self.task.loss, logits, batch.targets, batch.valid)
+        total = self.backend.loss(self.task.loss, logits, batch.targets, context.valid)
         inner = _gradients(total, list(entered.values()))
         loss, gradients, buffers = self.gradients(batch)
         return self.captured(loss, seen, gradients, dict(zip(entered, inner, strict=True)), buffers)
@@ -100,13 +96,13 @@ class Program(BaseProgram):
         path: str,
         inputs: NDArray[Any] | tuple[NDArray[Any], ...],
         upstream: NDArray[Any],
-        valid: NDArray[np.bool_] | None = None,
+        valid: Mask = None,
     ) -> LayerVjp:
-        x, steps = self.given(inputs, valid)
+        x, masks = self.given(inputs, valid)
         several = x if isinstance(x, tuple) else (x,)
         real = [value.requires_grad_() for value in several if value.is_floating_point()]
         own = local(self.task.model.with_ties(self.parameters), path)
-        context = Context(path=path, training=True, valid=steps, buffers=self.buffers)
+        context = Context(path=path, training=True, buffers=self.buffers, **masks)
         y = self.backend.compute(self.layers[path], own, x, context)
         up = torch.as_tensor(arrays.activation_to_native(upstream)).to(y)
         found = _gradients(y, [*own.values(), *real], up)
@@ -142,9 +138,7 @@ class Program(BaseProgram):
             reserved_bytes=torch.cuda.max_memory_reserved(target),
         )
 
-    def logits(
-        self, parameters: Tree, buffers: Tree, inputs: Tensor, valid: Tensor | None
-    ) -> Tensor:
+    def logits(self, parameters: Tree, buffers: Tree, inputs: Any, valid: Any) -> Tensor:
         """Evaluation's forward pass; what ``predict`` compiles."""
         context = Context(path="", training=False, valid=valid, buffers=buffers)
         return self.backend.forward(self.task, parameters, inputs, context)
@@ -155,7 +149,7 @@ class Program(BaseProgram):
         """Training's forward pass: loss and new buffers; what ``train_step`` compiles."""
         context = Context(path="", training=True, valid=batch.valid, buffers=buffers)
         logits = self.backend.forward(self.task, parameters, batch.inputs, context)
-        loss = self.backend.loss(self.task.loss, logits, batch.targets, batch.valid)
+        loss = self.backend.loss(self.task.loss, logits, batch.targets, context.valid)
         return loss, buffers | context.new_buffers
 
     def gradients(self, batch: Resident) -> tuple[Tensor, Tree, Tree]:
@@ -174,6 +168,13 @@ class Program(BaseProgram):
         for parameter in parameters.values():
             parameter.requires_grad_()
         return parameters, moments
+
+    def _input(self, array: NDArray[Any]) -> Tensor:
+        inputs = torch.as_tensor(np.asarray(array), device=self.backend.target)
+        if inputs.is_floating_point():
+            inputs = inputs.to(self.backend.dtype)
+        four = inputs.dim() == 4
+        return inputs.contiguous(memory_format=torch.channels_last) if four else inputs
 
 
 def _gradients(

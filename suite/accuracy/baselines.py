@@ -70,7 +70,7 @@ def baselines(task_inputs: TaskInputs) -> list[ReferenceLine]:
     from sklearn.preprocessing import StandardScaler
 
     train, test = task_inputs.splits.train, task_inputs.splits.test
-    vocabulary = task_inputs.task.model.input.vocabulary
+    vocabulary = task_inputs.task.model.every_input[""].vocabulary
     scaler = StandardScaler().fit(_columns(train, vocabulary))
     samples, tested = (scaler.transform(_columns(part, vocabulary)) for part in (train, test))
     found = []

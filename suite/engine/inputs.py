@@ -122,12 +122,14 @@ class TaskInputs:
 
 
 def _fields(batch: Batch) -> dict[str, NDArray[Any]]:
-    inputs = batch.inputs
-    if inputs.dtype == np.float64:
-        inputs = inputs.astype(np.float32).astype(np.float64)
-    found = {"inputs": inputs, "targets": batch.targets}
-    return found if batch.valid is None else found | {"valid": batch.valid}
+    return {name: _float32(array) for name, array in batch.arrays().items()}
 
 
 def _rounded(parameters: Arrays) -> dict[str, NDArray[Any]]:
-    return {path: a.astype(np.float32).astype(np.float64) for path, a in parameters.items()}
+    return {path: _float32(array) for path, array in parameters.items()}
+
+
+def _float32(array: NDArray[Any]) -> NDArray[Any]:
+    """Values of float64 as float32 has them."""
+    wide = array.dtype == np.float64
+    return array.astype(np.float32).astype(np.float64) if wide else array

@@ -45,14 +45,16 @@ def random(task: Task, like: Batch, seed: int) -> Batch:
 
 def _unusual(train: Batch) -> Iterator[Rows]:
     """Rows by how unusual they are, in each way."""
-    flat = train.inputs.reshape(len(train), -1)
-    if train.valid is not None:
-        yield np.argsort(train.valid.reshape(len(train), -1).sum(axis=1), kind="stable")
-    if np.issubdtype(flat.dtype, np.integer):
-        yield np.argsort(-_rarity(flat).max(axis=1), kind="stable")
-    else:
-        yield np.argsort(-np.maximum(flat.max(axis=1), -flat.min(axis=1)), kind="stable")
-    yield np.argsort(-_rarity(train.targets), kind="stable")
+    for name, array in train.arrays().items():
+        flat = array.reshape(len(train), -1)
+        if array.dtype == np.bool_:
+            yield np.argsort(flat.sum(axis=1), kind="stable")
+        elif name == "targets" and array.ndim == 1:
+            yield np.argsort(-_rarity(array), kind="stable")
+        elif np.issubdtype(array.dtype, np.integer):
+            yield np.argsort(-_rarity(flat).max(axis=1), kind="stable")
+        else:
+            yield np.argsort(-np.maximum(flat.max(axis=1), -flat.min(axis=1)), kind="stable")
 
 
 def _rarity(ids: NDArray[np.int32]) -> NDArray[np.float64]:

@@ -126,18 +126,18 @@ class RemoteProgram:
         place: str,
         inputs: NDArray[Any] | tuple[NDArray[Any], ...],
         upstream: NDArray[np.float64],
-        valid: NDArray[np.bool_] | None = None,
+        valid: Any = None,
     ) -> Arrays:
         """One layer alone: ``output``, ``input_gradients`` and ``gradients/NAME``; of several
         inputs ``input_gradients/0`` and so on.
         """
         given: Arrays = {"upstream": upstream}
-        if isinstance(inputs, tuple):
-            given |= {f"inputs/{number}": each for number, each in enumerate(inputs)}
-        else:
-            given["inputs"] = inputs
-        if valid is not None:
-            given["valid"] = valid
+        for name, value in (("inputs", inputs), ("valid", valid)):
+            if isinstance(value, tuple):
+                several = {f"{name}/{number}": each for number, each in enumerate(value)}
+                given |= {key: each for key, each in several.items() if each is not None}
+            elif value is not None:
+                given[name] = value
         made = self.backend.path("layer")
         self.program.layer(place, self.backend.write("given", given), made)
         return read(made)
@@ -181,9 +181,8 @@ class RemoteProgram:
 
 def loadable(batch: Batch) -> Arrays:
     """The batch as ``load`` reads it; every step takes its rows in another order."""
-    parts = {"inputs": batch.inputs, "targets": batch.targets, "valid": batch.valid}
     rows = (np.arange(STEPS)[:, None] + np.arange(len(batch))) % len(batch)
-    given = {k: array for k, array in parts.items() if array is not None}
-    return {f"{split}.{k}": a for split in ("train", "probe") for k, a in given.items()} | {
+    parts = batch.arrays()
+    return {f"{split}.{k}": a for split in ("train", "probe") for k, a in parts.items()} | {
         "order": rows
     }

@@ -64,7 +64,8 @@ def distinct(model: ModelSpec) -> list[Place]:
 def chosen(model: ModelSpec) -> Iterator[Case]:
     """Every distinct layer in every case."""
     for place in distinct(model):
-        yield from cases(place, model.input.vocabulary if place.sources == ("",) else None)
+        given = model.every_input.get(place.sources[0])
+        yield from cases(place, None if given is None else given.vocabulary)
 
 
 def cases(place: Place, vocabulary: int | None) -> Iterator[Case]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backends.base import Mask
 from tasks.base import Batch, Task
 from tasks.codec import bare
 from tasks.parameters import probe, probe_buffers, rounded, uniform
@@ -32,9 +33,9 @@ LEAST_NORM = 1e-3  # below it errors are absolute: what should be 0 has no relat
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Case:
     """A layer, its inputs (samples, ...), a tuple where it takes several values, the upstream
-    gradient of its output, and which steps are valid. ``path`` is its place in the model that it is
-    from, ``parameters`` its parameters and buffers by local name; random ones where there are none.
-    It is run in ``training``, or else as in evaluation.
+    gradient of its output, and which steps are valid, of the first input or of each. ``path`` is
+    its place in the model that it is from, ``parameters`` its parameters and buffers by local name;
+    random ones where there are none. It is run in ``training``, or else as in evaluation.
 
     ``kinds`` says what each index along ``axis`` is like; errors are taken for each by itself, so
     that large values do not hide small ones. Where ``finite`` is set, no more is asked for.
@@ -44,7 +45,7 @@ class Case:
     layer: Layer
     inputs: Inputs
     upstream: NDArray[np.float64]
-    valid: NDArray[np.bool_] | None = None
+    valid: Mask = None
     path: str = "layer"
     parameters: Arrays = field(default_factory=dict)
     training: bool = True
@@ -65,18 +66,22 @@ class Case:
     @property
     def task(self) -> Task:
         """A task whose model is this layer, so that an adapter can build it. A predicted picture is
-        laid flat, which every backend does in one order. A model has one input: there a layer of
-        several values takes it several times.
+        laid flat, which every backend does in one order.
         """
-        first = self.several[0]
-        layers: list[Entry] = [(self.path, self.layer)]
-        if len(self.several) > 1:
-            layers = [(self.path, self.layer, ("",) * len(self.several))]
+        inputs = {name: Input(shape=one.shape[1:]) for name, one in self.named.items()}
+        given: dict[str, Any] = {"inputs": inputs} if len(inputs) > 1 else {"input": inputs[""]}
+        layers: list[Entry] = [(self.path, self.layer, (*inputs,))]
         if not self.training and self.upstream.ndim == 4:
             layers.append(("flat", Flatten()))
-        given = Input(shape=first.shape[1:])
-        model = ModelSpec(name=f"case-{self.name}", input=given, layers=tuple(layers))
-        return bare(model, SGD(learning_rate=0.1), len(first))
+        model = ModelSpec(name=f"case-{self.name}", layers=tuple(layers), **given)
+        return bare(model, SGD(learning_rate=0.1), len(self.upstream))
+
+    @property
+    def named(self) -> Arrays:
+        """The inputs by their names in that model; one alone has none."""
+        if len(self.several) == 1:
+            return {"": self.several[0]}
+        return {f"input{number}": each for number, each in enumerate(self.several)}
 
     @property
     def start(self) -> Arrays:
@@ -89,9 +94,14 @@ class Case:
 
     @property
     def batch(self) -> Batch:
-        """The input as a whole program takes it."""
-        (inputs,) = self.several
-        return Batch(inputs=inputs, targets=np.zeros(len(inputs), np.int32), valid=self.valid)
+        """The inputs as a whole program takes them."""
+        targets = np.zeros(len(self.upstream), np.int32)
+        if len(self.several) == 1:
+            return Batch(inputs=self.several[0], targets=targets, valid=self.valid)
+        masks = self.valid if isinstance(self.valid, tuple) else (self.valid,)
+        valid = dict(zip(self.named, masks, strict=False))
+        valid = {name: mask for name, mask in valid.items() if mask is not None}
+        return Batch(inputs=self.named, targets=targets, valid=valid or None)
 
     def given(self, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Case:
         """The same with every input changed."""
@@ -104,7 +114,7 @@ def random_case(
     name: str,
     layer: Layer,
     shape: Shape | tuple[Shape, ...],
-    valid: NDArray[np.bool_] | None = None,
+    valid: Mask = None,
     vocabulary: int | None = None,
     path: str = "layer",
 ) -> Case:

@@ -154,10 +154,11 @@ class Reference:
     def unmasked(self, task_inputs: TaskInputs, backend: RemoteBackend) -> Findings | None:
         """What it finds where every step is valid; None where they are."""
         with np.load(task_inputs.data) as arrays:
-            if "probe.valid" not in arrays.files:
-                return None
             data = dict(arrays)
-        data["probe.valid"] = np.ones_like(data["probe.valid"])
+        masks = [key for key in data if key.startswith("probe.valid")]
+        if not masks:
+            return None
+        data |= {key: np.ones_like(data[key]) for key in masks}
         batch = written(backend, task_inputs, "unmasked", data)
         return look_inside(backend, task_inputs, task_inputs.probe, batch)
 

@@ -168,7 +168,8 @@ def compare(
     if len(batches) < 3:
         return None
     step = program.predict if phase == "infer" else program.train_step
-    size = pool.samples.inputs[:1].nbytes * pool.size
+    arrays = pool.samples.take(slice(pool.size)).arrays()
+    size = sum(array.nbytes for name, array in arrays.items() if name.startswith("inputs"))
     if phase == "train":
         new, _ = _quickest(program, step, batches)
         return Freshness(new, _again(program, step, batches), bytes=size)

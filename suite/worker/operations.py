@@ -120,11 +120,12 @@ def load(workshop: Workshop, task: str, path: str) -> None:
         return
     bench.pool, bench.placed, bench.source = None, None, source
     with np.load(path) as arrays:
-        names = {name.partition(".")[0] for name in arrays.files if "." in name}
-        for name in names:
-            parts = {k: arrays[f"{name}.{k}"] for k in ("inputs", "targets")}
-            valid = arrays[f"{name}.valid"] if f"{name}.valid" in arrays.files else None
-            bench.data[name] = Batch(**parts, valid=valid)
+        splits: dict[str, dict[str, NDArray[Any]]] = {}
+        for key in arrays.files:
+            name, _, part = key.partition(".")
+            if part:
+                splits.setdefault(name, {})[part] = arrays[key]
+        bench.data |= {name: Batch.of(parts) for name, parts in splits.items()}
         bench.order = arrays["order"]
 
 

@@ -84,12 +84,13 @@ def capture(workshop: Workshop, task: str, split: str, path: str) -> Captured:
 @operation
 def layer(workshop: Workshop, task: str, place: str, given: str, path: str) -> None:
     """Run one layer alone on the inputs, upstream gradient and valid steps of a file. Several
-    inputs are ``inputs/0`` and so on, and so are their gradients.
+    inputs are ``inputs/0`` and so on, and so are their gradients and their valid steps.
     """
     with np.load(given) as arrays:
-        valid = arrays["valid"] if "valid" in arrays.files else None
         several = tuple(arrays[key] for key in arrays.files if key.startswith("inputs/"))
         inputs, upstream = several or arrays["inputs"], arrays["upstream"]
+        masks = tuple(arrays.get(f"valid/{number}") for number in range(len(several)))
+        valid = arrays.get("valid") if masks.count(None) == len(masks) else masks
     found = workshop.benches[task].program.layer_vjp(place, inputs, upstream, valid)
     parts = {"output": found.output}
     if isinstance(found.input_gradients, tuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod, sqrt
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from tasks.spec.layer import Layer, Parameter, Shape, SpecError, expect, positive
 
@@ -132,6 +132,9 @@ class Flatten(Layer):
 
     def output_shape(self, shape: Shape) -> Shape:
         return (prod(shape),)
+
+    def valid(self, *masks: Any) -> None:
+        """No steps are left."""
 
 
 def _pooled(layer: MaxPool | AvgPool, shape: Shape) -> Shape:

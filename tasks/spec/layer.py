@@ -65,6 +65,12 @@ class Layer:
         """The shape that an input of this shape becomes; SpecError if it does not fit."""
         return shape
 
+    def valid(self, *masks: Any) -> Any:
+        """Which steps of the output are valid, (batch, steps), or None where all are, of the masks
+        of what the layer takes. Theirs are any framework's arrays: only slices may be taken.
+        """
+        return masks[0]
+
     def least_batch(self, shape: Shape) -> int:
         """How many samples a training step needs at least, given inputs of this shape."""
         return 1

@@ -2,13 +2,13 @@
 
 A body is a tuple of entries: a name and a layer, which takes the value before it, or else the names
 of the values that it takes. A name is looked up among the entries before it in its own body, then
-in the bodies around it; "" is what the body was given.
+in the bodies around it, then among the model's inputs; "" is what the body was given.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tasks.spec.layer import Layer, Parameter, Shape, SpecError
@@ -45,7 +45,7 @@ class Input:
 @dataclass(frozen=True, kw_only=True)
 class Place:
     """A layer where it stands in a model: its dotted path, and the shapes there. ``sources`` are
-    the paths of the values that it takes, "" being the batch.
+    the paths of the values that it takes; an input's is its name, "" where there is one.
     """
 
     path: str
@@ -62,19 +62,25 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSpec:
-    """A whole model. Making one checks that every layer fits what it takes. Of ``ties`` the first
-    path is the second parameter, in another place: it has no values, moments or gradient of its
-    own, and the gradients of all places add up.
+    """A whole model, of one ``input`` or of ``inputs`` by name, of which the first is what the body
+    was given. Making one checks that every layer fits what it takes. Of ``ties`` the first path is
+    the second parameter, in another place: it has no values, moments or gradient of its own, and
+    the gradients of all places add up.
     """
 
     name: str
-    input: Input
     layers: Layers
+    input: Input | None = None
+    inputs: Mapping[str, Input] = field(default_factory=dict, hash=False)
     ties: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
+        if (self.input is None) == (not self.inputs) or "" in self.inputs:
+            raise SpecError(f"{self.name} takes one input, or inputs that have names")
         seen: set[str] = set()
         for path in _paths(self.layers):
+            if path in self.inputs:
+                raise SpecError(f"{self.name}: a layer has the name of the input {path}")
             if path in seen:
                 raise SpecError(f"{self.name}: two layers have the path {path}")
             seen.add(path)
@@ -92,10 +98,15 @@ class ModelSpec:
             if tied[path] != owner:
                 raise SpecError(f"{what}: {path} is tied to {tied[path]} too")
 
+    @property
+    def every_input(self) -> Mapping[str, Input]:
+        """By name, in order; one alone has the name ""."""
+        return self.inputs if self.input is None else {"": self.input}
+
     def places(self) -> list[Place]:
         """All layers in the order of computing; a residual stands after its layers, for its sum."""
         try:
-            return _places(self.layers, self.input.shape)
+            return _places(self.layers, self.every_input)
         except SpecError as error:
             raise SpecError(f"{self.name}: {error}") from None
 
@@ -199,8 +210,9 @@ class _Value:
         return str(self.shape)
 
 
-def _places(layers: Layers, shape: Shape) -> list[Place]:
-    values, places = [_Value(shape)], list[Place]()
+def _places(layers: Layers, inputs: Mapping[str, Input]) -> list[Place]:
+    given = {name: _Value(each.shape, name) for name, each in inputs.items()}
+    values, places = [*given.values()], list[Place]()
 
     def step(path: str, layer: Layer, given: tuple[_Value, ...]) -> _Value:
         shapes = tuple(value.shape for value in given)
@@ -226,10 +238,11 @@ def _places(layers: Layers, shape: Shape) -> list[Place]:
         values.append(_Value(made, path))
         return values[-1]
 
-    _run(layers, values[0], step, _All()).taken = True
-    for value in values:
+    _run(layers, values[0], step, _All(), around=given).taken = True
+    for number, value in enumerate(values):
         if not value.taken:
-            what = f"the value of {value.path}" if value.path else "the input"
+            kind = "the input" if number < len(given) else "the value of"
+            what = f"{kind} {value.path}".strip()
             raise SpecError(f"no entry takes {what}, of shape {value.shape}")
     return places
 
@@ -247,9 +260,9 @@ def walk(
     apply: Callable[[str, Layer, Any], Any],
     observe: Callable[[str, Any], None] = lambda path, value: None,
 ) -> Any:
-    """Compute ``layers`` on x: ``apply(path, layer, x)`` does each plain layer, containers are
-    walked here; x is a tuple where a layer takes several values. ``observe(path, value)`` sees
-    every result, sums of residuals included.
+    """Compute ``layers`` on x, or on inputs by name in the model's order: ``apply(path, layer, x)``
+    does each plain layer, containers are walked here; x is a tuple where a layer takes several
+    values. ``observe(path, value)`` sees every result, sums of residuals included.
     """
 
     def step(path: str, layer: Layer, given: tuple[Any, ...]) -> Any:
@@ -260,8 +273,9 @@ def walk(
         observe(path, y)
         return y
 
+    inputs = x if isinstance(x, dict) else {"": x}
     # What nobody names is let go of: eager predictions would else hold every activation.
-    return _run(layers, x, step, _names(layers))
+    return _run(layers, next(iter(inputs.values())), step, _names(layers), around=inputs)
 
 
 def _run(

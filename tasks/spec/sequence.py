@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod, sqrt
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -197,6 +197,9 @@ class LastStep(Layer):
         expect(self, len(shape) == 2, "(steps, features)", shape)
         return shape[1:]
 
+    def valid(self, *masks: Any) -> None:
+        """No steps are left."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class MeanSteps(Layer):
@@ -207,3 +210,6 @@ class MeanSteps(Layer):
     def output_shape(self, shape: Shape) -> Shape:
         expect(self, len(shape) == 2, "(steps, features)", shape)
         return shape[1:]
+
+    def valid(self, *masks: Any) -> None:
+        """No steps are left."""

@@ -60,7 +60,7 @@ def test_a_case_may_have_several_inputs():
     assert not np.array_equal(first, second[:, :2])
     assert case.upstream.shape == (3, 5, 4, 4)
     (place,) = case.task.model.places()
-    assert place.sources == ("", "")
+    assert place.sources == ("input0", "input1")
     assert [one.min() for one in case.given(np.zeros_like).inputs] == [0, 0]
     right = {"output": case.upstream, "input_gradients/0": first, "input_gradients/1": second}
     found = errors(case, right | {"input_gradients/1": 2 * second}, right)
