@@ -145,6 +145,34 @@ def tied() -> Whole:
     return Whole(replace(plain, model=replace(plain.model, ties=ties)), batch)
 
 
+def named() -> Whole:
+    """Two inputs of other lengths, each with padding of its own: the last step of one is added to
+    the mean of the other, whose mask no other value has.
+    """
+    layers: Layers = (
+        ("table", spec.Embedding(vocabulary=9, width=4)),
+        ("attention", spec.Attention(width=4, heads=2)),
+        ("mean", spec.MeanSteps()),
+        ("lstm", spec.LSTM(input_size=3, hidden_size=4, num_layers=1), ("reals",)),
+        ("last", spec.LastStep()),
+        ("again", spec.Embedding(vocabulary=9, width=4), ("ids",)),
+        ("sum", spec.Residual(layers=(("mix", spec.Linear(in_features=4, out_features=4)),))),
+        ("twice", spec.MeanSteps()),
+        ("add", spec.Add(), ("last", "mean", "twice")),
+        ("fc", spec.Linear(in_features=4, out_features=CLASSES)),
+    )
+    inputs = {"ids": Input(shape=(STEPS,), vocabulary=9), "reals": Input(shape=(STEPS + 2, 3))}
+    model = ModelSpec(name="whole-named", inputs=inputs, layers=layers)
+    like = padded("named", causal=False).batch
+    longer = np.concatenate([HOLES[::-1], HOLES[:, :2]], axis=1)
+    batch = replace(
+        like,
+        inputs={"ids": like.inputs, "reals": reals((STEPS + 2, 3)).inputs},
+        valid={"ids": like.valid, "reals": longer},
+    )
+    return Whole(bare(model, PLAIN_ADAMW, SAMPLES), batch)
+
+
 def linear(name: str, optimizer: Optimizer) -> Task:
     """One linear layer, where only the optimizer can go wrong."""
     layers: Layers = (("fc", spec.Linear(in_features=5, out_features=CLASSES)),)
@@ -167,6 +195,7 @@ WHOLE = {
     "padded-causal": padded("padded-causal", causal=True),
     "joined": joined(),
     "tied": tied(),
+    "named": named(),
 }
 
 IMAGES = {"images": WHOLE["images"]}
@@ -178,7 +207,7 @@ UNKNOWN = {
 }
 
 
-@Check("put", {"reals": WHOLE["images"], "ids": WHOLE["padded"]})
+@Check("put", {"reals": WHOLE["images"], "ids": WHOLE["padded"], "named": WHOLE["named"]})
 def takes_what_data_sets_give(backend: RemoteBackend, case: Whole) -> Errors:
     """``put`` takes float64 reals and int32 ids with valid steps, and ``wait`` returns."""
     backend.program(case.task, case.batch).program.put(SAMPLES)

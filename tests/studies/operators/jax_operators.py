@@ -52,11 +52,11 @@ def forward_backward(
     program: Program, batch: Resident, upstream: Array
 ) -> Callable[[], dict[str, Array]]:
     """A call of the layer and of its gradients."""
-    own = spec.local(program.parameters, PATH)
+    own, masks = spec.local(program.parameters, PATH), {"valid": batch.valid}
 
     def call() -> dict[str, Array]:
         y, gradients, dx = jax.block_until_ready(
-            program.run_vjp(PATH, own, program.buffers, batch.inputs, batch.valid, upstream)
+            program.run_vjp(PATH, own, program.buffers, batch.inputs, masks, upstream)
         )
         return {"output": y, "input": dx} | gradients
 

@@ -90,7 +90,7 @@ def forward_backward(
     """A call of the layer and of its gradients."""
 
     def call() -> dict[str, tf.Tensor]:
-        given = (batch.inputs, batch.valid, upstream)
+        given = (batch.inputs, {"valid": batch.valid}, upstream)
         y, (dx,), gradients = program.run_layer(PATH, program.buffers, *given)
         program.wait()
         return {"output": y, "input": dx} | gradients

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from suite.plan import catalogue
-from tasks.base import batch_order, probe_batch
+from tasks.base import Batch, batch_order, probe_batch
 
 TASKS = catalogue.tasks()
 
@@ -23,3 +23,22 @@ def test_probe_batches_cover_the_vocabulary():
     batch = probe_batch(task, 32, 0)
     assert set(batch.inputs.ravel()) == set(range(10))
     assert set(batch.targets) == {0, 1}
+
+
+def test_a_batch_of_named_inputs_is_the_same_after_a_file():
+    batch = Batch(
+        inputs={"source": np.arange(12).reshape(4, 3), "target": np.arange(8).reshape(4, 2)},
+        targets=np.arange(4),
+        valid={"target": np.arange(8).reshape(4, 2) > 2},
+    )
+    arrays = batch.arrays()
+    assert [*arrays] == ["inputs.source", "inputs.target", "targets", "valid.target"]
+    again = Batch.of(arrays)
+    assert [*again.inputs] == ["source", "target"]
+    np.testing.assert_equal(vars(again), vars(batch))
+    taken = batch.take(np.array([3, 0]))
+    np.testing.assert_equal(taken.inputs["source"], [[9, 10, 11], [0, 1, 2]])
+    np.testing.assert_equal(taken.valid["target"], [[True, True], [False, False]])
+    plain = Batch(inputs=np.arange(4), targets=np.arange(4))
+    assert [*plain.arrays()] == ["inputs", "targets"]
+    assert Batch.of(plain.arrays()).valid is None

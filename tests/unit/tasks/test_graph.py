@@ -256,6 +256,80 @@ def test_names_and_ties_survive_the_journey_to_a_worker():
     )
 
 
+TWO = ModelSpec(
+    name="m",
+    inputs={"words": Input(shape=(5,), vocabulary=7), "reals": Input(shape=(3, 4))},
+    layers=(
+        ("table", spec.Embedding(vocabulary=7, width=4)),
+        ("first", spec.MeanSteps()),
+        ("block", spec.Sequential(layers=(("second", spec.MeanSteps(), ("reals",)),))),
+        ("add", spec.Add(), ("first", "block")),
+    ),
+)
+
+
+def test_the_body_is_given_the_first_input_and_any_body_may_take_the_others():
+    assert sources(TWO) == {
+        "table": ("words",),
+        "first": ("table",),
+        "block.second": ("reals",),
+        "add": ("first", "block.second"),
+    }
+    taken = {}
+
+    def apply(path, layer, x):
+        taken[path] = x
+        return path
+
+    assert spec.walk(TWO.layers, {"words": "w", "reals": "r"}, apply) == "add"
+    assert (taken["table"], taken["block.second"]) == ("w", "r")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"input": Input(shape=(4,))}, "m takes one input, or inputs that have names"),
+        ({"inputs": {}}, "m takes one input, or inputs that have names"),
+        ({"inputs": {"": Input(shape=(4,))}}, "m takes one input, or inputs that have names"),
+        (
+            {"inputs": TWO.inputs | {"more": Input(shape=(2,))}},
+            "m: no entry takes the input more, of shape (2,)",
+        ),
+        (
+            {"layers": (*TWO.layers, ("reals", spec.ReLU()))},
+            "m: a layer has the name of the input reals",
+        ),
+        (
+            {"layers": (*TWO.layers, ("late", spec.ReLU(), ("letters",)))},
+            "m: late takes 'letters', which is none of the values before it: 'words', 'reals', '', "
+            "'table', 'first', 'block', 'add'",
+        ),
+    ],
+)
+def test_wrong_inputs_are_refused_in_one_sentence(changes, words):
+    with pytest.raises(SpecError) as caught:
+        replace(TWO, **changes)
+    assert str(caught.value) == words
+
+
+def test_inputs_and_their_order_survive_the_journey_to_a_worker():
+    layers = (
+        ("first", spec.MeanSteps(), ("left",)),
+        ("second", spec.MeanSteps(), ("right",)),
+        ("add", spec.Add(), ("first", "second", "first")),
+    )
+    inputs = {"left": Input(shape=(3, 4)), "right": Input(shape=(3, 4))}
+    tasks = [
+        codec.bare(ModelSpec(name="m", inputs=dict(each), layers=layers), RATE, 4)
+        for each in (inputs.items(), reversed(inputs.items()))
+    ]
+    for task in tasks:
+        made = codec.decode(json.loads(json.dumps(codec.encode(task))))
+        assert made == task
+        assert [*made.model.inputs] == [*task.model.inputs]
+    assert codec.spec_hash(tasks[0]) != codec.spec_hash(tasks[1])
+
+
 def norm(channels):
     return spec.BatchNorm(channels=channels, epsilon=1e-5, momentum=0.1)
 

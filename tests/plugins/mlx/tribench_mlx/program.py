@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import mlx.core as mx
 import numpy as np
 
-from backends.base import Arrays, Capture, Context, LayerVjp
+from backends.base import Arrays, Capture, Context, LayerVjp, Mask
 from backends.program import BaseProgram
-from tasks.base import Batch, Task
+from tasks.base import Batch, Task, each
 from tasks.spec import local
 from tribench_mlx import arrays
 
@@ -43,9 +43,9 @@ class Program(BaseProgram):
         if isinstance(batch, Resident):
             return batch
         return Resident(
-            inputs=self.placed(arrays.activation_to_native(np.asarray(batch.inputs))),
+            inputs=each(self._input, batch.inputs),
             targets=self.placed(np.asarray(batch.targets, np.int32)),
-            valid=None if batch.valid is None else self.placed(np.asarray(batch.valid)),
+            valid=each(self.placed, batch.valid),
         )
 
     def predict(self, batch: Batch | Resident) -> mx.array:
@@ -96,16 +96,16 @@ class Program(BaseProgram):
         path: str,
         inputs: np.ndarray | tuple[np.ndarray, ...],
         upstream: np.ndarray,
-        valid: np.ndarray | None = None,
+        valid: Mask = None,
     ) -> LayerVjp:
         own = local(self.task.model.with_ties(self.parameters), path)
-        x, steps = self.given(inputs, valid)
+        x, masks = self.given(inputs, valid)
         up = self.placed(arrays.activation_to_native(np.asarray(upstream, np.float64)))
         several = x if isinstance(x, tuple) else (x,)
         real = several if mx.issubdtype(several[0].dtype, mx.floating) else ()
 
         def run(*given: mx.array) -> mx.array:
-            context = Context(path=path, training=True, valid=steps, buffers=self.buffers)
+            context = Context(path=path, training=True, buffers=self.buffers, **masks)
             values = given[len(own) :] or several
             taken = values if len(values) > 1 else values[0]
             parameters = dict(zip(own, given, strict=False))
@@ -115,6 +115,9 @@ class Program(BaseProgram):
         inner = tuple(found[len(own) :])
         gradients = dict(zip(own, found, strict=False))
         return self.of_layer(path, y, inner, gradients)
+
+    def _input(self, array: np.ndarray) -> mx.array:
+        return self.placed(arrays.activation_to_native(np.asarray(array)))
 
     def placed(self, array: np.ndarray) -> mx.array:
         real = np.issubdtype(array.dtype, np.floating)
@@ -132,7 +135,7 @@ class Program(BaseProgram):
         """Training's forward pass: loss and new buffers. ``hooks`` are those of ``forward``."""
         context = Context(path="", training=True, valid=batch.valid, buffers=self.buffers)
         logits = self.backend.forward(self.task, parameters, batch.inputs, context, *hooks)
-        loss = self.backend.loss(self.task.loss, logits, batch.targets, batch.valid)
+        loss = self.backend.loss(self.task.loss, logits, batch.targets, context.valid)
         return loss, self.buffers | context.new_buffers
 
     def gradients(

@@ -13,7 +13,8 @@ from hypothesis.extra.numpy import arrays
 from backends.base import NotSupported, State, lowers
 from backends.numpy import Backend
 from tasks import cnn, rnn, spec
-from tasks.base import probe_batch
+from tasks.base import Batch, probe_batch
+from tasks.codec import bare
 from tasks.parameters import probe, uniform
 from tests.fixtures.reference_cases import (
     ATTENTIVE,
@@ -187,3 +188,60 @@ def test_permuting_the_batch_permutes_the_outputs(task, seed, order):
     assert set(one.gradients) == set(task.model.parameters())
     for path, gradient in one.gradients.items():
         np.testing.assert_allclose(two.gradients[path], gradient, atol=EXACT)
+
+
+def masks(layers, targets):
+    """What the layers and the loss are told of the valid steps of two inputs of 2 samples."""
+    seen = {}
+
+    class Watching(Backend):
+        def compute(self, layer, parameters, x, context):
+            seen[context.path] = (context.valid, context.memory_valid)
+            return super().compute(layer, parameters, x, context)
+
+        def loss(self, loss, logits, targets, valid):
+            seen["loss"] = valid
+            return super().loss(loss, logits, targets, valid)
+
+    inputs = {"left": spec.Input(shape=(3, 2)), "right": spec.Input(shape=(3, 2))}
+    task = bare(
+        spec.ModelSpec(name="m", inputs=inputs, layers=layers), spec.SGD(learning_rate=0.1), 2
+    )
+    program = Watching().build(task, {})
+    values = {name: np.ones((2, 3, 2)) for name in inputs}
+    valid = {"left": LEFT, "right": RIGHT}
+    targets = np.zeros(targets, np.int32)
+    program.train_step(program.put(Batch(inputs=values, targets=targets, valid=valid)))
+    return seen
+
+
+LEFT, RIGHT = np.arange(6).reshape(2, 3) > 1, np.arange(6).reshape(2, 3) < 5
+
+
+def test_each_value_has_its_own_mask():
+    layers = (
+        ("on", spec.ReLU()),
+        ("mean", spec.MeanSteps(), ("right",)),
+        ("bare", spec.ReLU()),
+        ("sum", spec.Residual(layers=(("mix", spec.ReLU()),)), ("on",)),
+        ("pair", spec.Add(), ("sum", "on")),
+        ("end", spec.LastStep()),
+        ("last", spec.Add(), ("end", "bare")),
+    )
+    wanted = {
+        "on": (LEFT, None),
+        "mean": (RIGHT, None),
+        "bare": (None, None),
+        "mix": (LEFT, None),
+        "pair": (LEFT, LEFT),
+        "end": (LEFT, None),
+        "last": (None, None),
+        "loss": None,
+    }
+    np.testing.assert_equal(masks(layers, 2), wanted)
+
+
+@pytest.mark.parametrize(("first", "mask"), [("left", LEFT), ("right", RIGHT)])
+def test_the_loss_has_the_mask_of_the_logits(first, mask):
+    layers = (("add", spec.Add(), (first, "left", "right")),)
+    np.testing.assert_equal(masks(layers, (2, 3))["loss"], mask)
