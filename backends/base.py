@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from backends.framework import Framework
 from tasks.base import Batch, Task, each
-from tasks.spec import CrossEntropy, Layer, ModelSpec, Optimizer, Residual, local, walk
+from tasks.spec import Layer, Loss, ModelSpec, Optimizer, Residual, local, walk
 
 _NUMBER = re.compile(r"\s*\+?[0-9]{1,10}\s*")
 _MOST_THREADS = 2**31 - 1  # which is what a C int holds
@@ -286,7 +286,7 @@ class Backend:
         """A program of the task at these parameters; NotSupported if a layer has no lowering."""
         raise NotImplementedError
 
-    def loss(self, loss: CrossEntropy, logits: Array, targets: Array, valid: Array | None) -> Array:
+    def loss(self, loss: Loss, logits: Array, targets: Array, valid: Array | None) -> Array:
         """The scalar that training lessens."""
         raise NotImplementedError
 

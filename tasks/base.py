@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.parameters import uniform
-from tasks.spec import CrossEntropy, Input, ModelSpec, Optimizer
+from tasks.spec import Input, Loss, ModelSpec, Optimizer
 
 
 def each(change: Callable[[Any], Any], x: Any) -> Any:
@@ -102,7 +102,7 @@ class Task:
     name: str
     model: ModelSpec
     data: Data
-    loss: CrossEntropy
+    loss: Loss
     optimizer: Optimizer
     batch_size: int
     timed_batch_size: int

@@ -17,6 +17,8 @@ LATER = {
     "initial_deviation": 1.0,
     "inputs": {"in order": []},
     "ties": [],
+    "smoothing": 0.0,
+    "schedule": None,
 }  # fields that specs had not at first
 
 

@@ -63,9 +63,7 @@ class Backend(Layers):
         return Program(self, task, parameters)
 
     @formulas(losses.loss)
-    def loss(
-        self, loss: spec.CrossEntropy, logits: Array, targets: Array, valid: Array | None
-    ) -> Array:
+    def loss(self, loss: spec.Loss, logits: Array, targets: Array, valid: Array | None) -> Array:
         return losses.loss(loss, logits, targets, valid)
 
     @formulas(optimizers.update)

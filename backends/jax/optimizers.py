@@ -9,6 +9,7 @@ from typing import Any
 import jax.numpy as jnp
 from jax import Array
 
+from backends import schedules
 from backends.base import NotSupported
 from tasks import spec
 
@@ -68,15 +69,8 @@ def clip(optimizer: spec.Optimizer, gradients: Tree) -> Tree:
 
 
 def rate(optimizer: spec.Optimizer, step: Array) -> Array | float:
-    """The learning rate of this step, with its warm-up and milestones."""
-    now: Array | float = optimizer.learning_rate
-    if optimizer.warmup_steps:
-        # Not step / warmup_steps: JAX divides integers in float32, also in a float64 program.
-        slope = optimizer.learning_rate / optimizer.warmup_steps
-        now = slope * jnp.minimum(step, optimizer.warmup_steps)
-    for milestone in optimizer.milestones:
-        now = now / jnp.where(step > milestone, 10.0, 1.0)
-    return now
+    """The learning rate of this step; see backends.schedules."""
+    return schedules.rate(optimizer, 1.0 * step, jnp)
 
 
 def _correction(beta: float, step: Array) -> Array | float:

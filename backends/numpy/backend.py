@@ -14,7 +14,7 @@ from backends.numpy import losses, optimizers
 from backends.numpy.layers import Gradients, Layers, Lowered
 from backends.numpy.program import Node, Program
 from tasks.base import Task, each
-from tasks.spec import CrossEntropy, Layer, Optimizer, local
+from tasks.spec import Layer, Loss, Optimizer, local
 
 Floats = NDArray[Any]
 
@@ -101,7 +101,7 @@ class Backend(Layers):
     @formulas(losses.loss)
     def loss(
         self,
-        loss: CrossEntropy,
+        loss: Loss,
         logits: Floats,
         targets: NDArray[np.int32],
         valid: NDArray[np.bool_] | None,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backends import schedules
 from backends.base import NotSupported
 from tasks.spec import SGD, AdamW, Optimizer
 
@@ -67,7 +68,6 @@ def clip(optimizer: Optimizer, gradients: Tree) -> Tree:
 
 
 def rate(optimizer: Optimizer, step: int) -> float:
-    """The learning rate of this step, which grows linearly during the warm-up."""
-    grown = min(1.0, step / optimizer.warmup_steps) if optimizer.warmup_steps else 1.0
-    passed = sum(step > milestone for milestone in optimizer.milestones)
-    return optimizer.learning_rate * grown / 10.0**passed
+    """The learning rate of this step; see backends.schedules."""
+    found: float = schedules.rate(optimizer, step)
+    return found

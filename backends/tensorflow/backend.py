@@ -57,7 +57,7 @@ class Backend(Layers):
     @formulas(losses.loss)
     def loss(
         self,
-        loss: spec.CrossEntropy,
+        loss: spec.Loss,
         logits: tf.Tensor,
         targets: tf.Tensor,
         valid: tf.Tensor | None,

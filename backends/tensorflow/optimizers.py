@@ -10,6 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from backends import schedules
 from backends.base import NotSupported
 from tasks import spec
 
@@ -31,6 +32,7 @@ def sgd(
 ) -> tuple[Tree, Moments]:
     """spec.SGD."""
     gradients = clip(optimizer, gradients)
+    eta = rate(optimizer, step, next(iter(parameters.values())).dtype)
     new: Tree = {}
     moments: Moments = {}
     for path, theta in parameters.items():
@@ -42,7 +44,7 @@ def sgd(
             momentum = optimizer.momentum * state[path]["momentum"] + change
             moments[path]["momentum"] = momentum
             change = change + optimizer.momentum * momentum if optimizer.nesterov else momentum
-        new[path] = theta - rate(optimizer, step, theta.dtype) * change
+        new[path] = theta - eta * change
     return new, moments
 
 
@@ -52,6 +54,7 @@ def adamw(
 ) -> tuple[Tree, Moments]:
     """spec.AdamW."""
     gradients = clip(optimizer, gradients)
+    eta = rate(optimizer, step, next(iter(parameters.values())).dtype)
     beta1, beta2 = optimizer.beta1, optimizer.beta2
     new, moments = {}, {}
     for path, theta in parameters.items():
@@ -62,7 +65,7 @@ def adamw(
         change = m / _correction(beta1, step, dtype) / root
         if optimizer.weight_decay:
             change += optimizer.weight_decay * theta
-        new[path] = theta - rate(optimizer, step, dtype) * change
+        new[path] = theta - eta * change
         moments[path] = {"first_moment": m, "second_moment": v}
     return new, moments
 
@@ -76,14 +79,9 @@ def clip(optimizer: spec.Optimizer, gradients: Tree) -> Tree:
     return {path: g * factor for path, g in gradients.items()}
 
 
-def rate(optimizer: spec.Optimizer, step: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
-    """The learning rate of this step, with its warm-up and milestones."""
-    now = tf.constant(optimizer.learning_rate, dtype)
-    if optimizer.warmup_steps:
-        now *= tf.minimum(tf.cast(step, dtype) / optimizer.warmup_steps, 1.0)
-    for milestone in optimizer.milestones:
-        now /= tf.where(step > milestone, tf.constant(10.0, dtype), tf.constant(1.0, dtype))
-    return now
+def rate(optimizer: spec.Optimizer, step: tf.Tensor, dtype: tf.DType) -> tf.Tensor | float:
+    """The learning rate of this step; see backends.schedules."""
+    return schedules.rate(optimizer, tf.cast(step, dtype), tf)
 
 
 def _correction(beta: float, step: tf.Tensor, dtype: tf.DType) -> tf.Tensor:

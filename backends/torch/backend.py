@@ -62,7 +62,7 @@ class Backend(Layers):
 
     @formulas(losses.loss)
     def loss(
-        self, loss: spec.CrossEntropy, logits: Tensor, targets: Tensor, valid: Tensor | None
+        self, loss: spec.Loss, logits: Tensor, targets: Tensor, valid: Tensor | None
     ) -> Tensor:
         return losses.loss(loss, logits, targets, valid)
 

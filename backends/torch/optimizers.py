@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.optim.adamw import adamw as fused_adamw
 from torch.optim.sgd import sgd as fused_sgd
 
+from backends import schedules
 from backends.base import NotSupported
 from tasks import spec
 
@@ -84,7 +85,6 @@ def clip(optimizer: spec.Optimizer, gradients: Tree) -> Tree:
 
 
 def rate(optimizer: spec.Optimizer, step: int) -> float:
-    """The learning rate of this step, with its warm-up and milestones."""
-    grown = min(1.0, step / optimizer.warmup_steps) if optimizer.warmup_steps else 1.0
-    passed = sum(step > milestone for milestone in optimizer.milestones)
-    return optimizer.learning_rate * grown / 10.0**passed
+    """The learning rate of this step; see backends.schedules."""
+    found: float = schedules.rate(optimizer, step)
+    return found

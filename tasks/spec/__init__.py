@@ -23,7 +23,17 @@ from tasks.spec.model import (
     local,
     walk,
 )
-from tasks.spec.optimizer import SGD, AdamW, CrossEntropy, Optimizer
+from tasks.spec.optimizer import (
+    CTC,
+    SGD,
+    AdamW,
+    Cosine,
+    CrossEntropy,
+    InverseSquareRoot,
+    Loss,
+    Optimizer,
+    Schedule,
+)
 from tasks.spec.sequence import (
     GRU,
     LSTM,
@@ -38,6 +48,7 @@ from tasks.spec.sequence import (
 from tasks.spec.several import Add, Concat
 
 __all__ = [
+    "CTC",
     "GELU",
     "GRU",
     "LSTM",
@@ -49,16 +60,19 @@ __all__ = [
     "BatchNorm",
     "Concat",
     "Conv2d",
+    "Cosine",
     "CrossEntropy",
     "Embedding",
     "Entry",
     "Flatten",
     "Input",
+    "InverseSquareRoot",
     "LastStep",
     "Layer",
     "LayerNorm",
     "Layers",
     "Linear",
+    "Loss",
     "MaxPool",
     "MeanSteps",
     "ModelSpec",
@@ -70,6 +84,7 @@ __all__ = [
     "ReLU",
     "Recurrent",
     "Residual",
+    "Schedule",
     "Sequential",
     "Shape",
     "SpecError",

@@ -103,8 +103,9 @@ class Uncorrected(Backend):
     name = "uncorrected"
 
     def update(self, optimizer, step, parameters, gradients, state):
+        now = max(rate(optimizer, step), 1e-300)
         optimizer = replace(
-            optimizer, learning_rate=rate(optimizer, step), warmup_steps=0, milestones=()
+            optimizer, learning_rate=now, warmup_steps=0, milestones=(), schedule=None
         )
         return super().update(optimizer, LATE, parameters, gradients, state)
 

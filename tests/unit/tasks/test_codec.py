@@ -9,6 +9,7 @@ import pytest
 
 from suite.plan import catalogue
 from tasks import codec
+from tasks.spec import CTC, Cosine, CrossEntropy
 
 TASKS = catalogue.tasks()
 
@@ -45,5 +46,12 @@ def test_the_tasks_have_the_hashes_that_stored_runs_have():
 
 def test_a_field_that_came_later_changes_only_the_hashes_of_those_who_use_it():
     task = TASKS["cnn-tiny"]
-    stepped = replace(task, optimizer=replace(task.optimizer, milestones=(500,)))
-    assert codec.spec_hash(stepped) != codec.spec_hash(task)
+    for changed in (
+        replace(task, optimizer=replace(task.optimizer, milestones=(500,))),
+        replace(task, optimizer=replace(task.optimizer, schedule=Cosine(decay_steps=500))),
+        replace(task, loss=CrossEntropy(smoothing=0.1)),
+        replace(task, loss=CTC()),
+    ):
+        assert codec.spec_hash(changed) != codec.spec_hash(task)
+        portable = codec.portable(changed)
+        assert codec.decode(json.loads(json.dumps(codec.encode(portable)))) == portable

@@ -154,6 +154,14 @@ def test_two_layers_of_one_path_are_refused():
             r"milestones \(=\(9, 3\)\) must be rising",
         ),
         (lambda: spec.AdamW(learning_rate=1, beta1=1, beta2=0, epsilon=1), r"beta1 \(=1\)"),
+        (lambda: spec.CrossEntropy(smoothing=1), r"smoothing \(=1\) must lie in \[0, 1\)"),
+        (lambda: spec.CrossEntropy(smoothing=-0.1), r"smoothing \(=-0.1\) must lie in"),
+        (lambda: spec.CTC(blank=-1), r"blank \(=-1\) must be a class"),
+        (lambda: spec.Cosine(decay_steps=0), r"decay_steps \(=0\) must be positive"),
+        (
+            lambda: spec.SGD(learning_rate=1, warmup_steps=9, schedule=spec.Cosine(decay_steps=9)),
+            r"decay_steps \(=9\) of its schedule must be more than warmup_steps \(=9\)",
+        ),
     ],
 )
 def test_impossible_fields_are_named_with_their_value(make, words):

@@ -37,7 +37,7 @@ class Backend(Layers):
 
     @formulas(losses.loss)
     def loss(
-        self, loss: spec.CrossEntropy, logits: mx.array, targets: mx.array, valid: mx.array | None
+        self, loss: spec.Loss, logits: mx.array, targets: mx.array, valid: mx.array | None
     ) -> mx.array:
         return losses.loss(loss, logits, targets, valid)
 

@@ -6,6 +6,7 @@ from functools import singledispatch
 
 import mlx.core as mx
 
+from backends import schedules
 from backends.base import NotSupported
 from tasks import spec
 from tribench_mlx.arrays import scalar
@@ -71,7 +72,5 @@ def clip(optimizer: spec.Optimizer, gradients: Tree) -> Tree:
 
 
 def rate(optimizer: spec.Optimizer, step: int) -> float:
-    """The learning rate of this step, with its warm-up and milestones."""
-    grown = min(1.0, step / optimizer.warmup_steps) if optimizer.warmup_steps else 1.0
-    passed = sum(step > milestone for milestone in optimizer.milestones)
-    return optimizer.learning_rate * grown / 10.0**passed
+    """The learning rate of this step; see backends.schedules."""
+    return schedules.rate(optimizer, step)
