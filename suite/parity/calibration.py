@@ -108,8 +108,7 @@ def _of_layers(reference: Reference, task_inputs: TaskInputs) -> Iterator[tuple[
 
 
 def _of_updates(reference: Reference) -> Iterator[tuple[str, float]]:
-    every = optimizer_checks.CHECKS | optimizer_checks.STEPPED
-    del every[optimizer_checks.LOSS]
+    every = optimizer_checks.UPDATES
     for name, right in reference.updates(every).items():
         for mistake in optimizers.mistakes(every[name]):
             made = optimizer_checks.ruled(mistake.instead)

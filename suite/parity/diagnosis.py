@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from suite.engine.inputs import TaskInputs
 from suite.engine.remote import Arrays, RemoteProgram, read
 from suite.parity import cases, ensemble, findings, layer_checks, optimizer_checks
 from suite.parity.compare import only, repeated
@@ -19,12 +18,14 @@ from suite.parity.inquiry import Inquiry
 from suite.parity.known_mistakes import layers, losses, optimizers
 from suite.parity.known_mistakes.words import Mistake, guess
 from suite.parity.layer_checks import ORDINARY, Case, relative
-from suite.parity.optimizer_checks import LOSS, WrongUpdate, ruled
+from suite.parity.loss_checks import LossCheck
+from suite.parity.optimizer_checks import RECIPE, WrongUpdate, ruled
 from suite.parity.reference import ReferenceFailed
 from suite.parity.thresholds import ALONE, CHECKS, FUNCTION
 from suite.parity.whole import IN_EVALUATION, TWICE, Evaluated, Sight
 from suite.records.schema import Location
-from tasks.spec import BatchNorm, Layer, ModelSpec, Residual, local
+from tasks.base import Task
+from tasks.spec import BatchNorm, Layer, ModelSpec, Optimizer, Residual, local
 from tasks.spec.layer import SpecError
 
 CLOSE = 1e-7  # a mistake that makes what the backend made
@@ -114,9 +115,9 @@ def _diagnosis(
     updates are right is a layer's first, too.
     """
     sight, own = evidence.sight, type(evidence.task_inputs.task.optimizer)
-    of_loss = [each for each in wrong_updates if each.name == LOSS]
-    of_update = [each for each in wrong_updates if each.name != LOSS]
-    of_update.sort(key=lambda each: not isinstance(each.optimizer, own))
+    of_loss = [each for each in wrong_updates if isinstance(each.check, LossCheck)]
+    of_update = [each for each in wrong_updates if isinstance(each.check, Optimizer)]
+    of_update.sort(key=lambda each: not isinstance(each.check, own))
     silent = sight is None or sight.part in ("gradients", "input_gradients")
     silent = silent or (sight is not None and sight.part == "trained" and not of_update)
     if silent and found:
@@ -134,8 +135,9 @@ def _diagnosis(
         return whole.unrepeatable()
     if sight.part == "loss":
         logits = sight.wanted.capture[f"activations/{evidence.model.places()[-1].path}"]
-        value, targets = sight.found.loss, sight.batch["targets"]
-        return _of_value(whole, value, logits, targets, evidence.task_inputs)
+        targets, valid = sight.batch["targets"], sight.batch.get("valid")
+        task = evidence.task_inputs.task
+        return _of_value(whole, sight.found.loss, logits, targets, valid, task)
     if sight.part in ("update", "trained") and sight.location.kind == "optimizer":
         return _of_own_update(evidence, whole, of_update)
     if sight.part == "buffers":
@@ -208,14 +210,18 @@ def _of_evaluation(
 
 
 def _of_loss(evidence: Evidence, wrong_update: WrongUpdate) -> Diagnosis:
-    """The loss of hot logits, or its gradient."""
+    """The loss in its own check, or its gradient."""
+    check = wrong_update.check
+    assert isinstance(check, LossCheck)
     location = Location(kind="loss", path="loss")
     found = Diagnosis(location=location, error=wrong_update.error, threshold=CHECKS)
     if wrong_update.key != "loss":
         return found.saying("its value is right, its gradient is not")
-    made, targets = evidence.updates[wrong_update.name], optimizer_checks.batch().targets
-    large, logits = found.saying("only where logits are large"), made["predictions/logits"]
-    return _of_value(large, float(made["loss"]), logits, targets, evidence.task_inputs)
+    made, batch = evidence.updates[wrong_update.name], check.batch
+    found = found.saying(f"only in the check of {wrong_update.name}")
+    logits, value = made["predictions/logits"], float(made["loss"])
+    task = replace(evidence.task_inputs.task, loss=check.loss)
+    return _of_value(found, value, logits, batch.targets, batch.valid, task)
 
 
 def _of_value(
@@ -223,14 +229,14 @@ def _of_value(
     value: float,
     logits: NDArray[Any],
     targets: NDArray[Any],
-    task_inputs: TaskInputs,
+    valid: NDArray[Any] | None,
+    task: Task,
 ) -> Diagnosis:
     """With the loss that has this value, if one is known."""
-    task, size = task_inputs.task, max(1.0, abs(value))
-    sizes = {task.batch_size, task.timed_batch_size, optimizer_checks.RECIPE}
+    size, sizes = max(1.0, abs(value)), {task.batch_size, task.timed_batch_size, RECIPE}
     tries = (
-        (mistake, abs(mistake.instead(logits, targets) - value) / size)
-        for mistake in losses.mistakes(sizes)
+        (mistake, abs(mistake.instead(logits, targets, valid) - value) / size)
+        for mistake in losses.mistakes(task.loss, sizes)
         if isfinite(value)
     )
     return found.by_first(tries, CLOSE)
@@ -246,7 +252,8 @@ def _of_update(
     """The mistake that makes a optimizer check's updates; else the first of the optimizer's fields
     that goes wrong when it alone is switched on. The optimizer check is of ``model``'s parameters.
     """
-    name, optimizer = wrong_update.name, wrong_update.optimizer
+    name, optimizer = wrong_update.name, wrong_update.check
+    assert isinstance(optimizer, Optimizer)
     made = evidence.updates[name] if made is None else made
     found = Diagnosis(location=location, error=wrong_update.error, threshold=CHECKS)
     found = found.saying(f"in {name}, {wrong_update.key}")

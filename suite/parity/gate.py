@@ -94,14 +94,14 @@ def _divided(all_inputs: Sequence[TaskInputs], parts: int) -> list[list[TaskInpu
 @dataclass
 class _Questions:
     """A backend in one execution, in the precisions that are asked about; ``updates`` are what it
-    makes of optimizer checks, by precision and checks.
+    makes of optimizer checks, by precision and checks with their names.
     """
 
     configurations: Sequence[Configuration]
     reference: Reference
     files: Path
     thorough: bool
-    updates: dict[tuple[str, ...], optimizer_checks.Answers] = field(default_factory=dict)
+    updates: dict[tuple[Any, ...], optimizer_checks.Answers] = field(default_factory=dict)
 
     def jobs(self, all_inputs: Sequence[TaskInputs]) -> Iterator[Job]:
         """In the order of the inputs, seeds of a task following each other."""
@@ -181,7 +181,7 @@ class _Questions:
         """What the program makes of these checks, found once; they are asked if thorough."""
 
         def found() -> optimizer_checks.Answers:
-            key = (inquiry.configuration.precision, *asked)
+            key = (inquiry.configuration.precision, *asked.items())
             if key not in self.updates:
                 self.updates[key] = optimizer_checks.answers(inquiry.backend, asked)
             return self.updates[key]

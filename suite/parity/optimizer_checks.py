@@ -1,6 +1,6 @@
-"""The loss and the optimizers by themselves: a model of one linear layer, hot logits; and gradients
-from vanishing to exploding under optimizers that have everything switched on, of parameters with
-such names and shapes as people make a difference between.
+"""The loss and the optimizers by themselves: a model of one linear layer, hot logits
+(loss_checks.py); and gradients from vanishing to exploding under optimizers that have everything
+switched on, of parameters with such names and shapes as people make a difference between.
 
 A task's own recipe may never clip, and its own logits never saturate; who ports an optimizer wants
 to know all the same.
@@ -19,17 +19,17 @@ from numpy.typing import NDArray
 
 from backends.base import NotSupported
 from suite.engine.remote import Arrays, RemoteBackend
+from suite.parity import loss_checks
 from suite.parity.known_mistakes.optimizers import NOTHING, Rule
 from suite.parity.layer_checks import greatest, relative
+from suite.parity.loss_checks import CLASSES, FEATURES, LossCheck
 from suite.parity.thresholds import CHECKS as LIMIT
 from tasks import spec
-from tasks.base import Batch, Task
+from tasks.base import Task
 from tasks.codec import bare
 from tasks.parameters import probe, rounded, uniform
-from tasks.spec import SGD, AdamW, Input, ModelSpec, Optimizer
+from tasks.spec import SGD, AdamW, Cosine, Input, InverseSquareRoot, ModelSpec, Optimizer
 
-FEATURES, CLASSES = 5, 3
-HEATS = (1.0, 1.0, 10.0, 100.0, 2000.0, 1.0)  # of the samples; exp overflows from 710 on
 RECIPE = 11  # the batch size of the checks' task: another than the number of its samples
 SCALES = (1e-7, 1.0, 0.1, 0.0, 30.0, 1.0)  # of the gradients, step by step; clipped from 0.5 on
 
@@ -45,13 +45,10 @@ _ADAMW = AdamW(
     warmup_steps=3,
 )
 
-
-LOSS = "hot logits"  # the check of the loss and its gradient; the others are of updates
-
-Checks = Mapping[str, Optimizer]
+Check = Optimizer | LossCheck
+Checks = Mapping[str, Check]
 
 CHECKS: dict[str, Optimizer] = {
-    LOSS: _SGD,
     "SGD": _SGD,
     "SGD with nesterov": replace(_SGD, nesterov=True),
     "AdamW": _ADAMW,
@@ -62,6 +59,21 @@ STEPPED = {
     f"{name} with milestones": replace(CHECKS[name], learning_rate=1.0, milestones=(2, 4))
     for name in ("SGD", "AdamW")
 }
+# Two steps of warm-up, two of the decay (at its half a line is a cosine), its end and one after it.
+SCHEDULED: dict[type[Any], dict[str, Optimizer]] = {
+    type(schedule): {
+        f"{name} with {what}": replace(
+            CHECKS[name], learning_rate=1.0, warmup_steps=2, schedule=schedule
+        )
+        for name in ("SGD", "AdamW")
+    }
+    for what, schedule in (
+        ("an inverse square root", InverseSquareRoot()),
+        ("a cosine", Cosine(decay_steps=5)),
+    )
+}
+
+UPDATES = {**CHECKS, **STEPPED, **{n: o for of in SCHEDULED.values() for n, o in of.items()}}
 
 # Of a whole model's update rounding hides what is lost; at the rate 1 it does not.
 PRECISE = {
@@ -76,19 +88,21 @@ Answers = dict[str, Arrays]  # by optimizer check; arrays by capture's keys, and
 
 @dataclass(frozen=True, kw_only=True)
 class WrongUpdate:
-    """A optimizer check that went wrong, first in the array ``key``, by ``error``."""
+    """A check that went wrong, first in the array ``key``, by ``error``."""
 
     name: str
-    optimizer: Optimizer
+    check: Check
     key: str
     error: float
 
 
 def of(task: Task) -> Checks:
     """Those that a task's backends are put through: an update by others' hands may know nothing of
-    milestones, and need not where the task has none.
+    milestones and schedules, and need not where the task has none; nor a loss of steps.
     """
-    return CHECKS | (STEPPED if task.optimizer.milestones else {})
+    of_loss = loss_checks.of(task.loss, len(task.model.output_shape()) > 1)
+    stepped = STEPPED if task.optimizer.milestones else {}
+    return of_loss | CHECKS | stepped | SCHEDULED.get(type(task.optimizer.schedule), {})
 
 
 def answers(backend: RemoteBackend, checks: Checks, model: ModelSpec | None = None) -> Answers:
@@ -96,9 +110,9 @@ def answers(backend: RemoteBackend, checks: Checks, model: ModelSpec | None = No
     parameters; what it does not support is left out. Raises what else Worker.call raises.
     """
     found = Answers()
-    for name, optimizer in checks.items():
+    for name, check in checks.items():
         with suppress(NotSupported):
-            found[name] = _answer(backend, name == LOSS, optimizer, model)
+            found[name] = _answer(backend, check, model)
     return found
 
 
@@ -107,7 +121,7 @@ def wrong(found: Answers, wanted: Answers, asked: Checks) -> list[WrongUpdate]:
     wrong_ones: dict[str, WrongUpdate] = {}
     for name, key, error in _errors(found, wanted):
         if error > LIMIT:
-            one = WrongUpdate(name=name, optimizer=asked[name], key=key, error=error)
+            one = WrongUpdate(name=name, check=asked[name], key=key, error=error)
             wrong_ones.setdefault(name, one)
     return list(wrong_ones.values())
 
@@ -196,12 +210,6 @@ def switched(optimizer: Optimizer) -> Checks:
     return {"learning_rate": plain, **parts}
 
 
-def batch() -> Batch:
-    """Samples whose logits are small and hot; the targets hit and miss the greatest."""
-    inputs = rounded(uniform(0, "drill", (len(HEATS), FEATURES)) * np.array(HEATS)[:, None])
-    return Batch(inputs=inputs, targets=(np.arange(len(HEATS)) % CLASSES).astype(np.int32))
-
-
 def gradients(model: ModelSpec | None = None) -> Sequence[Arrays]:
     """A step's gradients each, in Fortran order: PyTorch's fused optimizers do not look at strides,
     and an adapter that hands such arrays on updates the wrong numbers.
@@ -215,25 +223,25 @@ def gradients(model: ModelSpec | None = None) -> Sequence[Arrays]:
     ]
 
 
-def _answer(
-    backend: RemoteBackend, of_loss: bool, optimizer: Optimizer, model: ModelSpec | None
-) -> Arrays:
-    model = CLASSIFIER if of_loss else model or UPDATED
-    name = f"drill-{sha256(repr((model.name, optimizer)).encode()).hexdigest()[:12]}"
-    task = bare(replace(model, name=name), optimizer, RECIPE)
-    program = backend.program(task, batch())
-    if of_loss:
-        return program.capture()
+def _answer(backend: RemoteBackend, check: Check, model: ModelSpec | None) -> Arrays:
+    if isinstance(check, LossCheck):
+        task = replace(
+            bare(_named(check.model, check), SGD(learning_rate=0.1), RECIPE), loss=check.loss
+        )
+        return backend.program(task, check.batch).capture()
+    model = model or UPDATED
+    program = backend.build(bare(_named(model, check), check, RECIPE))
     if "update" in program.program.differences():
         raise NotSupported("the update follows a rule of its own")
     return named([program.update(given) for given in gradients(model)])
 
 
-CLASSIFIER = ModelSpec(
-    name="drill",
-    input=Input(shape=(FEATURES,)),
-    layers=(("fc", spec.Linear(in_features=FEATURES, out_features=CLASSES)),),
-)
+def _named(model: ModelSpec, check: Check) -> ModelSpec:
+    """By what it is asked about, since a worker knows its programs by name."""
+    digest = sha256(repr((model.name, check)).encode()).hexdigest()
+    return replace(model, name=f"drill-{digest[:12]}")
+
+
 # Some decay, clip or speed up by the parameter's name, or by its shape. Every adapter has a Linear.
 UPDATED = ModelSpec(
     name="updated",

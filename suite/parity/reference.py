@@ -190,8 +190,7 @@ class Reference:
         model: ModelSpec | None = None,
     ) -> optimizer_checks.Answers:
         """What it makes of these optimizer checks."""
-        of = (precision, model and model.name)
-        keys = {name: (*of, name == optimizer_checks.LOSS, o) for name, o in asked.items()}
+        keys = {name: (precision, model and model.name, check) for name, check in asked.items()}
         with self.at_work(precision) as backend:
             new = {name: asked[name] for name, key in keys.items() if key not in self.checks}
             made = optimizer_checks.answers(backend, new, model)

@@ -11,13 +11,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from math import cos, pi, sqrt
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from suite.parity.known_mistakes.words import Mistake
-from tasks.spec import SGD, AdamW, Optimizer
+from tasks.spec import SGD, AdamW, Cosine, InverseSquareRoot, Optimizer
 
 Floats = NDArray[np.float64]
 Tree = Mapping[str, Floats]
@@ -32,7 +33,9 @@ NOTHING: dict[str, Any] = {
     "clip_norm": None,
     "warmup_steps": 0,
     "milestones": (),
+    "schedule": None,
 }
+LEAST_RATE = 1e-30  # as good as none, and nothing is divided by 0
 
 
 def mistakes(o: Optimizer) -> Iterator[Mistake[Rule]]:
@@ -79,10 +82,57 @@ def normalised(o: Optimizer, gradients: Tree) -> Tree:
     return {path: g * (o.clip_norm / norm) for path, g in gradients.items()}
 
 
-def warm(o: Optimizer, step: int) -> float:
+def shaped(o: Optimizer, step: int) -> float:
+    """The schedule's share of the rate, as specified."""
+    match o.schedule:
+        case InverseSquareRoot():
+            return sqrt(max(1, o.warmup_steps) / max(step, o.warmup_steps, 1))
+        case Cosine():
+            return (1 + cos(pi * min(1.0, _way(o, step)))) / 2
+    return 1.0
+
+
+def _way(o: Optimizer, step: int) -> float:
+    """How much of a cosine's way has been gone; beyond its end it goes on."""
+    assert isinstance(o.schedule, Cosine)
+    return max(0, step - o.warmup_steps) / (o.schedule.decay_steps - o.warmup_steps)
+
+
+def risen_again(o: Optimizer, step: int) -> float:
+    """A cosine that nobody stops."""
+    return (1 + cos(pi * _way(o, step))) / 2
+
+
+def straight(o: Optimizer, step: int) -> float:
+    """A line down to 0."""
+    return 1 - min(1.0, _way(o, step))
+
+
+def step_before(o: Optimizer, step: int) -> float:
+    """The schedule's share of steps that are counted from 0."""
+    return shaped(o, step - 1)
+
+
+def from_the_start(o: Optimizer, step: int) -> float:
+    """A cosine whose way begins with the warm-up."""
+    return shaped(replace(o, warmup_steps=0), step)
+
+
+def after_the_start(o: Optimizer, step: int) -> float:
+    """An inverse square root of the steps since the warm-up's end."""
+    return 1 / sqrt(max(1, step - o.warmup_steps))
+
+
+def unscaled(o: Optimizer, step: int) -> float:
+    """The paper's, whose peak is the root of 1 / warmup_steps."""
+    return shaped(o, step) / sqrt(max(1, o.warmup_steps))
+
+
+def warm(o: Optimizer, step: int, shape: Callable[[Optimizer, int], float] = shaped) -> float:
     """The rate of a step, as specified."""
     grown = min(1.0, step / o.warmup_steps) if o.warmup_steps else 1.0
-    return o.learning_rate * grown / 10.0 ** sum(step > milestone for milestone in o.milestones)
+    passed = sum(step > milestone for milestone in o.milestones)
+    return o.learning_rate * grown * shape(o, step) / 10.0**passed
 
 
 def warm_from_0(o: Optimizer, step: int) -> float:
@@ -143,7 +193,7 @@ def updates(
     decay = decay or ("decoupled" if isinstance(o, AdamW) else "coupled")
     theta, state, made = dict(parameters), State(float), list[Tree]()
     for t, given in enumerate(gradients, 1):
-        eta, update = rate(o, t), {}
+        eta, update = rate(o, t) or LEAST_RATE, {}
         shrink = {path: o.weight_decay * decays(path, p) * p for path, p in theta.items()}
         if decay == "clipped":
             given = {path: g + shrink[path] for path, g in given.items()}
@@ -154,7 +204,7 @@ def updates(
             if decay == "decoupled":
                 towards = towards + shrink[path]
             if decay == "unscaled":
-                towards = towards + shrink[path] / (eta or 1.0)
+                towards = towards + shrink[path] / eta
             update[path] = -eta * towards
         theta = {path: p + update[path] for path, p in theta.items()}
         made.append(update)
@@ -231,6 +281,12 @@ def _fields(o: Optimizer) -> Iterator[tuple[str, str, Any]]:
     if o.milestones:
         early = tuple(step - 1 for step in o.milestones if step > 1)
         yield "milestones", "milestones a step early", early
+    if isinstance(o.schedule, Cosine):
+        last = o.schedule.decay_steps
+        for steps in (last - 1, last + 1, last + o.warmup_steps):
+            if steps > o.warmup_steps and steps != last:
+                words = f"decay_steps {steps} in place of {last}"
+                yield "schedule", words, replace(o.schedule, decay_steps=steps)
     for factor in (0.1, 0.5, 2.0, 10.0):
         words = f"a learning rate {factor:g} times the specified"
         yield "learning_rate", words, factor * o.learning_rate
@@ -275,8 +331,24 @@ def _rules(o: Optimizer) -> Iterator[tuple[str, str, dict[str, Any]]]:
     ):
         yield "clip_norm", words, {"clip": clip}
     yield "warmup_steps", "warm-up counted from 0", {"rate": warm_from_0}
+    for words, shape in _shapes(o):
+        yield "schedule", words, {"rate": partial(warm, shape=shape)}
     yield "weight_decay", "weight decay of matrices only", {"decays": matrices}
     yield "weight_decay", "weight decay but of biases and norms", {"decays": no_norms}
+
+
+def _shapes(o: Optimizer) -> Iterator[tuple[str, Callable[[Optimizer, int], float]]]:
+    """A name for people, and another schedule."""
+    if o.schedule is not None:
+        yield "the schedule's steps counted from 0", step_before
+    match o.schedule:
+        case InverseSquareRoot():
+            yield "the learning rate as the factor of the paper's formula", unscaled
+            yield "the inverse square root of the steps since the warm-up", after_the_start
+        case Cosine():
+            yield "a cosine that rises again after its end", risen_again
+            yield "a line in place of the cosine", straight
+            yield "a cosine that begins with the warm-up", from_the_start
 
 
 NARROWED = "the bias correction computed in float32"  # as correct programs do, too

@@ -9,7 +9,8 @@ Instead = TypeVar("Instead")
 
 # Also in docs/parity.md, which says what each is about.
 GUESSES = (
-    *("approximate", "beta1", "beta2", "bias", "causal", "clip_norm", "clipping", "epsilon"),
+    *("alignments", "approximate", "beta1", "beta2", "bias", "blank", "causal", "clip_norm"),
+    *("clipping", "epsilon"),
     *(
         "gates",
         "gradient",
@@ -26,10 +27,12 @@ GUESSES = (
         "precision",
         "queries",
         "scale",
+        "schedule",
         "sign",
         "smoothing",
         "softmax",
         "statistics",
+        "targets",
         "unrepeatable",
     ),
     *("variance", "warmup_steps", "weight", "weight_decay"),

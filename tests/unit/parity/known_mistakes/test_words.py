@@ -10,7 +10,7 @@ from suite.parity import optimizer_checks
 from suite.parity.known_mistakes import layers, losses, optimizers
 from suite.parity.known_mistakes.words import GUESSES, guess
 from tests.conftest import ROOT
-from tests.fixtures.layer_cases import EVERY, every
+from tests.fixtures.layer_cases import EVERY, LOSSES, every
 
 DOCUMENTED = re.search(
     r"<!-- guesses -->\n(.*?)<!-- end -->", (ROOT / "docs/parity.md").read_text(), re.DOTALL
@@ -20,13 +20,8 @@ DOCUMENTED = re.search(
 def known() -> set[str]:
     """The words of every mistake that there is."""
     found = {one.word for _, given in every() for one in layers.mistakes(given)}
-    found |= {one.word for one in losses.mistakes({16})}
-    found |= {
-        mistake.word
-        for name, optimizer in EVERY.items()
-        if name != optimizer_checks.LOSS
-        for mistake in optimizers.mistakes(optimizer)
-    }
+    found |= {one.word for loss in LOSSES for one in losses.mistakes(loss, {16})}
+    found |= {one.word for o in EVERY.values() for one in optimizers.mistakes(o)}
     given = optimizer_checks.start()["fc.weight"]
     found |= {one.word for one in layers.of_statistics("running_var", 0.1, given, given, 9)}
     return found
