@@ -42,7 +42,11 @@ FAULTS = {
         "training": {"images", "tied", *PADDED},
     },
     "uncorrected": {
-        "update": {"adamw", "adamw-decay", "adamw-clip", "adamw-warmup", "adamw-milestones"},
+        "update": {
+            "adamw",
+            *(f"adamw-{what}" for what in ("decay", "clip", "warmup", "milestones")),
+            *(f"adamw-{what}" for what in ("inverse-square-root", "cosine")),
+        },
         "training": PADDED | {"tied"},
     },
     "forgetful": {"load_state": {"sgd", "adamw"}, "continue": {"sgd", "adamw"}},

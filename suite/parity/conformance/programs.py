@@ -16,6 +16,7 @@ import numpy as np
 from backends.base import NotSupported
 from suite.engine.remote import STEPS as TRAINED
 from suite.engine.remote import Arrays, RemoteBackend, RemoteProgram
+from suite.parity import loss_checks
 from suite.parity.conformance.checks import Broken, Check, Errors
 from suite.parity.conformance.layers import HOLES, LEFT, NONE, RAGGED, SAMPLES, STEPS
 from suite.parity.conformance.unknown import UnknownLayer, UnknownLoss, UnknownOptimizer
@@ -25,7 +26,19 @@ from tasks import spec
 from tasks.base import Batch, Task
 from tasks.codec import bare
 from tasks.parameters import rounded, uniform
-from tasks.spec import SGD, AdamW, Input, Layers, ModelSpec, Optimizer
+from tasks.spec import (
+    CTC,
+    SGD,
+    AdamW,
+    Cosine,
+    CrossEntropy,
+    Input,
+    InverseSquareRoot,
+    Layers,
+    Loss,
+    ModelSpec,
+    Optimizer,
+)
 
 CLASSES = 3
 PLAIN_SGD = SGD(learning_rate=0.1)
@@ -189,6 +202,14 @@ def stepwise(name: str, targets: Any) -> Whole:
     return Whole(task(name, (STEPS, 4), layers, PLAIN_SGD), batch)
 
 
+def checked(name: str, loss: Loss, what: str, stepwise: bool = True) -> Whole:
+    """One of parity's checks of a loss, with logits that are not hot."""
+    check = loss_checks.of(loss, stepwise)[what]
+    check = replace(check, heats=(1.0,) * len(check.heats))
+    plain = task(name, check.shape, check.model.layers, PLAIN_SGD)
+    return Whole(replace(plain, loss=loss), check.batch)
+
+
 WHOLE = {
     "images": images(),
     "padded": padded("padded", causal=False),
@@ -202,7 +223,7 @@ IMAGES = {"images": WHOLE["images"]}
 KNOWN = linear("unknown", PLAIN_SGD)
 UNKNOWN = {
     "layer": task("unknown", (5,), (*KNOWN.model.layers, ("odd", UnknownLayer())), PLAIN_SGD),
-    "loss": replace(KNOWN, loss=UnknownLoss()),  # type: ignore[arg-type]
+    "loss": replace(KNOWN, loss=UnknownLoss()),
     "optimizer": replace(KNOWN, optimizer=UnknownOptimizer(learning_rate=0.1)),
 }
 
@@ -262,6 +283,8 @@ CHANGES: dict[str, dict[str, Any]] = {
     "clip": {"clip_norm": 0.5},
     "warmup": {"warmup_steps": UPDATES - 1},
     "milestones": {"milestones": (1, 2)},
+    "inverse-square-root": {"warmup_steps": UPDATES - 1, "schedule": InverseSquareRoot()},
+    "cosine": {"schedule": Cosine(decay_steps=UPDATES)},
 }
 OPTIMIZERS = {
     **PLAIN,
@@ -362,13 +385,31 @@ LOSSES = {
         replace(WHOLE["images"].task, name="whole-some-samples"),
         replace(WHOLE["images"].batch, targets=np.array([1, -1, 2, -7], np.int32)),
     ),
+    "smoothed": checked("smoothed", CrossEntropy(smoothing=0.1), "hot logits", stepwise=False),
+    "smoothed-steps": checked("smoothed-steps", CrossEntropy(smoothing=0.1), "some targets"),
+    "ctc": checked("ctc", CTC(), "hot logits"),
+    "ctc-padding": checked("ctc-padding", CTC(), "padding"),
+    "ctc-blank": checked("ctc-blank", CTC(blank=2), "padding"),
+    "ctc-one-step": checked("ctc-one-step", CTC(), "one step"),
+    "ctc-no-step": checked("ctc-no-step", CTC(), "no valid step"),
 }
+FIT = checked("unaligned", CTC(), "one step")
+UNALIGNED = {"ctc": replace(FIT, batch=replace(FIT.batch, targets=np.ones((6, 2), np.int32)))}
 
 
 @Check("loss", LOSSES, same=True)
 def loss_of_the_targets_that_count(backend: RemoteBackend, case: Whole) -> Arrays:
     """Of a sample or of every step; those below 0 are left out, and are no part of the mean."""
     return backend.program(case.task, case.batch).capture()
+
+
+@Check("unaligned", UNALIGNED)
+def loss_without_an_alignment(backend: RemoteBackend, case: Whole) -> Errors:
+    """It is infinite where labels do not fit in their steps."""
+    loss = float(backend.program(case.task, case.batch).capture()["loss"])
+    if loss != np.inf:
+        raise Broken(f"the loss of two labels in one step is {loss:g}, where it must be infinite")
+    return {}
 
 
 @Check("tied", {"tied": WHOLE["tied"]}, same=True)

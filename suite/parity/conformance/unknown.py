@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tasks.spec import Layer, Optimizer
+from tasks.spec import Layer, Loss, Optimizer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,7 +13,7 @@ class UnknownLayer(Layer):
 
 
 @dataclass(frozen=True, kw_only=True)
-class UnknownLoss:
+class UnknownLoss(Loss):
     """A loss that nobody computes."""
 
 
