@@ -68,6 +68,7 @@ STATISTICS = {
 LOSS = {
     "loss-sum": (ROWS, "loss", "loss", None, "the sum over the batch"),
     "loss-smoothed": (ROWS, "loss", "loss", None, "label smoothing of 0.1"),
+    "loss-among-others": (GRAPH, "loss", "loss", None, "among the other classes alone"),
     "loss-clipped": (ROWS, "loss", "loss", None, "clipped at 1e-7"),
     "loss-bits": (ROWS, "loss", "loss", None, "base 2"),
     "loss-gradient": (ROWS, "loss", "loss", None, "gradient is not"),
@@ -80,6 +81,7 @@ OPTIMIZER = {
     "unclipped": (ROWS, "optimizer", "optimizer", "clip_norm", "clip_norm ignored"),
     "cold": (ROWS, "optimizer", "optimizer", "warmup_steps", "warmup_steps ignored"),
     "unstepped": (ROWS, "optimizer", "optimizer", "milestones", "milestones ignored"),
+    "unscheduled": (GRAPH, "optimizer", "embedding.weight", "schedule", "schedule ignored"),
     "plain": (IMAGES, "optimizer", "optimizer", "nesterov", "nesterov left out"),
     "adam-coupled": (ROWS, "optimizer", PLACE, "weight_decay", "as an L2 term"),
     "adam-uncorrected": (ROWS, "optimizer", PLACE, "beta1", "no bias correction"),

@@ -422,6 +422,15 @@ class LossSmoothed(Backend):
         return 0.9 * value - 0.1 * logs.mean(), 0.9 * gradient + 0.1 * uniform
 
 
+class LossAmongOthers(Backend):
+    """Label smoothing as fairseq's: of its K shares the target's goes to the others."""
+
+    def loss(self, loss, logits, targets, valid):
+        classes = logits.shape[1]
+        shared = replace(loss, smoothing=loss.smoothing * classes / (classes - 1))
+        return super().loss(shared, logits, targets, valid)
+
+
 class LossClipped(Backend):
     """Keras's clipping of probabilities."""
 
@@ -486,6 +495,10 @@ class Unstepped(_Changed):
     field, value = "milestones", ()
 
 
+class Unscheduled(_Changed):
+    field, value = "schedule", None
+
+
 class Plain(_Changed):
     field, value = "nesterov", False
 
@@ -507,7 +520,9 @@ class AdamUncorrected(Backend):
         if isinstance(optimizer, spec.AdamW):
             rate = optimizers.rate(optimizer, step)
             optimizer, step = (
-                replace(optimizer, learning_rate=rate, warmup_steps=0, milestones=()),
+                replace(
+                    optimizer, learning_rate=rate, warmup_steps=0, milestones=(), schedule=None
+                ),
                 10**7,
             )
         return super().update(optimizer, step, parameters, gradients, state)
@@ -530,7 +545,9 @@ class WarmFromZero(Backend):
     def update(self, optimizer, step, parameters, gradients, state):
         if optimizer.warmup_steps:
             rate = max(optimizers.rate(optimizer, step - 1), 1e-300)
-            optimizer = replace(optimizer, learning_rate=rate, warmup_steps=0, milestones=())
+            optimizer = replace(
+                optimizer, learning_rate=rate, warmup_steps=0, milestones=(), schedule=None
+            )
         return super().update(optimizer, step, parameters, gradients, state)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from tasks import spec
 from tasks.base import Batch, Splits, Task
 from tasks.parameters import uniform
-from tasks.spec import SGD, AdamW, CrossEntropy, Input, ModelSpec
+from tasks.spec import SGD, AdamW, CrossEntropy, Input, InverseSquareRoot, ModelSpec
 
 SAMPLES, CLASSES, STEPS, WORDS = 16, 3, 6, 9
 
@@ -103,18 +103,19 @@ def tasks():
                 ("mean", spec.MeanSteps()),
                 ("head", spec.Linear(in_features=8, out_features=WORDS, bias=False)),
             ),
-            SGD(learning_rate=0.05, momentum=0.9),
+            SGD(learning_rate=0.05, momentum=0.9, warmup_steps=2, schedule=InverseSquareRoot()),
             ties=(("head.weight", "embedding.weight"),),
+            loss=CrossEntropy(smoothing=0.2),
         ),
     ]
 
 
-def _task(name, given, layers, optimizer, ties=()):
+def _task(name, given, layers, optimizer, ties=(), loss=None):
     return Task(
         name=name,
         model=ModelSpec(name=name, input=given, layers=layers, ties=ties),
         data=Uniform(given.shape, given.vocabulary),
-        loss=CrossEntropy(),
+        loss=loss or CrossEntropy(),
         optimizer=optimizer,
         batch_size=8,
         timed_batch_size=8,

@@ -8,8 +8,7 @@ from backends.numpy.losses import loss as right
 from suite.parity import loss_checks, optimizer_checks
 from suite.parity.known_mistakes import losses
 from tasks import spec
-from tasks.parameters import probe
-from tests.fixtures.layer_cases import LOSSES
+from tests.fixtures.layer_cases import LOSSES, given_to_loss
 
 OF_STEPS = {  # what is no mistake where every sample has one target, which counts
     "the mean over all targets in place of those that count",
@@ -18,13 +17,6 @@ OF_STEPS = {  # what is no mistake where every sample has one target, which coun
     "targets below 0 taken for class 0",
     "targets below 0 taken for the last class",
 }
-
-
-def given(check):
-    """What the loss of a check is given."""
-    batch, fc = check.batch, probe(check.model, 0)
-    logits = batch.inputs @ fc["fc.weight"].T + fc["fc.bias"]
-    return logits, batch.targets, batch.valid
 
 
 def checks(loss):
@@ -36,22 +28,22 @@ def checks(loss):
 def test_the_rules_unchanged_are_the_specified(loss):
     rule = losses.ctc if isinstance(loss, spec.CTC) else losses.cross_entropy
     for name, check in checks(loss).items():
-        wanted = right(loss, *given(check))[0]
-        assert rule(loss, *given(check)) == pytest.approx(wanted, rel=1e-12), name
+        wanted = right(loss, *given_to_loss(check))[0]
+        assert rule(loss, *given_to_loss(check)) == pytest.approx(wanted, rel=1e-12), name
 
 
 @pytest.mark.parametrize("stepwise", [False, True])
 @pytest.mark.parametrize("loss", LOSSES, ids=str)
 def test_every_confusion_about_a_loss_shows_in_a_check(loss, stepwise):
     asked = loss_checks.of(loss, stepwise)
-    wanted = {name: right(loss, *given(check))[0] for name, check in asked.items()}
+    wanted = {name: right(loss, *given_to_loss(check))[0] for name, check in asked.items()}
     found = list(losses.mistakes(loss, {optimizer_checks.RECIPE}))
     assert len(found) > 10
     hidden = {
         mistake.words
         for mistake in found
         if all(
-            abs(mistake.instead(*given(check)) - wanted[name]) <= 1e-3 * abs(wanted[name])
+            abs(mistake.instead(*given_to_loss(check)) - wanted[name]) <= 1e-3 * abs(wanted[name])
             for name, check in asked.items()
         )
     }
@@ -65,7 +57,8 @@ def test_mistakes_differ_from_each_other(loss):
     seen = {}
     for mistake in losses.mistakes(loss, {optimizer_checks.RECIPE}):
         values = tuple(
-            f"{mistake.instead(*given(check)):.9e}" for check in loss_checks.of(loss, True).values()
+            f"{mistake.instead(*given_to_loss(check)):.9e}"
+            for check in loss_checks.of(loss, True).values()
         )
         assert values not in seen, (mistake.words, seen[values])
         seen[values] = mistake.words
