@@ -12,7 +12,7 @@ from backends import base
 from backends.base import Arrays, Capture, LayerVjp, Memory, NotSupported, State
 from tasks.base import Batch, Task
 from tasks.parameters import initial_buffers
-from tasks.spec import Layer, Residual, local
+from tasks.spec import CrossEntropy, Layer, Residual, local
 
 Native = Any  # one layer's arrays as its module has them; the kind's arrays.py knows
 
@@ -50,6 +50,10 @@ class Backend(base.Backend):
     def check(self, task: Task) -> None:
         if task.model.ties:
             raise NotSupported(f"{self.name} ties no parameters")
+        if task.loss != CrossEntropy():
+            raise NotSupported(f"{self.name} has no loss {task.loss}")
+        if task.optimizer.schedule is not None:
+            raise NotSupported(f"{self.name} has no schedule {task.optimizer.schedule}")
         for what, part, known in (
             *(("layer", layer, self.layers.lower) for layer in _plain(task)),
             ("optimizer", task.optimizer, self.optimizers.optimizer),
