@@ -4,13 +4,13 @@ and TensorFlow call by the same names, and HOST too.
 
 from __future__ import annotations
 
-from functools import singledispatch
+from collections.abc import Callable
 from math import pi, sin, sqrt
 from types import SimpleNamespace
 from typing import Any
 
-from backends.base import Array, NotSupported
-from tasks.spec import Cosine, InverseSquareRoot, Optimizer, Schedule
+from backends.base import Array
+from tasks.spec import Optimizer
 
 HOST = SimpleNamespace(  # of Python's numbers
     minimum=min,
@@ -31,34 +31,31 @@ def rate(optimizer: Optimizer, step: Array, xp: Any = HOST) -> Any:
     if optimizer.warmup_steps:
         length = float(optimizer.warmup_steps)
         now = now * (xp.minimum(step, length) / length)
-    if optimizer.schedule is not None:
-        now = now * share(optimizer.schedule, step, float(optimizer.warmup_steps), xp)
+    if optimizer.schedule in SHARES:
+        now = now * SHARES[optimizer.schedule](optimizer, step, xp)
     for milestone in optimizer.milestones:
         one = xp.ones_like(step)
         now = now / xp.where(step > milestone, 10.0 * one, one)
     return now
 
 
-@singledispatch
-def share(schedule: Schedule, step: Array, warmup_steps: float, xp: Any) -> Array:
-    """What the rate is multiplied by, by the type of the schedule's spec."""
-    raise NotSupported(f"there is no schedule {type(schedule).__name__}")
-
-
-@share.register
-def inverse_square_root(
-    schedule: InverseSquareRoot, step: Array, warmup_steps: float, xp: Any
-) -> Array:
-    """spec.InverseSquareRoot."""
-    peak = max(warmup_steps, 1.0)
+def inverse_sqrt(optimizer: Optimizer, step: Array, xp: Any) -> Array:
+    """What the rate is multiplied by."""
+    peak = float(max(optimizer.warmup_steps, 1))
     return xp.sqrt(peak / xp.maximum(step, peak))
 
 
-@share.register
-def cosine(schedule: Cosine, step: Array, warmup_steps: float, xp: Any) -> Array:
-    """spec.Cosine. As a sine of what is left of the way it keeps its digits to the end: of
-    1 + cos(π p) float32 keeps none once p is within 1e-4 of 1.
+def cosine(optimizer: Optimizer, step: Array, xp: Any) -> Array:
+    """As a sine of what is left of the way it keeps its digits to the end: of 1 + cos(π p) float32
+    keeps none once p is within 1e-4 of 1.
     """
-    last = float(schedule.decay_steps)
-    left = (last - xp.minimum(xp.maximum(step, warmup_steps), last)) / (last - warmup_steps)
+    assert optimizer.decay_steps is not None
+    first, last = float(optimizer.warmup_steps), float(optimizer.decay_steps)
+    left = (last - xp.minimum(xp.maximum(step, first), last)) / (last - first)
     return xp.sin(pi / 2 * left) ** 2
+
+
+SHARES: dict[str, Callable[[Optimizer, Array, Any], Array]] = {
+    "inverse_sqrt": inverse_sqrt,
+    "cosine": cosine,
+}

@@ -18,7 +18,8 @@ LATER = {
     "inputs": {"in order": []},
     "ties": [],
     "smoothing": 0.0,
-    "schedule": None,
+    "schedule": "constant",
+    "decay_steps": None,
 }  # fields that specs had not at first
 
 

@@ -28,7 +28,7 @@ from tasks import spec
 from tasks.base import Task
 from tasks.codec import bare
 from tasks.parameters import probe, rounded, uniform
-from tasks.spec import SGD, AdamW, Cosine, Input, InverseSquareRoot, ModelSpec, Optimizer
+from tasks.spec import SGD, AdamW, Input, ModelSpec, Optimizer
 
 RECIPE = 11  # the batch size of the checks' task: another than the number of its samples
 SCALES = (1e-7, 1.0, 0.1, 0.0, 30.0, 1.0)  # of the gradients, step by step; clipped from 0.5 on
@@ -60,16 +60,16 @@ STEPPED = {
     for name in ("SGD", "AdamW")
 }
 # Two steps of warm-up, two of the decay (at its half a line is a cosine), its end and one after it.
-SCHEDULED: dict[type[Any], dict[str, Optimizer]] = {
-    type(schedule): {
+SCHEDULED: dict[str, dict[str, Optimizer]] = {
+    schedule: {
         f"{name} with {what}": replace(
-            CHECKS[name], learning_rate=1.0, warmup_steps=2, schedule=schedule
+            CHECKS[name], learning_rate=1.0, warmup_steps=2, schedule=schedule, decay_steps=last
         )
         for name in ("SGD", "AdamW")
     }
-    for what, schedule in (
-        ("an inverse square root", InverseSquareRoot()),
-        ("a cosine", Cosine(decay_steps=5)),
+    for what, schedule, last in (
+        ("an inverse square root", "inverse_sqrt", None),
+        ("a cosine", "cosine", 5),
     )
 }
 
@@ -102,7 +102,7 @@ def of(task: Task) -> Checks:
     """
     of_loss = loss_checks.of(task.loss, len(task.model.output_shape()) > 1)
     stepped = STEPPED if task.optimizer.milestones else {}
-    return of_loss | CHECKS | stepped | SCHEDULED.get(type(task.optimizer.schedule), {})
+    return of_loss | CHECKS | stepped | SCHEDULED.get(task.optimizer.schedule, {})
 
 
 def answers(backend: RemoteBackend, checks: Checks, model: ModelSpec | None = None) -> Answers:

@@ -1,4 +1,4 @@
-"""Losses, optimizers and schedules: their formulas, with nothing left to a framework's default."""
+"""Losses and optimizers: their formulas, with nothing left to a framework's default."""
 
 from __future__ import annotations
 
@@ -50,38 +50,23 @@ class CTC(Loss):
             raise SpecError(f"CTC: blank (={self.blank}) must be a class, from 0 on")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Schedule:
-    """What the rate of an optimizer is multiplied by, step by step."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class InverseSquareRoot(Schedule):
-    """sqrt(w / max(t, w)), w being the warm-up's steps, at least 1. With the warm-up the rate is
-    learning_rate * sqrt(w) * min(t^-0.5, t w^-1.5): as in arXiv 1706.03762, section 5.3, but with
-    ``learning_rate`` at its peak, at t = w.
-    """
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cosine(Schedule):
-    """(1 + cos(π p)) / 2, p being how much of the way from the warm-up's end to ``decay_steps`` has
-    been gone: 1 until the warm-up's end, 0 from ``decay_steps`` on (arXiv 1608.03983, equation 5,
-    without restarts).
-    """
-
-    decay_steps: int
-
-    def __post_init__(self) -> None:
-        positive(self, decay_steps=self.decay_steps)
+SCHEDULES = ("constant", "inverse_sqrt", "cosine")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Optimizer:
     """What every optimizer has. First the gradients are clipped, if asked: all of them times
     min(1, clip_norm / ‖all gradients‖). The rate of step t (from 1) is
-    learning_rate * min(1, t / warmup_steps), times the ``schedule`` if there is one, divided by 10
-    for every milestone before t (as arXiv 1512.03385, section 4.2, does twice).
+    learning_rate * min(1, t / warmup_steps), times the ``schedule``, divided by 10 for every
+    milestone before t (as arXiv 1512.03385, section 4.2, does twice). A schedule is
+
+    constant      1
+    inverse_sqrt  sqrt(w / max(t, w)), w being the warm-up's steps, at least 1. With the warm-up the
+                  rate is learning_rate * sqrt(w) * min(t^-0.5, t w^-1.5): as in arXiv 1706.03762,
+                  section 5.3, but with learning_rate at its peak, at t = w.
+    cosine        (1 + cos(π p)) / 2, p being how much of the way from the warm-up's end to
+                  ``decay_steps`` has been gone: 1 until the warm-up's end, 0 from decay_steps on
+                  (arXiv 1608.03983, equation 5, without restarts)
     """
 
     learning_rate: float
@@ -89,7 +74,8 @@ class Optimizer:
     clip_norm: float | None = None
     warmup_steps: int = 0
     milestones: tuple[int, ...] = ()
-    schedule: Schedule | None = None
+    schedule: str = "constant"
+    decay_steps: int | None = None
 
     def __post_init__(self) -> None:
         positive(self, learning_rate=self.learning_rate)
@@ -98,10 +84,16 @@ class Optimizer:
         if any(later <= before for before, later in pairwise((0, *self.milestones))):
             kind, given = type(self).__name__, self.milestones
             raise SpecError(f"{kind}: milestones (={given}) must be rising steps from 1 on")
-        if isinstance(self.schedule, Cosine) and self.schedule.decay_steps <= self.warmup_steps:
-            kind, last = type(self).__name__, self.schedule.decay_steps
+        kind, last = type(self).__name__, self.decay_steps
+        if self.schedule not in SCHEDULES:
+            raise SpecError(
+                f"{kind}: schedule (={self.schedule}) must be one of {', '.join(SCHEDULES)}"
+            )
+        if self.schedule != "cosine" and last is not None:
+            raise SpecError(f"{kind}: decay_steps (={last}) is of the schedule cosine alone")
+        if self.schedule == "cosine" and (last is None or last <= self.warmup_steps):
             wanted = f"more than warmup_steps (={self.warmup_steps})"
-            raise SpecError(f"{kind}: decay_steps (={last}) of its schedule must be {wanted}")
+            raise SpecError(f"{kind}: decay_steps (={last}) of a cosine must be {wanted}")
 
     def moments(self) -> tuple[str, ...]:
         """The names of the arrays kept beside each parameter; all start at 0."""

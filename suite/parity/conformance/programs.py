@@ -30,10 +30,8 @@ from tasks.spec import (
     CTC,
     SGD,
     AdamW,
-    Cosine,
     CrossEntropy,
     Input,
-    InverseSquareRoot,
     Layers,
     Loss,
     ModelSpec,
@@ -283,8 +281,8 @@ CHANGES: dict[str, dict[str, Any]] = {
     "clip": {"clip_norm": 0.5},
     "warmup": {"warmup_steps": UPDATES - 1},
     "milestones": {"milestones": (1, 2)},
-    "inverse-square-root": {"warmup_steps": UPDATES - 1, "schedule": InverseSquareRoot()},
-    "cosine": {"schedule": Cosine(decay_steps=UPDATES)},
+    "inverse-square-root": {"warmup_steps": UPDATES - 1, "schedule": "inverse_sqrt"},
+    "cosine": {"schedule": "cosine", "decay_steps": UPDATES},
 }
 OPTIMIZERS = {
     **PLAIN,

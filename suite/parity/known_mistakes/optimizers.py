@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suite.parity.known_mistakes.words import Mistake
-from tasks.spec import SGD, AdamW, Cosine, InverseSquareRoot, Optimizer
+from tasks.spec import SGD, AdamW, Optimizer
 
 Floats = NDArray[np.float64]
 Tree = Mapping[str, Floats]
@@ -33,7 +33,6 @@ NOTHING: dict[str, Any] = {
     "clip_norm": None,
     "warmup_steps": 0,
     "milestones": (),
-    "schedule": None,
 }
 LEAST_RATE = 1e-30  # as good as none, and nothing is divided by 0
 
@@ -85,17 +84,17 @@ def normalised(o: Optimizer, gradients: Tree) -> Tree:
 def shaped(o: Optimizer, step: int) -> float:
     """The schedule's share of the rate, as specified."""
     match o.schedule:
-        case InverseSquareRoot():
+        case "inverse_sqrt":
             return sqrt(max(1, o.warmup_steps) / max(step, o.warmup_steps, 1))
-        case Cosine():
+        case "cosine":
             return (1 + cos(pi * min(1.0, _way(o, step)))) / 2
     return 1.0
 
 
 def _way(o: Optimizer, step: int) -> float:
     """How much of a cosine's way has been gone; beyond its end it goes on."""
-    assert isinstance(o.schedule, Cosine)
-    return max(0, step - o.warmup_steps) / (o.schedule.decay_steps - o.warmup_steps)
+    assert o.decay_steps is not None
+    return max(0, step - o.warmup_steps) / (o.decay_steps - o.warmup_steps)
 
 
 def risen_again(o: Optimizer, step: int) -> float:
@@ -106,6 +105,11 @@ def risen_again(o: Optimizer, step: int) -> float:
 def straight(o: Optimizer, step: int) -> float:
     """A line down to 0."""
     return 1 - min(1.0, _way(o, step))
+
+
+def ended(o: Optimizer, step: int, last: int) -> float:
+    """A cosine that ends at another step."""
+    return shaped(replace(o, decay_steps=last), step)
 
 
 def step_before(o: Optimizer, step: int) -> float:
@@ -281,12 +285,6 @@ def _fields(o: Optimizer) -> Iterator[tuple[str, str, Any]]:
     if o.milestones:
         early = tuple(step - 1 for step in o.milestones if step > 1)
         yield "milestones", "milestones a step early", early
-    if isinstance(o.schedule, Cosine):
-        last = o.schedule.decay_steps
-        for steps in (last - 1, last + 1, last + o.warmup_steps):
-            if steps > o.warmup_steps and steps != last:
-                words = f"decay_steps {steps} in place of {last}"
-                yield "schedule", words, replace(o.schedule, decay_steps=steps)
     for factor in (0.1, 0.5, 2.0, 10.0):
         words = f"a learning rate {factor:g} times the specified"
         yield "learning_rate", words, factor * o.learning_rate
@@ -339,13 +337,18 @@ def _rules(o: Optimizer) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 def _shapes(o: Optimizer) -> Iterator[tuple[str, Callable[[Optimizer, int], float]]]:
     """A name for people, and another schedule."""
-    if o.schedule is not None:
+    if o.schedule != "constant":
+        yield "schedule ignored", lambda o, step: 1.0
         yield "the schedule's steps counted from 0", step_before
+    if (last := o.decay_steps) is not None:
+        for steps in (last - 1, last + 1, last + o.warmup_steps):
+            if steps > o.warmup_steps and steps != last:
+                yield f"decay_steps {steps} in place of {last}", partial(ended, last=steps)
     match o.schedule:
-        case InverseSquareRoot():
+        case "inverse_sqrt":
             yield "the learning rate as the factor of the paper's formula", unscaled
             yield "the inverse square root of the steps since the warm-up", after_the_start
-        case Cosine():
+        case "cosine":
             yield "a cosine that rises again after its end", risen_again
             yield "a line in place of the cosine", straight
             yield "a cosine that begins with the warm-up", from_the_start

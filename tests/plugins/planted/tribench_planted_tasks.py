@@ -7,7 +7,7 @@ import numpy as np
 from tasks import spec
 from tasks.base import Batch, Splits, Task
 from tasks.parameters import uniform
-from tasks.spec import SGD, AdamW, CrossEntropy, Input, InverseSquareRoot, ModelSpec
+from tasks.spec import SGD, AdamW, CrossEntropy, Input, ModelSpec
 
 SAMPLES, CLASSES, STEPS, WORDS = 16, 3, 6, 9
 
@@ -103,7 +103,7 @@ def tasks():
                 ("mean", spec.MeanSteps()),
                 ("head", spec.Linear(in_features=8, out_features=WORDS, bias=False)),
             ),
-            SGD(learning_rate=0.05, momentum=0.9, warmup_steps=2, schedule=InverseSquareRoot()),
+            SGD(learning_rate=0.05, momentum=0.9, warmup_steps=2, schedule="inverse_sqrt"),
             ties=(("head.weight", "embedding.weight"),),
             loss=CrossEntropy(smoothing=0.2),
         ),

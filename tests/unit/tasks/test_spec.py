@@ -157,10 +157,21 @@ def test_two_layers_of_one_path_are_refused():
         (lambda: spec.CrossEntropy(smoothing=1), r"smoothing \(=1\) must lie in \[0, 1\)"),
         (lambda: spec.CrossEntropy(smoothing=-0.1), r"smoothing \(=-0.1\) must lie in"),
         (lambda: spec.CTC(blank=-1), r"blank \(=-1\) must be a class"),
-        (lambda: spec.Cosine(decay_steps=0), r"decay_steps \(=0\) must be positive"),
         (
-            lambda: spec.SGD(learning_rate=1, warmup_steps=9, schedule=spec.Cosine(decay_steps=9)),
-            r"decay_steps \(=9\) of its schedule must be more than warmup_steps \(=9\)",
+            lambda: spec.SGD(learning_rate=1, schedule="line"),
+            r"schedule \(=line\) must be one of constant, inv",
+        ),
+        (
+            lambda: spec.SGD(learning_rate=1, schedule="cosine"),
+            r"decay_steps \(=None\) of a cosine must be more than",
+        ),
+        (
+            lambda: spec.SGD(learning_rate=1, warmup_steps=9, schedule="cosine", decay_steps=9),
+            r"decay_steps \(=9\) of a cosine must be more than warmup_steps \(=9\)",
+        ),
+        (
+            lambda: spec.SGD(learning_rate=1, decay_steps=9),
+            r"decay_steps \(=9\) is of the schedule cosine alone",
         ),
     ],
 )

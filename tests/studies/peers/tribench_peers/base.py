@@ -52,7 +52,7 @@ class Backend(base.Backend):
             raise NotSupported(f"{self.name} ties no parameters")
         if task.loss != CrossEntropy():
             raise NotSupported(f"{self.name} has no loss {task.loss}")
-        if task.optimizer.schedule is not None:
+        if task.optimizer.schedule != "constant":
             raise NotSupported(f"{self.name} has no schedule {task.optimizer.schedule}")
         for what, part, known in (
             *(("layer", layer, self.layers.lower) for layer in _plain(task)),

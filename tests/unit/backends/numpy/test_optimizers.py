@@ -28,8 +28,8 @@ FORMS = [
         replace(base, clip_norm=100.0),
         replace(base, warmup_steps=3),
         replace(base, milestones=(1, 3)),
-        replace(base, warmup_steps=2, schedule=spec.InverseSquareRoot()),
-        replace(base, warmup_steps=1, schedule=spec.Cosine(decay_steps=4)),
+        replace(base, warmup_steps=2, schedule="inverse_sqrt"),
+        replace(base, warmup_steps=1, schedule="cosine", decay_steps=4),
         replace(base, weight_decay=0.2, clip_norm=0.5, warmup_steps=3),
     )
 ]
@@ -43,9 +43,9 @@ def literally(optimizer, thetas: list[float], gradients: list[list[float]]) -> l
         factor = 1.0 if optimizer.clip_norm is None else min(1.0, optimizer.clip_norm / norm)
         warm = min(1.0, t / optimizer.warmup_steps) if optimizer.warmup_steps else 1.0
         eta = optimizer.learning_rate * warm * 0.1 ** sum(t > m for m in optimizer.milestones)
-        if isinstance(optimizer.schedule, spec.InverseSquareRoot):
+        if optimizer.schedule == "inverse_sqrt":
             eta = optimizer.learning_rate * sqrt(2) * min(t**-0.5, t * 2**-1.5)
-        if isinstance(optimizer.schedule, spec.Cosine):
+        if optimizer.schedule == "cosine":
             eta *= (1 + cos(pi * min(1.0, (t - 1) / 3))) / 2
         for k, theta in enumerate(thetas):
             g = factor * found[k]
