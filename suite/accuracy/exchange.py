@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from suite.records.schema import Disagreement, Exchange, ExchangeRecord
 
 Logits = NDArray[np.float64]
 
+MOST = 2**22  # logits that are kept of a checkpoint: 32 MiB, all but those of every step of many
 ALLOWANCE = 8.0  # times NumPy's own float32 error; other orders of summation differ by so much
 
 
@@ -52,13 +54,14 @@ def _job(
 ) -> Job:
     """All checkpoints of one task in all configurations."""
     task = task_inputs.task
+    most = max(task.batch_size, MOST // prod(task.model.output_shape()))
 
     def run(pool: WorkerPool, sink: Sink) -> None:
         def evaluated(configuration: Configuration, path: Path) -> Logits | None:
             with sink.failures("exchange", pool, configuration, task=task.name):
                 backend = RemoteBackend(pool, configuration, task_inputs.folder)
                 into = backend.path(f"{path.stem}-logits")
-                backend.start(task_inputs, str(path)).logits("test", into)
+                backend.start(task_inputs, str(path)).logits("test", into, most)
                 logits: Logits = read(into)["logits"]
                 return logits
             return None
@@ -81,7 +84,7 @@ def _job(
                         precision=configuration.precision,
                         trained_in=trained.backend,
                         evaluated_in=configuration.backend,
-                        samples=len(right),
+                        samples=right[..., 0].size,
                         **compared(right, logits, rounding),
                     )
                     sink.emit(ExchangeRecord, exchange=found)
@@ -96,18 +99,20 @@ def _job(
 
 def compared(right: Logits, logits: Logits, rounding: float) -> dict[str, Any]:
     """The fields of an Exchange that tell what ``logits`` differ by from ``right``, both (samples,
-    classes). Two logits that err by ``ALLOWANCE`` times ``rounding`` in opposite directions can
+    ..., classes); every step's are looked at for themselves, and those that disagree are told by
+    their sample. Two logits that err by ``ALLOWANCE`` times ``rounding`` in opposite directions can
     swap where they are less than twice that apart; further apart it is no rounding.
     """
-    best = np.sort(right, axis=1)
-    margins = best[:, -1] - best[:, -2]
-    other = np.flatnonzero(right.argmax(axis=1) != logits.argmax(axis=1))
+    each = right[0, ..., 0].size  # predictions of a sample
+    best = np.sort(right, axis=-1)
+    margins = (best[..., -1] - best[..., -2]).ravel()
+    other = np.flatnonzero(right.argmax(axis=-1) != logits.argmax(axis=-1))
     allowed = 2 * ALLOWANCE * rounding
     return {
         "error": float(np.abs(logits - right).max()),
         "rounding": rounding,
         "wrong": int((margins[other] > allowed).sum()),
         "disagreements": [
-            Disagreement(sample=int(sample), margin=float(margins[sample])) for sample in other
+            Disagreement(sample=int(row // each), margin=float(margins[row])) for row in other
         ],
     }

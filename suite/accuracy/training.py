@@ -152,7 +152,7 @@ class TrainingJob:
             test_samples=tested.samples,
             data_hash=self.task_inputs.data_hash,
             start=self.start,
-            test_macro_f1=macro_f1(tested.confusion),
+            test_macro_f1=macro_f1(tested.confusion) if tested.confusion else None,
             target=task.target_accuracy,
             steps_to_target=None if reached is None else reached * self.task_inputs.steps_per_epoch,
             seconds_to_target=None if reached is None else sum(done.epoch_seconds[:reached]),

@@ -313,8 +313,8 @@ class LineRecord(Record):
 
 
 class Disagreement(Model):
-    """A test sample that two evaluations of one checkpoint take for different classes, and how far
-    the reference's two best logits are apart.
+    """A test sample that two evaluations of one checkpoint take for different classes, in one of
+    its steps where there are several, and how far the reference's two best logits are apart.
     """
 
     sample: int
@@ -324,8 +324,9 @@ class Disagreement(Model):
 class Exchange(Model):
     """A checkpoint that was trained in one arm and evaluated in another. ``error`` is the worst
     difference of a logit from the float64 reference's, and ``rounding`` what float32 arithmetic in
-    NumPy makes of it. What may round otherwise is listed; ``wrong`` counts the samples whose margin
-    is larger than rounding explains.
+    NumPy makes of it. What may round otherwise is listed; ``wrong`` counts the predictions whose
+    margin is larger than rounding explains. Of a model that predicts at every step ``samples``
+    counts these, and only the first test samples are looked at, up to 4 million logits.
     """
 
     task: str

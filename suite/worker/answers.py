@@ -73,9 +73,10 @@ class Trained(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """Of a split: correct samples, all samples, the mean cross-entropy (NaN if any logit is not
-    finite), how often each class (rows) was taken for each (columns), and whether to predict has
-    ``changed`` what training changes.
+    """Of a split: the targets that were guessed, all that count (one of a sample, or of every
+    step), the mean cross-entropy (NaN if any logit is not finite, or if none counts), how often
+    each class (rows) was taken for each (columns; empty for targets of steps), and whether to
+    predict has ``changed`` what training changes.
     """
 
     correct: int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -167,43 +167,64 @@ def train(workshop: Workshop, task: str, first: int, last: int) -> Trained:
 
 @operation
 def evaluate(workshop: Workshop, task: str, split: str) -> Evaluation:
-    """Evaluate a split."""
+    """Evaluate a split, batch by batch: of each target its loss and the guess are kept, no logits.
+    Targets below 0 are left out.
+    """
     bench = workshop.benches[task]
     before = everything(bench.program.state())
-    samples, logits = bench.data[split], _logits(bench, split)
+    targets, losses, guesses = bench.data[split].targets, [np.empty(0)], [np.empty(0, np.intp)]
+    finite, classes = True, 0
+    for rows, logits in _predicted(bench, split):
+        finite, classes = bool(np.isfinite(logits).all()), logits.shape[-1]
+        if not finite:
+            break
+        batch = targets[rows]
+        wanted = batch[batch >= 0]
+        shifted = logits[batch >= 0]
+        guesses.append(shifted.argmax(axis=1))
+        shifted = shifted - shifted.max(axis=1, keepdims=True)
+        log_sum = np.log(np.exp(shifted).sum(axis=1))
+        losses.append(log_sum - shifted[np.arange(len(wanted)), wanted])
     after = everything(bench.program.state())
     changed = any(not np.array_equal(after[key], before[key], equal_nan=True) for key in before)
-    if not np.isfinite(logits).all():
-        return Evaluation(0, len(samples), float("nan"), [], changed)
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    log_sum = np.log(np.exp(shifted).sum(axis=1))
-    loss = log_sum - shifted[np.arange(len(samples)), samples.targets]
-    confusion = np.zeros((logits.shape[1],) * 2, np.int64)
-    np.add.at(confusion, (samples.targets, logits.argmax(axis=1)), 1)
+    wanted, guessed = targets[targets >= 0], np.concatenate(guesses)
+    if not finite or not len(wanted):
+        return Evaluation(0, len(wanted), float("nan"), [], changed)
+    confusion = np.zeros((classes,) * 2 if targets.ndim == 1 else (0, 0), np.int64)
+    if targets.ndim == 1:
+        np.add.at(confusion, (wanted, guessed), 1)
     return Evaluation(
-        correct=int(np.trace(confusion)),
-        samples=len(samples),
-        loss=float(loss.mean()),
+        correct=int((guessed == wanted).sum()),
+        samples=len(wanted),
+        loss=float(np.concatenate(losses).mean()),
         confusion=confusion.tolist(),
         changed=changed,
     )
 
 
 @operation
-def logits(workshop: Workshop, task: str, split: str, path: str) -> None:
-    """Write a split's logits (samples, classes) as in evaluation."""
-    save(path, {"logits": _logits(workshop.benches[task], split)})
+def logits(
+    workshop: Workshop, task: str, split: str, path: str, samples: int | None = None
+) -> None:
+    """Write a split's logits (samples, ..., classes) as in evaluation, or those of so many of its
+    first samples.
+    """
+    parts = [found for _, found in _predicted(workshop.benches[task], split, samples)]
+    save(path, {"logits": np.concatenate(parts)})
 
 
-def _logits(bench: Bench, split: str) -> NDArray[np.float64]:
+def _predicted(
+    bench: Bench, split: str, most: int | None = None
+) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+    """The rows of each batch of a split, in order, and their logits; of so many samples at most."""
     samples, size = bench.data[split], bench.task.batch_size
-    parts = []
-    for start in range(0, len(samples), size):
+    count = len(samples) if most is None else min(len(samples), most)
+    for start in range(0, count, size):
         # The last batch is filled up, so that compiled programs see one shape only.
         rows = np.arange(start, start + size) % len(samples)
         found = bench.program.predict(bench.program.put(samples.take(rows).unlabelled()))
-        parts.append(bench.program.numpy(found)[: len(samples) - start])
-    return np.concatenate(parts).astype(np.float64)
+        end = min(count, start + size)
+        yield slice(start, end), bench.program.numpy(found)[: end - start].astype(np.float64)
 
 
 @operation
