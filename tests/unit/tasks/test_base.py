@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from suite.engine import probe_batches
 from suite.plan import catalogue
 from tasks.base import Batch, batch_order, probe_batch
+from tasks.spec import Embedding, Input, Linear, ModelSpec
 
 TASKS = catalogue.tasks()
 
@@ -42,3 +46,27 @@ def test_a_batch_of_named_inputs_is_the_same_after_a_file():
     plain = Batch(inputs=np.arange(4), targets=np.arange(4))
     assert [*plain.arrays()] == ["inputs", "targets"]
     assert Batch.of(plain.arrays()).valid is None
+
+
+def test_targets_of_steps_are_probed_and_some_left_out():
+    layers = (
+        ("embedding", Embedding(vocabulary=9, width=4)),
+        ("fc", Linear(in_features=4, out_features=6)),
+    )
+    model = ModelSpec(name="m", input=Input(shape=(20,), vocabulary=9), layers=layers)
+    task = replace(TASKS["rnn-tiny"], model=model)
+    batch = probe_batch(task, 15, 0)
+    assert batch.targets.shape == (15, 20)
+    assert batch.targets.dtype == np.int32
+    assert set(batch.targets.ravel()) == {-1, *range(6)}
+    assert 0.05 < np.mean(batch.targets < 0) < 0.25
+
+
+def test_samples_with_targets_that_are_left_out_are_among_those_of_parity():
+    task = TASKS["rnn-tiny"]  # batches of 16
+    targets = np.tile(np.arange(10, dtype=np.int32) % 3, (200, 1))
+    targets[150, 4] = -1
+    targets[170, 2] = 7
+    train = Batch(inputs=np.zeros((200, 3, 10)), targets=targets)
+    found = probe_batches.own(task, train, np.arange(16))
+    assert {-1, 7} <= set(found.targets.ravel())
