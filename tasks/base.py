@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ def each(change: Callable[[Any], Any], x: Any) -> Any:
     if isinstance(x, dict):
         return {name: each(change, one) for name, one in x.items()}
     return None if x is None else change(x)
+
+Score = Literal["accuracy", "bits_per_byte"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +83,8 @@ class Splits:
 
 class Data(Protocol):
     """Where samples come from. Only the coordinator loads them; workers get files. A set that is
-    downloaded has a true ``downloaded`` too: its tasks run only when they are asked for.
+    downloaded has a true ``downloaded`` too: its tasks run only when they are asked for. One that
+    knows how many training samples it has tells them as ``train``.
     """
 
     @property
@@ -96,7 +99,9 @@ class Data(Protocol):
 class Task:
     """One model on one data set. ``batch_size`` is the recipe's, for training to the end;
     ``timed_batch_size`` is the one that throughput and memory are measured with. How long a
-    training takes to a validation accuracy of ``target_accuracy`` is told.
+    training takes to a validation accuracy of ``target_accuracy`` is told. ``score`` is what
+    trainings are compared by: the share of targets that is guessed, or of a language model the
+    cross-entropy in bits.
     """
 
     name: str
@@ -108,6 +113,7 @@ class Task:
     timed_batch_size: int
     epochs: int
     target_accuracy: float | None = None
+    score: Score = "accuracy"
 
     @property
     def family(self) -> str:

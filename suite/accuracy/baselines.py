@@ -1,4 +1,5 @@
-"""What simple classifiers reach on the same split: baselines for the networks' accuracy.
+"""What simple classifiers reach on the same split: baselines for the networks' accuracy. Of
+language models, what counts of bytes do.
 
 They see what the networks see, flattened; token ids as one-hot columns. Scaled by the training
 samples' own mean and deviation; the settings are scikit-learn's, untuned, so that test data has no
@@ -69,6 +70,8 @@ def baselines(task_inputs: TaskInputs) -> list[ReferenceLine]:
     from sklearn.metrics import accuracy_score, f1_score
     from sklearn.preprocessing import StandardScaler
 
+    if task_inputs.task.score == "bits_per_byte":
+        return counts(task_inputs)
     train, test = task_inputs.splits.train, task_inputs.splits.test
     vocabulary = task_inputs.task.model.every_input[""].vocabulary
     scaler = StandardScaler().fit(_columns(train, vocabulary))
@@ -88,6 +91,38 @@ def baselines(task_inputs: TaskInputs) -> list[ReferenceLine]:
                 test_samples=len(test),
                 seconds=time.perf_counter() - began,
                 data_hash=task_inputs.data_hash,
+            )
+        )
+    return found
+
+
+def counts(task_inputs: TaskInputs) -> list[ReferenceLine]:
+    """How often each byte is in the training samples, one more than it was seen; and how often
+    after the byte before, to which the first counts as one more sight.
+    """
+    from sklearn.metrics import f1_score
+
+    train, test = task_inputs.splits.train, task_inputs.splits.test
+    size = task_inputs.task.model.output_shape()[-1]
+    began = time.perf_counter()
+    pairs = np.zeros((size, size))
+    np.add.at(pairs, (train.inputs.ravel(), train.targets.ravel()), 1)
+    alone = (pairs.sum(axis=0) + 1) / (pairs.sum() + size)
+    after = (pairs + alone) / (pairs.sum(axis=1, keepdims=True) + 1)
+    given, wanted = test.inputs.ravel(), test.targets.ravel()
+    found = []
+    for name, shares in (("bytes", np.tile(alone, (size, 1))), ("pairs of bytes", after)):
+        guessed = shares.argmax(axis=1)[given]
+        found.append(
+            ReferenceLine(
+                task=task_inputs.task.name,
+                model=name,
+                test_accuracy=float(np.mean(guessed == wanted)),
+                test_macro_f1=float(f1_score(wanted, guessed, average="macro")),
+                test_samples=wanted.size,
+                seconds=time.perf_counter() - began,
+                data_hash=task_inputs.data_hash,
+                bits_per_byte=float(-np.log2(shares[given, wanted]).mean()),
             )
         )
     return found

@@ -1,4 +1,4 @@
-"""Training to the end by the task's recipe: loss and validation curves, test accuracy."""
+"""Training to the end by the task's recipe: loss and validation curves, test scores."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Literal
 
 from suite.accuracy.checkpoint import Checkpoint, Progress
 from suite.accuracy.metrics import macro_f1
+from suite.analysis.scores import BIT
 from suite.engine.inputs import TaskInputs
 from suite.engine.job import Job, JobGroup, Sink, Unusable
 from suite.engine.pool import WorkerPool
@@ -157,6 +158,8 @@ class TrainingJob:
             steps_to_target=None if reached is None else reached * self.task_inputs.steps_per_epoch,
             seconds_to_target=None if reached is None else sum(done.epoch_seconds[:reached]),
             repeats=repeats,
+            score=task.score,
+            bits_per_byte=tested.loss / BIT if task.score == "bits_per_byte" else None,
         )
 
 

@@ -12,9 +12,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
+from suite.analysis.scores import SCORES
 from suite.records.schema import LearningVerdict
 
-MARGIN = 0.02  # of accuracy: a difference within it is of no consequence
+MARGIN = SCORES["accuracy"].margin
 ALPHA = 0.05
 POWER = 0.8
 MOST_SEEDS = 1000  # looked at when asked how many would settle it
@@ -30,8 +31,8 @@ class Paired(NamedTuple):
     p_equivalent: float
 
 
-def paired(differences: Sequence[float]) -> Paired:
-    """Student's paired t over seeds, and two one-sided tests of the mean lying within ± ``MARGIN``
+def paired(differences: Sequence[float], margin: float = MARGIN) -> Paired:
+    """Student's paired t over seeds, and two one-sided tests of the mean lying within ± ``margin``
     (Schuirmann 1987, doi 10.1007/BF01068419); ValueError without differences.
     """
     if not differences:
@@ -41,11 +42,11 @@ def paired(differences: Sequence[float]) -> Paired:
         return Paired(mean, None, None, 1.0, 1.0)
     error = stdev(differences) / sqrt(count)
     if error == 0:  # every seed differs by the same
-        different, equivalent = float(mean == 0), float(abs(mean) >= MARGIN)
+        different, equivalent = float(mean == 0), float(abs(mean) >= margin)
         return Paired(mean, mean, mean, different, equivalent)
     half = float(special.stdtrit(count - 1, 1 - ALPHA / 2)) * error
-    above = float(special.stdtr(count - 1, -(MARGIN + mean) / error))
-    below = float(special.stdtr(count - 1, -(MARGIN - mean) / error))
+    above = float(special.stdtr(count - 1, -(margin + mean) / error))
+    below = float(special.stdtr(count - 1, -(margin - mean) / error))
     different = float(2 * special.stdtr(count - 1, -abs(mean) / error))
     return Paired(mean, mean - half, mean + half, different, max(above, below))
 
@@ -60,7 +61,7 @@ def verdict(found: Paired, p_different: float | None = None) -> LearningVerdict:
     return "DIFFERENT" if adjusted <= ALPHA else "INCONCLUSIVE"
 
 
-def seeds_needed(differences: Sequence[float]) -> int | None:
+def seeds_needed(differences: Sequence[float], margin: float = MARGIN) -> int | None:
     """How many seeds would settle it four times of five if seeds go on to scatter as these do: by
     either verdict, whichever comes first. None with fewer than two seeds or if 1000 would not do.
     """
@@ -69,7 +70,7 @@ def seeds_needed(differences: Sequence[float]) -> int | None:
     mean, spread = abs(fmean(differences)), stdev(differences)
     for count in range(2, MOST_SEEDS + 1):
         error, freedom = max(spread, 1e-12) / sqrt(count), count - 1
-        sides = np.array([MARGIN - mean, MARGIN + mean]) / error
+        sides = np.array([margin - mean, margin + mean]) / error
         sides -= special.stdtrit(freedom, 1 - ALPHA)
         equivalent = special.stdtr(freedom, sides).sum() - 1
         beyond = mean / error - special.stdtrit(freedom, 1 - ALPHA / 2)

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations
 from math import sqrt
 
-from suite.analysis.equivalence import MARGIN, paired, seeds_needed, verdict
+from suite.analysis.equivalence import paired, seeds_needed, verdict
+from suite.analysis.scores import SCORES
 from suite.analysis.statistics import holm
 from suite.records.schema import LearningSummary, RoundingSummary, Training
+from tasks.base import Score
 
 GROUP = ("task", "precision", "device")
 BySeed = dict[int, Training]
@@ -25,7 +27,9 @@ def learning(trainings: Sequence[Training]) -> list[LearningSummary]:
             for base, new in combinations(arms, 2)
             if (differences := _differences(arms[base], arms[new]))
         }
-        tests = {pair: paired(differences) for pair, differences in pairs.items()}
+        score = _score(arms)
+        margin = SCORES[score].margin
+        tests = {pair: paired(differences, margin) for pair, differences in pairs.items()}
         adjusted = holm([test.p_different for test in tests.values()])
         for ((base, new), test), p_value in zip(tests.items(), adjusted, strict=True):
             said = verdict(test, p_value)
@@ -39,9 +43,12 @@ def learning(trainings: Sequence[Training]) -> list[LearningSummary]:
                     difference=test.mean,
                     low=test.low,
                     high=test.high,
-                    margin=MARGIN,
+                    margin=margin,
                     verdict=said,
-                    seeds_needed=seeds_needed(differences) if said == "INCONCLUSIVE" else None,
+                    seeds_needed=(
+                        seeds_needed(differences, margin) if said == "INCONCLUSIVE" else None
+                    ),
+                    score=score,
                 )
             )
     return found
@@ -56,6 +63,7 @@ def rounding(trainings: Sequence[Training]) -> list[RoundingSummary]:
             backend=backend,
             seeds=len(changes),
             difference=sqrt(sum(c * c for c in changes) / len(changes)),
+            score=_score(arms),
         )
         for group, arms in _groups(trainings, "one ulp").items()
         for backend, moved in arms.items()
@@ -72,10 +80,15 @@ def _groups(trainings: Iterable[Training], start: str) -> dict[tuple[str, ...], 
     return groups
 
 
+def _score(arms: Arms) -> Score:
+    """That of the task, which all of its trainings have."""
+    return next(training.score for seeds in arms.values() for training in seeds.values())
+
+
 def _differences(base: BySeed, new: BySeed) -> list[float]:
-    """Of test accuracy, new - base, by seed; only where both saw the same data."""
+    """Of the test score, new - base, by seed; only where both saw the same data."""
     return [
-        new[seed].test_accuracy - base[seed].test_accuracy
+        SCORES[mine.score].test(mine) - SCORES[other.score].test(other)
         for seed in sorted(base.keys() & new.keys())
-        if base[seed].data_hash == new[seed].data_hash
+        if (other := base[seed]).data_hash == (mine := new[seed]).data_hash
     ]

@@ -133,6 +133,7 @@ class _View:
             memory=CellMemory(**{k: getattr(memory, k, None) for k in CellMemory.model_fields}),
             accuracy=fmean(t.test_accuracy for t in trained) if trained else None,
             test_samples=trained[0].test_samples if trained else None,
+            bits_per_byte=_mean([t.bits_per_byte for t in trained if t.bits_per_byte is not None]),
             parity=self._parity(cell),
             command=again,
             launch_seconds=[median(rounds.values()) for _, rounds in sorted(steps.items())],
@@ -308,6 +309,10 @@ def _judge(
         spread = f"{twin.low:.2f} to {twin.high:.2f}"
         return judged, f"no more than the A/A arm shows of identical code: {spread}"
     return judged, f"may be chance: p = {p_value:.2g}, adjusted for {claims} comparisons (Holm)"
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return fmean(values) if values else None
 
 
 def _median(values: Sequence[float]) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
+from suite.analysis.scores import SCORES, Scoring
 from suite.analysis.statistics import DETERMINED, reach
 from suite.records.schema import (
     CeilingSummary,
@@ -15,6 +16,7 @@ from suite.records.schema import (
     LearningSummary,
     LearningVerdict,
     ParityResult,
+    RoundingSummary,
     Summary,
     Training,
     Verdict,
@@ -281,20 +283,31 @@ def sentence(comparison: ComparisonSummary) -> str:
 
 def learning(found: LearningSummary) -> str:
     """Whether two arms learn the same, in words."""
-    word = "better" if found.difference > 0 else "worse"
+    better = (found.difference > 0) == SCORES[found.score].higher_is_better
+    word = "better" if better else "worse"
     return LEARNT[found.verdict].format(new=found.new, base=found.base, word=word)
 
 
-def points(share: float | None) -> str:
-    """A difference of accuracies in percentage points, with its sign."""
-    return NOT_AVAILABLE if share is None else f"{100 * share:+.2f}"
+def scored(found: Sequence[LearningSummary]) -> list[tuple[Scoring, list[LearningSummary]]]:
+    """Those of each score, with what it is; none is empty."""
+    every = ((score, [one for one in found if one.score == name]) for name, score in SCORES.items())
+    return [(score, ours) for score, ours in every if ours]
 
 
-def points_interval(found: LearningSummary) -> str:
-    """The difference with its 95 % interval."""
-    if found.low is None or found.high is None:
-        return points(found.difference)
-    return f"{points(found.difference)} ({points(found.low)} to {points(found.high)})"
+def apart_by(found: LearningSummary) -> str:
+    """The difference of the scores, in percentage points of accuracy or in bits, with its 95 %
+    interval.
+    """
+    score = SCORES[found.score]
+    ends = (found.difference, found.low, found.high)
+    told = [f"{score.scale * end:+.{score.digits}f}" for end in ends if end is not None]
+    return f"{told[0]} ({told[1]} to {told[2]})" if len(told) == 3 else told[0]
+
+
+def moved_by(found: RoundingSummary) -> str:
+    """What rounding changes a score by, in the same units."""
+    score = SCORES[found.score]
+    return f"{score.scale * found.difference:.{score.digits}f} {score.apart}"
 
 
 def settled_by(found: LearningSummary) -> str:

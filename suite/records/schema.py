@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from suite.records.personal import without_paths
+from tasks.base import Score
 
 # For plugins pydantic would read what every installed package announces, and fail where one file of
 # any package is damaged. Not "__all__": suite.worker.private would take that out of messages.
@@ -255,7 +256,9 @@ class Training(Model):
     moved by one unit in the last place of float32. ``target`` is the validation accuracy whose
     reaching is timed, None times if it was not. ``repeats``: the first epoch gave the same bits
     once more; None if that was not looked at. ``resumed_after``: epochs after which another process
-    went on.
+    went on. ``score`` is what the task's trainings are compared by. Where that is ``bits_per_byte``
+    (the test loss over ln 2), ``test_samples`` counts the targets of all steps, and accuracies are
+    shares of these.
     """
 
     task: str
@@ -284,6 +287,8 @@ class Training(Model):
     seconds_to_target: float | None = None
     repeats: bool | None = None
     resumed_after: list[int] = []
+    score: Score = "accuracy"
+    bits_per_byte: float | None = None
 
 
 class AccuracyRecord(Record):
@@ -294,7 +299,9 @@ class AccuracyRecord(Record):
 
 
 class ReferenceLine(Model):
-    """What a simple classifier of scikit-learn reaches on the same split."""
+    """What a simple classifier of scikit-learn reaches on the same split; where ``bits_per_byte``
+    are told, what counts of bytes do.
+    """
 
     task: str
     model: str
@@ -303,6 +310,7 @@ class ReferenceLine(Model):
     test_samples: int
     seconds: float
     data_hash: str
+    bits_per_byte: float | None = None
 
 
 class LineRecord(Record):
@@ -475,15 +483,15 @@ class CellMemory(Model):
 
 class CellSummary(Cell):
     """A cell's results. ``accuracy`` is of the test samples, the mean over seeds, for ``train``
-    cells. ``latency`` is of inference, where each step is waited for; ``fed_seconds`` of a step
-    that has its batch put on the device; ``joules_per_sample`` of the whole GPU while such steps
-    run. ``cpu_seconds`` are what the worker's process takes of all cores for a step, the median of
-    the blocks that count. ``break_even_steps``: after so many steps what compiling took longer than
-    in the backend's other execution is made up for; None if never.
-    ``flops_per_second`` counts the operations of the model's spec, three forward passes for
-    a step of training; ``of_ceiling`` is their share of the best matrix multiplication that the run
-    saw on the device. ``command`` measures the cell again. ``launch_seconds`` are the medians of
-    its launches, of which ``step_seconds`` is made.
+    cells, and so are ``bits_per_byte`` where they are the task's score. ``latency`` is of
+    inference, where each step is waited for; ``fed_seconds`` of a step that has its batch put on
+    the device; ``joules_per_sample`` of the whole GPU while such steps run. ``cpu_seconds`` are
+    what the worker's process takes of all cores for a step, the median of the blocks that count.
+    ``break_even_steps``: after so many steps what compiling took longer than in the backend's other
+    execution is made up for; None if never. ``flops_per_second`` counts the operations of the
+    model's spec, three forward passes for a step of training; ``of_ceiling`` is their share of the
+    best matrix multiplication that the run saw on the device. ``command`` measures the cell again.
+    ``launch_seconds`` are the medians of its launches, of which ``step_seconds`` is made.
     """
 
     status: Status
@@ -506,6 +514,7 @@ class CellSummary(Cell):
     command: str | None = None
     launch_seconds: list[float] = []  # empty in older runs
     cpu_seconds: float | None = None  # None in older summaries
+    bits_per_byte: float | None = None
 
 
 class CeilingSummary(Model):
@@ -522,7 +531,7 @@ class CeilingSummary(Model):
 
 
 class LearningSummary(Model):
-    """Do two arms learn the same? ``difference`` is the mean over seeds of the test accuracy of
+    """Do two arms learn the same? ``difference`` is the mean over seeds of the test ``score`` of
     ``new`` less that of ``base``, with its 95 % interval (None for one seed); the verdict is of two
     one-sided tests against ± ``margin``. ``seeds_needed`` would settle it; None if that is settled
     or cannot be said.
@@ -540,10 +549,11 @@ class LearningSummary(Model):
     margin: float
     verdict: LearningVerdict
     seeds_needed: int | None
+    score: Score = "accuracy"
 
 
 class RoundingSummary(Model):
-    """How far rounding alone moves an arm's test accuracy: the root mean square over seeds of what
+    """How far rounding alone moves an arm's test ``score``: the root mean square over seeds of what
     a start moved by one unit in the last place changed.
     """
 
@@ -553,6 +563,7 @@ class RoundingSummary(Model):
     backend: str
     seeds: int
     difference: float
+    score: Score = "accuracy"
 
 
 class ComparisonSummary(Model):

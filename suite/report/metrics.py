@@ -13,8 +13,10 @@ from math import inf
 from typing import Any, Literal
 
 from suite.analysis import words
+from suite.analysis.scores import SCORES
 from suite.records.schema import CellSummary
 from suite.report.headlines import Arm
+from tasks.base import Score
 
 # With its 95 % interval, or without: there may be none, or one that determines nothing.
 Value = tuple[float, float, float] | tuple[float]
@@ -62,7 +64,8 @@ class Metric(Column):
     """What the page of a run can show of a cell: ``name`` and ``note`` stand there. ``scale``
     brings what the summary has into ``unit``. ``judged`` names what the run's verdicts say of it:
     of the ``time`` of a step, of a ``rate``, which is its inverse, of ``learning``; of anything
-    else they say nothing. Without a ``head`` it has no column.
+    else they say nothing. What is learnt differs by a number of ``apart``; within ``margin`` of
+    them it is the same. Without a ``head`` it has no column.
     """
 
     key: str
@@ -71,6 +74,8 @@ class Metric(Column):
     note: str
     scale: float = 1
     judged: Literal["time", "rate", "learning", ""] = ""
+    apart: str = ""
+    margin: float = 0.0
     numeric: bool = True
     optional: bool = True
 
@@ -80,7 +85,7 @@ class Metric(Column):
         if found is None:
             return None
         value = self.scale * found
-        if self.judged == "learning" and cell.test_samples:
+        if self.key == "accuracy" and cell.test_samples and cell.bits_per_byte is None:
             share = words.wilson(found, cell.test_samples)
             return (value, self.scale * share.low, self.scale * share.high)
         timed = self.judged in ("time", "rate")
@@ -120,6 +125,12 @@ def results(arms: Sequence[Arm], room: float = inf) -> list[Column]:
         if column.room <= room
         and not (column.optional and all(column.raw(arm) is None for arm in arms))
     ]
+
+
+def _apart(name: Score) -> dict[str, Any]:
+    """How cells differ in this score."""
+    score = SCORES[name]
+    return {"apart": score.apart, "margin": score.scale * score.margin}
 
 
 METRICS: tuple[Metric, ...] = (
@@ -275,10 +286,24 @@ METRICS: tuple[Metric, ...] = (
         note="After training to the end, mean over seeds; the interval is what so few test "
         "samples leave open.",
         judged="learning",
+        **_apart("accuracy"),
         head="test accuracy",
         short="test\naccuracy",
         show=words.accuracy,
         optional=False,
+    ),
+    Metric(
+        key="bits_per_byte",
+        field="bits_per_byte",
+        name="Test bits per byte",
+        unit="bits/byte",
+        better="lower",
+        note="Of language models after training to the end, mean over seeds: the cross-entropy "
+        "over ln 2.",
+        judged="learning",
+        **_apart("bits_per_byte"),
+        head="bits/byte",
+        short="bits/\nbyte",
     ),
 )
 
@@ -293,7 +318,7 @@ ARM = [
     Column(head="execution", field="execution", short="exec"),
 ]
 # Live and reserved memory stand before these in the table, and behind the process on the page.
-BEHIND = ("process", "planned", "device", "accuracy")
+BEHIND = ("process", "planned", "device", "accuracy", "bits_per_byte")
 RESULTS: list[Column] = [
     *sorted((one for one in METRICS if one.head), key=lambda one: one.key in BEHIND),
     Column(head="parity", field="parity", show=lambda cell: words.spaced(cell.parity)),

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 from suite.analysis.achieved import MOST_OF_CEILING
+from suite.analysis.scores import BIT
 from suite.records.run import Run
 from suite.records.schema import (
     AccuracyRecord,
@@ -68,6 +69,9 @@ def records(run: Run) -> Iterator[str]:
                     yield f"a training of {name} took less than no time"
                 shares = [trained.test_accuracy, *trained.validation_accuracies]
                 yield from _shares(name, [*shares, trained.test_macro_f1 or 0])
+                bits, loss = trained.bits_per_byte, trained.test_loss
+                if bits is not None and not abs(bits - loss / BIT) <= ROUNDING * bits:
+                    yield f"{name}: {bits:g} bits are not a loss of {loss:g}"
                 right, samples = trained.test_correct, trained.test_samples
                 counted = 0 <= right <= samples != 0
                 if not (counted and abs(right / samples - trained.test_accuracy) <= ROUNDING):

@@ -9,6 +9,7 @@ from typing import Any
 from suite.analysis import words
 from suite.analysis.digest import cell_of
 from suite.analysis.repeat import command
+from suite.analysis.scores import SCORES
 from suite.records.run import Run
 from suite.records.schema import (
     BlockRecord,
@@ -46,7 +47,7 @@ def shown_results(
         "metrics": [
             {
                 name: getattr(metric, name)
-                for name in ("key", "name", "unit", "better", "note", "judged")
+                for name in ("key", "name", "unit", "better", "note", "judged", "apart", "margin")
             }
             for metric in shown
         ],
@@ -111,12 +112,14 @@ def _is_about(pair: LearningSummary, cell: CellSummary) -> bool:
 
 
 def _learned(pair: LearningSummary) -> dict[str, Any]:
-    """The difference in percentage points."""
-    points = {"ratio": pair.difference, "low": pair.low, "high": pair.high}
+    """The difference in percentage points or bits; ``metric`` is the one that shows it."""
+    scale = SCORES[pair.score].scale
+    ends = {"ratio": pair.difference, "low": pair.low, "high": pair.high}
     return {
         "base": pair.base,
         "new": pair.new,
-        **{name: None if end is None else 100 * end for name, end in points.items()},
+        "metric": pair.score,
+        **{name: None if end is None else scale * end for name, end in ends.items()},
         "verdict": pair.verdict,
         "reason": words.settled_by(pair),
     }

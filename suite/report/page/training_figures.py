@@ -7,6 +7,7 @@ from functools import partial
 from itertools import zip_longest
 
 from suite.analysis import words
+from suite.analysis.scores import SCORES
 from suite.records.schema import Training
 from suite.report.grouping import grouped
 from suite.report.page.drawing import (
@@ -35,7 +36,7 @@ def accuracy_figures(trainings: list[Training], looks: Styles) -> list[Figure]:
         averaged = max(_bin_steps(training) for training in ours)
         curves = partial(_curves, number, ours, looks)
         drawn += [
-            _test_accuracy(number, ours, looks),
+            _test_scores(number, ours, looks),
             curves(
                 name="loss",
                 title="training loss",
@@ -47,19 +48,48 @@ def accuracy_figures(trainings: list[Training], looks: Styles) -> list[Figure]:
             ),
             curves(
                 name="validation",
-                title="validation accuracy",
+                title=f"validation {SCORES[ours[0].score].name}",
                 caption="After each epoch; a line per seed.",
-                plot=frame("epoch", "%"),
+                plot=frame("epoch", SCORES[ours[0].score].unit),
                 mode="lines+markers",
                 curve=_validation,
-                texts=lambda training: list(map(words.percent, training.validation_accuracies)),
+                texts=_scores,
             ),
         ]
     return drawn
 
 
-def _test_accuracy(number: int, trainings: list[Training], looks: Styles) -> Figure:
+def _test_scores(number: int, trainings: list[Training], looks: Styles) -> Figure:
     """A row per arm and a mark per seed."""
+    draw = _test_accuracy if trainings[0].score == "accuracy" else _test_bits
+    return draw(number, trainings, looks)
+
+
+def _test_bits(number: int, trainings: list[Training], looks: Styles) -> Figure:
+    arms = grouped(trainings, lambda training: (training.backend, training.execution))
+    plot = rows_frame([label(" ".join(arm)) for arm in arms], "test bits per byte")
+    rows = []
+    for row, (arm, ours) in enumerate(arms.items()):
+        points: list[Mark] = []
+        for position, training in enumerate(ours):
+            bits = SCORES["bits_per_byte"].test(training)
+            text = f"{label(_name(training))}: {words.number(bits)}"
+            points.append((beside(row, position, len(ours)), (bits, bits, bits), text))
+            rows.append([_name(training), f"{training.test_samples:,}", f"{bits:.4f}"])
+        plot.add(**marks(points, looks[arm]))
+    return Figure(
+        name=f"test-bits-{number}",
+        task=trainings[0].task,
+        arms=list(arms),
+        title=f"{trainings[0].task}: test bits per byte",
+        caption="The cross-entropy over ln 2; lower is better. One mark per seed.",
+        plot=plot,
+        heads=["training", "bytes", "bits per byte"],
+        rows=rows,
+    )
+
+
+def _test_accuracy(number: int, trainings: list[Training], looks: Styles) -> Figure:
     arms = grouped(trainings, lambda training: (training.backend, training.execution))
     plot = rows_frame([label(" ".join(arm)) for arm in arms], "test accuracy, %")
     rows = []
@@ -134,8 +164,15 @@ def _name(training: Training) -> str:
 
 
 def _validation(training: Training) -> Curve:
-    curve = training.validation_accuracies
-    return [float(epoch + 1) for epoch in range(len(curve))], [100 * share for share in curve]
+    score = SCORES[training.score]
+    curve = [score.scale * value for value in score.curve(training)]
+    return [float(epoch + 1) for epoch in range(len(curve))], curve
+
+
+def _scores(training: Training) -> list[str]:
+    score = SCORES[training.score]
+    show = words.percent if training.score == "accuracy" else words.number
+    return list(map(show, score.curve(training)))
 
 
 def _loss(training: Training) -> Curve:

@@ -44,8 +44,10 @@ def show(summary: Summary, console: Console) -> None:
         console.print(_comparisons(found))
     # What rests on one seed tells nothing.
     if paired := [each for each in summary.learning if each.seeds > 1]:
-        console.print(Text("\nTest accuracy: the first less the second, in points", "bold"))
-        console.print(_learning(paired))
+        for score, ours in words.scored(paired):
+            title = f"\nTest {score.name}: the first less the second, in {score.apart}"
+            console.print(Text(title, "bold"))
+            console.print(_learning(ours))
     ceilings = [words.ceiling(ceiling) for ceiling in summary.ceilings]
     part("Ceilings: the highest rates that the device showed", ceilings, console)
     part("Failures", summary.failures, console)
@@ -123,7 +125,7 @@ def _learning(paired: list[LearningSummary]) -> Table:
         table.add_row(
             indented(plain(found.task)),
             plain(words.learning(found)),
-            Text(words.points_interval(found)),
+            Text(words.apart_by(found)),
             Text(found.verdict, VERDICTS.get(found.verdict, "")),
             Text(words.settled_by(found)),
         )

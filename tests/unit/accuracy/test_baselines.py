@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
 from suite.accuracy.baselines import baselines, classifiers
 from suite.engine.inputs import TaskInputs
 from suite.plan import catalogue
+from tasks.base import Batch
 
 
 def test_baselines_are_of_the_same_split(tmp_path):
@@ -19,3 +25,20 @@ def test_baselines_are_of_the_same_split(tmp_path):
         again.model_copy(update={"seconds": line.seconds})
         for again, line in zip(baselines(TaskInputs(task, 0, tmp_path)), found, strict=True)
     ]
+
+
+def test_language_models_have_counts_of_bytes_for_baselines():
+    """Of the text abababac, whose pairs are ab 3, ba 3, ac 1, in an alphabet of three."""
+    ids = np.array([[0, 1, 0, 1, 0, 1, 0, 2]], np.int32)
+    train = Batch(inputs=ids[:, :-1], targets=ids[:, 1:])
+    test = Batch(inputs=ids[:, :2], targets=ids[:, 1:3])  # ab, ba
+    model = SimpleNamespace(output_shape=lambda: (7, 3))
+    task = SimpleNamespace(name="t", model=model, score="bits_per_byte")
+    splits = SimpleNamespace(train=train, test=test)
+    inputs = SimpleNamespace(task=task, splits=splits, data_hash="a")
+    alone, after = found = baselines(inputs)
+    assert [line.model for line in found] == ["bytes", "pairs of bytes"]
+    assert alone.bits_per_byte == pytest.approx(-np.log2(4 / 10))  # a and b: 3 of 7, and one more
+    assert after.bits_per_byte == pytest.approx(-np.log2([3.4 / 5, 3.4 / 4]).mean())
+    assert (alone.test_accuracy, after.test_accuracy) == (0.5, 1.0)
+    assert {line.test_samples for line in found} == {2}

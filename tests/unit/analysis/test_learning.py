@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from math import log
+
 import pytest
 
+from suite.analysis import words
 from suite.analysis.learning import learning, rounding
 from suite.records.schema import Training
 
@@ -52,3 +55,24 @@ def test_one_seed_says_nothing_and_two_say_how_many_more():
     (two,) = learning(pair)
     assert two.verdict == "INCONCLUSIVE"
     assert two.seeds_needed > 2
+
+
+def test_language_models_are_compared_by_bits_of_which_fewer_are_better():
+    told = {"score": "bits_per_byte", "test_macro_f1": None}
+    losses = [(2.0, 2.1), (2.01, 2.12), (1.99, 2.1), (2.02, 2.13)]
+    trainings = [
+        training(backend, seed, 0.4, test_loss=loss, bits_per_byte=loss / log(2), **told)
+        for seed, pair in enumerate(losses)
+        for backend, loss in zip("ab", pair, strict=True)
+    ]
+    (found,) = learning(trainings)
+    assert (found.score, found.margin, found.verdict) == ("bits_per_byte", 0.02, "DIFFERENT")
+    assert found.difference == pytest.approx(0.1075 / log(2))
+    assert words.learning(found) == "b learns worse than a"
+    assert words.apart_by(found).startswith("+0.155 (+0.1")
+    same = [each.model_copy(update={"test_loss": 2.0 + 1e-3 * each.seed}) for each in trainings]
+    (found,) = learning(same)
+    assert (found.verdict, found.difference) == ("EQUIVALENT", 0.0)
+    moved = [each.model_copy(update={"start": "one ulp", "test_loss": 2.05}) for each in same[:1]]
+    (far,) = rounding([*same, *moved])
+    assert words.moved_by(far) == "0.072 bits"

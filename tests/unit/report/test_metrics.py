@@ -45,6 +45,17 @@ class TestMetrics:
         assert value == pytest.approx(100 * (cell.accuracy or 0))
         assert 1 < high - low < 10  # of 360 samples
 
+    def test_bits_of_a_language_model_have_no_interval_and_its_accuracy_none_either(
+        self, run: Run
+    ) -> None:
+        cell = next(cell for cell in run.summary.cells if cell.accuracy is not None)
+        told = cell.model_copy(update={"bits_per_byte": 2.5})
+        assert BY_KEY["bits_per_byte"].value(told) == (2.5,)
+        assert BY_KEY["accuracy"].value(told) == (100 * (cell.accuracy or 0),)
+        bits, shares = BY_KEY["bits_per_byte"], BY_KEY["accuracy"]
+        assert (bits.apart, bits.margin) == ("bits", 0.02)
+        assert (shares.apart, shares.margin) == ("points", 2.0)
+
 
 class TestColumns:
     def test_results_keep_their_heads_and_their_order(self) -> None:
@@ -55,14 +66,14 @@ class TestColumns:
             *("samples/s", "ms/step", "GFLOP/s", "of ceiling", "ms/step fed", "CPU ms/step"),
             *("mJ/sample", "latency p50 ms", "latency p99 ms", "compile s", "pays after steps"),
             *("live MiB", "reserved MiB", "process MiB", "planned MiB", "device MiB"),
-            *("test accuracy", "parity", "tier", "status"),
+            *("test accuracy", "bits/byte", "parity", "tier", "status"),
         ]
 
     def test_metrics_keep_their_order_on_the_page(self) -> None:
         assert [metric.key for metric in METRICS] == [
             *("throughput", "step", "flops", "ceiling", "fed", "cpu", "energy"),
             *("p50", "p90", "p99", "compile", "pays"),
-            *("process", "live", "reserved", "planned", "device", "accuracy"),
+            *("process", "live", "reserved", "planned", "device", "accuracy", "bits_per_byte"),
         ]
 
     def test_a_column_has_a_text_and_a_value_where_the_cell_has_one(self, run: Run) -> None:

@@ -18,14 +18,14 @@ function metricFigures(rows, metric, state) {
   const compared = points.filter(({ relative }) => relative)
     .map((point) => ({ ...point, at: [point.relative.value, point.relative.low ?? undefined, point.relative.high ?? undefined] }));
   if (!compared.length) return found;
-  const accuracy = isAccuracy(metric), delta = accuracy ? 2 : results.delta;
-  const plot = dotPlot(compared, accuracy ? "points more than the baseline" : `× the baseline${ofTimes(metric) ? "'s time" : ""}, lower is better`, ({ relative }) => relativeText(relative, metric));
+  const accuracy = isAccuracy(metric), delta = accuracy ? metric.margin : results.delta;
+  const plot = dotPlot(compared, accuracy ? `${metric.apart} more than the baseline` : `× the baseline${ofTimes(metric) ? "'s time" : ""}, lower is better`, ({ relative }) => relativeText(relative, metric));
   plot.layout.shapes.push({ type: "rect", layer: "below", x0: accuracy ? -delta : 1 - delta, x1: accuracy ? delta : 1 + delta, y0: 0, y1: 1, yref: "y domain", fillcolor: GREY, opacity: 0.2, line: { width: 0 } });
   rule(plot.layout, accuracy ? 0 : 1, { line: { width: 1.5, color: GREY } });
   if (!accuracy) logarithmic(plot.layout.xaxis, [1 / 1.1, 1.1, ...compared.flatMap(({ at }) => at.filter((each) => each > 0))]);
   found.push({
     name: `${metric.key}-relative`, title: `${ofTimes(metric) ? "Time against" : "Against"} ${state.base === BEST ? "the best of each comparison" : state.base}`,
-    caption: accuracy ? "The band is ±2 points: an interval inside it means EQUIVALENT." : `The band is 1 ± ${100 * delta} %: an interval inside it means EQUIVALENT.`,
+    caption: accuracy ? `The band is ±${metric.margin} ${metric.apart}: an interval inside it means EQUIVALENT.` : `The band is 1 ± ${100 * delta} %: an interval inside it means EQUIVALENT.`,
     heads: [...CELL_HEADS, "baseline", "ratio", "low", "high", "verdict"],
     rows: compared.map(({ cell, base, at, relative }) => [...cellTexts(cell), armOf(base), at[0], at[1] ?? MISSING, at[2] ?? MISSING, relative.verdict ?? "none"]), ...plot,
   });

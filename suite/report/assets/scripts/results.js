@@ -48,7 +48,7 @@ function pairOf(pairs, base, cell, name) {
 }
 
 // A cell against its baseline: {value, low, high, launches, verdict, reason}; low and high are null
-// where nothing tells how sure it is. Accuracies differ by points, all else by a factor: of times
+// where nothing tells how sure it is. Scores differ by points or bits, all else by a factor: of times
 // for every metric that is made of them, rates too, so that more is slower wherever a ratio stands.
 function relativeTo(base, cell, metric) {
   const [own] = cell.values[metric.key] ?? [];
@@ -59,7 +59,7 @@ function relativeTo(base, cell, metric) {
   const apart = difference ? own - of : metric.judged === "rate" ? of / own : own / of;
   const { pairs, learning } = results.groups[cell.group];
   const pair = difference
-    ? pairOf(learning, base, cell, "backend")
+    ? pairOf(learning.filter((each) => each.metric === metric.key), base, cell, "backend")
     : metric.judged && pairOf(pairs, base, cell, "name");
   if (!pair) return { value: apart, low: null, high: null, verdict: null };
   let { ratio: value, low, high, verdict, launches = [] } = pair;
@@ -106,8 +106,8 @@ function ofTimes(metric) {
 
 function relativeText({ value, low, high, launches = [], same }, metric, brief = false) {
   if (same) return "baseline";
-  const sign = (each) => (isAccuracy(metric) ? `${each < 0 ? "−" : "+"}${Math.abs(each).toFixed(2)}` : factor(each));
-  const unit = isAccuracy(metric) ? " points" : "×";
+  const sign = (each) => (isAccuracy(metric) ? `${each < 0 ? "−" : "+"}${Math.abs(each).toFixed(metric.margin < 1 ? 3 : 2)}` : factor(each));
+  const unit = isAccuracy(metric) ? ` ${metric.apart}` : "×";
   if (low !== null) return `${sign(value)}${unit}${brief ? "" : ` (${sign(low)} to ${sign(high)})`}`;
   if (launches.length === 2 && !brief) return `${both(launches, sign)}${unit}`;
   return `${sign(value)}${unit}${brief || !launches.length ? "" : ` (${notDetermined(launches)})`}`;

@@ -11,7 +11,7 @@ from suite.analysis import words
 from suite.records.run import Run
 from suite.report.page.page import render
 from tests.fixtures.sample_run import HOSTILE
-from tests.fixtures.summaries import emptied
+from tests.fixtures.summaries import emptied, of_language_models
 
 
 @pytest.fixture(scope="module")
@@ -80,3 +80,25 @@ class TestPage:
         assert "PARTIAL" in text
         assert "line 7: checksum differs" in text
         assert f"<h1>{run.manifest.id}" in text
+
+
+class TestLanguageModels:
+    def test_they_are_told_by_their_bits(self, run: Run) -> None:
+        text = render(of_language_models(run))
+        assert "Difference of test bits per byte, seed by seed, in bits, with" in text
+        assert "puts it within" not in text
+        assert "within ±0.02 bits; DIFFERENT" in text
+        assert "-0.031 (-0.045 to -0.017)" in text
+        assert "0.003 bits</td>" in text  # of rounding
+        assert "how often after each other" in text
+        for head in (">bits per byte</button></th>", ">bits per byte</th>"):
+            assert head in text
+        assert "test bits per byte" in text
+        assert "validation bits per byte" in text
+        assert "percentage points" not in text
+
+    def test_others_are_told_as_ever(self, page: str) -> None:
+        assert "seed by seed, in percentage points, with its 95 % interval" in page
+        assert "within ±2 points; DIFFERENT" in page
+        assert "0.28 points</td>" in page
+        assert ">bits per byte" not in page

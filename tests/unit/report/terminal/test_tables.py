@@ -18,7 +18,7 @@ from suite.report.exports import EXPORTS
 from suite.report.page.page import render
 from suite.report.terminal import tables
 from tests.fixtures.sample_run import HOSTILE, UNMEASURED
-from tests.fixtures.summaries import emptied, printed
+from tests.fixtures.summaries import emptied, of_language_models, printed
 
 
 def wild(run: Run) -> Summary:
@@ -128,3 +128,15 @@ class TestMarkdown:
         assert r"line\<br\>two \| three" in tables.markdown(
             run.summary.model_copy(update={"notes": ["line<br>two\n| three"]})
         )
+
+
+def test_language_models_are_told_by_their_bits(run: Run) -> None:
+    for width in (100, 200):
+        text = printed(of_language_models(run).summary, width)
+        assert "Test bits per byte: the first less the second, in bits" in text
+        assert "-0.031 (-0.045" in text
+        assert "in points" not in text
+        assert "2.50" in text
+    told = tables.markdown(of_language_models(run).summary)
+    assert "| task | finding | difference, bits (95 %) | verdict | rests on |" in told
+    assert "## Test accuracy" not in told

@@ -1,0 +1,56 @@
+"""What trainings are compared by: the score of their task. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import log
+
+from suite.records.schema import Training
+from tasks.base import Score
+
+BIT = log(2)  # in the units of a cross-entropy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scoring:
+    """``test`` and ``curve`` take a training's score and those of its epochs from a record, as the
+    schema has them; ``scale`` brings them into ``unit``, and differences into ``apart``. A
+    difference within ``margin``, unscaled, is of no consequence.
+    """
+
+    name: str
+    unit: str
+    apart: str
+    scale: float
+    digits: int  # of a difference in ``apart``
+    higher_is_better: bool
+    margin: float
+    test: Callable[[Training], float]
+    curve: Callable[[Training], Sequence[float]]
+
+
+SCORES: dict[Score, Scoring] = {
+    "accuracy": Scoring(
+        name="accuracy",
+        unit="%",
+        apart="points",
+        scale=100,
+        digits=2,
+        higher_is_better=True,
+        margin=0.02,
+        test=lambda training: training.test_accuracy,
+        curve=lambda training: training.validation_accuracies,
+    ),
+    "bits_per_byte": Scoring(
+        name="bits per byte",
+        unit="bits per byte",
+        apart="bits",
+        scale=1,
+        digits=3,
+        higher_is_better=False,
+        margin=0.02,  # 1.4 % of the perplexity of a byte
+        test=lambda training: training.test_loss / BIT,
+        curve=lambda training: [loss / BIT for loss in training.validation_losses],
+    ),
+}
