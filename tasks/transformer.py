@@ -51,16 +51,25 @@ def post_norm_block(width: int, heads: int, feed_forward: int, epsilon: float) -
     )
 
 
-def pre_norm_block(width: int, heads: int, feed_forward: int, epsilon: float) -> Sequential:
-    """Each part normalises its input before it adds to it (arXiv 2002.04745), with GELU."""
+def pre_norm_block(
+    width: int,
+    heads: int,
+    feed_forward: int,
+    epsilon: float,
+    causal: bool = False,
+    approximate: bool = False,
+) -> Sequential:
+    """Each part normalises its input before it adds to it (arXiv 2002.04745), with GELU, which may
+    be ``approximate``; with ``causal`` attention a step sees none after it.
+    """
     attend = (
         ("norm1", LayerNorm(width=width, epsilon=epsilon)),
-        ("attention", Attention(width=width, heads=heads)),
+        ("attention", Attention(width=width, heads=heads, causal=causal)),
     )
     transform = (
         ("norm2", LayerNorm(width=width, epsilon=epsilon)),
         ("linear1", Linear(in_features=width, out_features=feed_forward)),
-        ("gelu", GELU()),
+        ("gelu", GELU(approximate=approximate)),
         ("linear2", Linear(in_features=feed_forward, out_features=width)),
     )
     return Sequential(

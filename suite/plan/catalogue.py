@@ -13,7 +13,7 @@ from suite.worker.adapters import NAME, announced
 from tasks.base import Task
 
 GROUP = "tribench.tasks"
-OURS = {name: f"tasks.{name}:tasks" for name in ("cnn", "rnn", "transformer")}
+OURS = {name: f"tasks.{name}:tasks" for name in ("cnn", "rnn", "transformer", "gpt")}
 
 
 class CatalogueError(CommandError):

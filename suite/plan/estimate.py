@@ -25,7 +25,7 @@ TRAINING_FACTOR = 3  # a step's operations in those of a forward pass
 TIMED_SECONDS = 3.0  # of an arm's blocks and their lead-ins, at least
 BASELINES_SECONDS = 1.5  # of a task's baselines
 PARITY_STEPS = 24  # optimizer steps, captures and the like that a question comes to
-SAMPLES = 1257  # of a training: those of the bundled digits
+SAMPLES = 1257  # of a training, where the data do not tell: those of the bundled digits
 AT_ONCE = 2  # job groups, of all stages but timing
 MANY_PARTS = 4  # fewer are not worth a start of every framework each
 
@@ -92,6 +92,6 @@ def exchange(task: Task, configurations: int) -> float:
 
 def training(task: Task) -> float:
     """A training to the end."""
-    steps = task.epochs * (SAMPLES // task.batch_size)
+    steps = task.epochs * (getattr(task.data, "train", SAMPLES) // task.batch_size)
     each = step(task, "train", task.batch_size, max(1, threads() // AT_ONCE))
     return START_SECONDS + compiling(task) + steps * each

@@ -44,7 +44,7 @@ PROFILES = {
         both_batches=True,
         twin=True,
         one_ulp=True,
-        minutes=120,
+        minutes=150,
     ),
     "full": Profile(
         tasks=("*",),

@@ -56,6 +56,18 @@ class Attention(nn.Module):
         return self.output((weights @ v).transpose(1, 2).flatten(-2))
 
 
+class CausalAttention(Attention):
+    def forward(self, x):
+        def split(y):
+            return y.unflatten(-1, (self.heads, self.each)).transpose(1, 2)
+
+        q, k, v = split(self.query(x)), split(self.key(x)), split(self.value(x))
+        scores = q @ k.transpose(-1, -2) / math.sqrt(self.each)
+        later = torch.ones(scores.shape[-2:], dtype=torch.bool).triu(1)
+        weights = torch.softmax(scores.masked_fill(later, -math.inf), dim=-1)
+        return self.output((weights @ v).transpose(1, 2).flatten(-2))
+
+
 class Block(nn.Module):
     def __init__(self):
         super().__init__()
@@ -166,6 +178,44 @@ class SmallTransformer(nn.Module):
         return self.fc(self.norm(x).mean(dim=1))
 
 
+class GptBlock(nn.Module):
+    def __init__(self, width, heads):
+        super().__init__()
+        self.attention = CausalAttention(width, heads)
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.linear1, self.linear2 = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+
+    def forward(self, x):
+        x = x + self.attention(self.norm1(x))
+        y = nn.functional.gelu(self.linear1(self.norm2(x)), approximate="tanh")
+        return x + self.linear2(y)
+
+
+class Gpt(nn.Module):
+    def __init__(self, layers, width):
+        super().__init__()
+        self.embedding, self.position = nn.Embedding(256, width), nn.Embedding(64, width)
+        self.blocks = nn.ModuleList([GptBlock(width, heads=4) for _ in range(layers)])
+        self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, 256, bias=False)
+        self.head.weight = self.embedding.weight
+
+    def forward(self, tokens):
+        x = self.embedding(tokens.long()) + self.position.weight
+        for block in self.blocks:
+            x = block(x)
+        return self.head(self.norm(x))
+
+
+class TinyGpt(Gpt):
+    def __init__(self):
+        super().__init__(layers=2, width=32)
+
+
+class SmallGpt(Gpt):
+    def __init__(self):
+        super().__init__(layers=4, width=128)
+
+
 MODELS = {
     "cnn-tiny": Cnn,
     "cnn-small": ResNet20,
@@ -174,13 +224,18 @@ MODELS = {
     "gru-small": SmallGru,
     "transformer-tiny": Transformer,
     "transformer-small": SmallTransformer,
+    "gpt-tiny": TinyGpt,
+    "gpt-small": SmallGpt,
 }
 
 
 def load(model, file):
     with np.load(file) as arrays:
         found = {name: torch.from_numpy(arrays[name]) for name in arrays.files}
+    own = dict(model.named_parameters(remove_duplicate=False))
+    loaded = {id(own[name]) for name in found if name in own}
     missing, unexpected = model.load_state_dict(found, strict=False)
+    missing = [name for name in missing if id(own.get(name)) not in loaded]  # what is tied
     assert not unexpected, unexpected
     assert all(name.endswith("num_batches_tracked") for name in missing), missing
 

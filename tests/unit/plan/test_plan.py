@@ -14,7 +14,9 @@ TASKS = catalogue.tasks()
 
 def test_quick_is_the_tiny_tasks_in_each_backends_default_execution():
     plan = make(Choice(), TASKS, ARMS)
-    assert [task.name for task in plan.tasks] == ["cnn-tiny", "rnn-tiny", "transformer-tiny"]
+    assert [task.name for task in plan.tasks] == [
+        *("cnn-tiny", "rnn-tiny", "transformer-tiny", "gpt-tiny")
+    ]
     assert [
         (configuration.backend, configuration.execution) for configuration in plan.configurations
     ] == [
@@ -48,7 +50,7 @@ def test_standard_has_every_size_and_execution_and_an_aa_arm():
     plan = make(Choice(profile="standard"), TASKS, ARMS)
     assert [task.name for task in plan.tasks] == [
         *("cnn-tiny", "cnn-small", "rnn-tiny", "rnn-small", "gru-small"),
-        *("transformer-tiny", "transformer-small"),
+        *("transformer-tiny", "transformer-small", "gpt-tiny", "gpt-small"),
     ]
     able = [
         (configuration.backend, configuration.execution)

@@ -25,6 +25,7 @@ def test_the_spec_hash_tells_recipes_apart():
     other = replace(task, optimizer=replace(task.optimizer, momentum=0.8))
     assert codec.spec_hash(task) == codec.spec_hash(replace(task))
     assert codec.spec_hash(task) != codec.spec_hash(other)
+    assert codec.spec_hash(task) == codec.spec_hash(replace(task, score="bits_per_byte"))
 
 
 HASHES = {  # as in runs that are published or were
@@ -37,6 +38,8 @@ HASHES = {  # as in runs that are published or were
     "gru-small": "61f0d67d8f55",
     "transformer-tiny": "08627cb8900d",
     "transformer-small": "c4c685e111bc",
+    "gpt-tiny": "20278effd389",
+    "gpt-small": "e14611b48c66",
 }
 
 

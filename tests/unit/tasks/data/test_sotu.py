@@ -73,5 +73,10 @@ def test_other_texts_are_refused(monkeypatch, tmp_path):
         DATA.load()
 
 
+def test_a_speech_of_any_length_is_cut():
+    found = windows([np.zeros(size, np.uint8) for size in (0, 3, 4, 6, 7)], 3, 4)
+    assert found.inputs.shape == (4, 3)
+
+
 def test_the_name_tells_the_windows():
     assert DATA.name == "State of the Union, 300 x 64 bytes"
