@@ -13,7 +13,7 @@ from tests.conftest import of_the_whole
 
 PLUGINS = ("planted",)
 IMAGES, WORDS, ROWS = "planted-images", "planted-words", "planted-rows"
-GRAPH = "planted-graph"
+GRAPH, NEXT = "planted-graph", "planted-next"
 MEAN, VARIANCE = "norm.running_mean", "norm.running_var"
 
 # By fault: the task that it is looked for in; kind, path and field of its place; and what the
@@ -71,6 +71,8 @@ LOSS = {
     "loss-among-others": (GRAPH, "loss", "loss", None, "among the other classes alone"),
     "loss-clipped": (ROWS, "loss", "loss", None, "clipped at 1e-7"),
     "loss-bits": (ROWS, "loss", "loss", None, "base 2"),
+    "loss-over-all": (NEXT, "loss", "loss", None, "the mean over those that are left out too"),
+    "loss-of-last": (NEXT, "loss", "loss", None, "those below 0 taken for the last class"),
     "loss-gradient": (ROWS, "loss", "loss", None, "gradient is not"),
 }
 PLACE = "place.weight"  # the first parameter of the task
@@ -118,7 +120,7 @@ def answers(tribench, checkout):
     ask = partial(tribench, "parity", "--precision", "float64", "--json", "--quiet", root=checkout)
     found = {}
     asked = {name: expected[0] for name, expected in FAULTS.items()} | FAULTLESS | LESS | PARTLY
-    for task in (IMAGES, WORDS, ROWS, GRAPH):
+    for task in (IMAGES, WORDS, ROWS, GRAPH, NEXT):
         names = ",".join(name for name, own in asked.items() if own == task)
         done = ask("--task", task, "--backend", names, plugins=PLUGINS)
         assert done.returncode == 1, done.stdout + done.stderr

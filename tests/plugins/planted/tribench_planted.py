@@ -449,6 +449,23 @@ class LossBits(Backend):
         return value / np.log(2), gradient / np.log(2)
 
 
+class LossOverAll(Backend):
+    """The mean over the targets that are left out, too."""
+
+    def loss(self, loss, logits, targets, valid):
+        value, gradient = super().loss(loss, logits, targets, valid)
+        share = (targets >= 0).mean()
+        return value * share, gradient * share
+
+
+class LossOfLast(Backend):
+    """Targets below 0 stand for the last class, as an index of NumPy's or JAX's does."""
+
+    def loss(self, loss, logits, targets, valid):
+        last = np.where(targets < 0, logits.shape[-1] - 1, targets)
+        return super().loss(loss, logits, last, valid)
+
+
 class LossGradient(Backend):
     """The mean, with the gradient of the sum."""
 

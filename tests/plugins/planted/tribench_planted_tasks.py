@@ -1,4 +1,4 @@
-"""Four small tasks that have every layer, for planting faults. Workers do not import this."""
+"""Five small tasks that have every layer, for planting faults. Workers do not import this."""
 
 from dataclasses import dataclass
 
@@ -14,10 +14,11 @@ SAMPLES, CLASSES, STEPS, WORDS = 16, 3, 6, 9
 
 @dataclass(frozen=True)
 class Uniform:
-    """Random samples, reals or ids."""
+    """Random samples, reals or ids; with ``stepped`` a target for every step, some below 0."""
 
     shape: tuple
     vocabulary: int | None = None
+    stepped: bool = False
     name: str = "uniform"
 
     def load(self):
@@ -25,6 +26,8 @@ class Uniform:
         if self.vocabulary is not None:
             inputs = ((inputs + 1) / 2 * self.vocabulary).astype(np.int32)
         targets = (np.arange(SAMPLES) % CLASSES).astype(np.int32)
+        if self.stepped:
+            targets = targets[:, None] - np.arange(STEPS, dtype=np.int32) % 2
         samples = Batch(inputs=inputs, targets=targets)
         return Splits(train=samples, validation=samples, test=samples)
 
@@ -107,14 +110,25 @@ def tasks():
             ties=(("head.weight", "embedding.weight"),),
             loss=CrossEntropy(smoothing=0.2),
         ),
+        _task(
+            "planted-next",
+            Input(shape=(STEPS,), vocabulary=WORDS),
+            (
+                ("embedding", spec.Embedding(vocabulary=WORDS, width=8)),
+                ("attention", spec.Attention(width=8, heads=2, causal=True)),
+                ("fc", spec.Linear(in_features=8, out_features=CLASSES)),
+            ),
+            SGD(learning_rate=0.05, momentum=0.9),
+            stepped=True,
+        ),
     ]
 
 
-def _task(name, given, layers, optimizer, ties=(), loss=None):
+def _task(name, given, layers, optimizer, ties=(), loss=None, stepped=False):
     return Task(
         name=name,
         model=ModelSpec(name=name, input=given, layers=layers, ties=ties),
-        data=Uniform(given.shape, given.vocabulary),
+        data=Uniform(given.shape, given.vocabulary, stepped),
         loss=loss or CrossEntropy(),
         optimizer=optimizer,
         batch_size=8,
