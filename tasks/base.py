@@ -101,7 +101,8 @@ class Task:
     ``timed_batch_size`` is the one that throughput and memory are measured with. How long a
     training takes to a validation accuracy of ``target_accuracy`` is told. ``score`` is what
     trainings are compared by: the share of targets that is guessed, or of a language model the
-    cross-entropy in bits.
+    cross-entropy in bits. One of ``real_size`` takes minutes where others take seconds: it runs
+    only when it is asked for.
     """
 
     name: str
@@ -114,6 +115,7 @@ class Task:
     epochs: int
     target_accuracy: float | None = None
     score: Score = "accuracy"
+    real_size: bool = False
 
     @property
     def family(self) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Iterable
 from contextlib import redirect_stdout
 
 from suite.errors import CommandError
@@ -22,8 +23,17 @@ class CatalogueError(CommandError):
 
 def tasks() -> dict[str, Task]:
     """{name: task}. Raises CatalogueError if tasks cannot be loaded or a name is taken."""
+    return _loaded([*OURS.values(), *(point.value for point in announced(GROUP))])
+
+
+def own() -> frozenset[str]:
+    """The names of tribench's own tasks, which no other package can take."""
+    return frozenset(_loaded(OURS.values()))
+
+
+def _loaded(sources: Iterable[str]) -> dict[str, Task]:
     found: dict[str, Task] = {}
-    for source in dict.fromkeys([*OURS.values(), *(point.value for point in announced(GROUP))]):
+    for source in dict.fromkeys(sources):
         module, _, function = source.partition(":")
         try:
             with redirect_stdout(sys.stderr):  # ours is for answers

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from backends.base import TIMED
+from suite.plan import catalogue
 from suite.plan.configurations import Configuration, configurations
 from suite.plan.options import PHASES, Choice, UsageError, check, choose
 from suite.plan.profiles import PROFILES, Profile
@@ -89,7 +90,9 @@ def make(choice: Choice, tasks: dict[str, Task], installations: Sequence[Install
     held = {p for each in installations if each.name != REFERENCE for p in each.adapter.precisions}
     precisions = asked or [p for p in profile.precisions if p in held] or ["float32"]
     chosen = configurations(choice, installations, *precisions, executions=profile.executions)
-    picked = pick_tasks(choice.tasks, profile.tasks, tasks)
+    left_out = catalogue.own() - {*profile.own} if profile.own else frozenset[str]()
+    offered = {name: task for name, task in tasks.items() if choice.tasks or name not in left_out}
+    picked = pick_tasks(choice.tasks, profile.tasks, offered)
     minutes = choice.time_budget or profile.minutes
     phases = choose("phase", choice.phases or ("*",), PHASES)
     if "train" in phases:
@@ -120,11 +123,13 @@ def pick_tasks(
     asked: Sequence[str], default: Sequence[str], tasks: dict[str, Task]
 ) -> tuple[Task, ...]:
     """The tasks that a pattern of ``asked`` matches; where nothing is asked for, those that match
-    ``default`` and need no download.
+    ``default``, need no download and are of no real size.
     """
     if not asked:
         tasks = {
-            n: task for n, task in tasks.items() if not getattr(task.data, "downloaded", False)
+            name: task
+            for name, task in tasks.items()
+            if not (task.real_size or getattr(task.data, "downloaded", False))
         }
     picked = tuple(tasks[name] for name in choose("task", asked or default, tasks))
     for task in picked:

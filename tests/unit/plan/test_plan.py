@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from suite.plan import catalogue
@@ -25,6 +27,28 @@ def test_quick_is_the_tiny_tasks_in_each_backends_default_execution():
         ("tensorflow", "default"),
     ]
     assert plan.launches >= 2
+
+
+def test_quick_has_its_own_tasks_alone_and_the_tiny_ones_of_other_packages(monkeypatch):
+    more = {name: replace(TASKS["rnn-tiny"], name=name) for name in ("new-tiny", "odd-tiny")}
+    ours = frozenset({*TASKS, "new-tiny"})
+    monkeypatch.setattr("suite.plan.catalogue.own", lambda: ours)
+    known = TASKS | more
+    names = [task.name for task in make(Choice(), known, ARMS).tasks]
+    assert names == ["cnn-tiny", "rnn-tiny", "transformer-tiny", "gpt-tiny", "odd-tiny"]
+    asked = make(Choice(tasks=("new-*",)), known, ARMS).tasks
+    assert [task.name for task in asked] == ["new-tiny"]
+    standard = make(Choice(profile="standard"), known, ARMS).tasks
+    assert {"new-tiny", "odd-tiny"} < {task.name for task in standard}
+
+
+def test_a_task_of_real_size_runs_only_where_it_is_asked_for():
+    large = replace(TASKS["rnn-tiny"], name="large", real_size=True)
+    known = TASKS | {"large": large}
+    full = make(Choice(profile="full"), known, ARMS).tasks
+    assert "large" not in {task.name for task in full}
+    assert "gpt-small" in {task.name for task in full}
+    assert [task.name for task in make(Choice(tasks=("large",)), known, ARMS).tasks] == ["large"]
 
 
 def test_what_is_not_installed_is_planned_and_refused():

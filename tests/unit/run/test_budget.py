@@ -9,16 +9,18 @@ import pytest
 from suite.plan import catalogue, estimate
 from suite.plan.options import Choice, UsageError
 from suite.plan.plan import make
+from suite.plan.profiles import PROFILES
 from suite.run.budget import MANY_LAUNCHES, fit, launch, total
 from tests.fixtures.installations import ARMS, installation
 
 TASKS = catalogue.tasks()
+LEAST = PROFILES["quick"].rounds
 
 
 def test_with_a_time_budget_of_ones_own_a_launch_has_all_its_rounds_if_they_fit():
-    assert fit(make(Choice(), TASKS, ARMS)).rounds == 0.25
+    assert fit(make(Choice(), TASKS, ARMS)).rounds == LEAST
     whole = make(Choice(time_budget=60.0), TASKS, ARMS)
-    for rounds in (2.0, 1.0, 0.25):
+    for rounds in (2.0, 1.0, LEAST):
         time = total(replace(whole, rounds=rounds))
         plan = fit(replace(whole, budget_seconds=time))
         assert (plan.rounds, plan.launches) == (rounds, 3)
@@ -26,7 +28,7 @@ def test_with_a_time_budget_of_ones_own_a_launch_has_all_its_rounds_if_they_fit(
 
 def test_of_many_launches_fewer_keep_all_their_rounds():
     many = make(Choice(launches=40, time_budget=60.0), TASKS, ARMS)
-    for rounds, launches in ((2.0, 30), (2.0, MANY_LAUNCHES), (1.0, 15), (0.25, 15)):
+    for rounds, launches in ((2.0, 30), (2.0, MANY_LAUNCHES), (1.0, 15), (LEAST, 15)):
         time = total(replace(many, rounds=rounds, launches=launches))
         plan = fit(replace(many, budget_seconds=time))
         assert (plan.rounds, plan.launches) == (rounds, launches)
