@@ -21,6 +21,7 @@ def each(change: Callable[[Any], Any], x: Any) -> Any:
         return {name: each(change, one) for name, one in x.items()}
     return None if x is None else change(x)
 
+
 Score = Literal["accuracy", "bits_per_byte"]
 
 

@@ -71,8 +71,14 @@ LOSS = {
     "loss-among-others": (GRAPH, "loss", "loss", None, "among the other classes alone"),
     "loss-clipped": (ROWS, "loss", "loss", None, "clipped at 1e-7"),
     "loss-bits": (ROWS, "loss", "loss", None, "base 2"),
-    "loss-over-all": (NEXT, "loss", "loss", None, "the mean over those that are left out too"),
-    "loss-of-last": (NEXT, "loss", "loss", None, "those below 0 taken for the last class"),
+    "loss-over-all": (
+        NEXT,
+        "loss",
+        "loss",
+        None,
+        "the mean over all targets in place of those that count",
+    ),
+    "loss-of-last": (NEXT, "loss", "loss", None, "targets below 0 taken for the last class"),
     "loss-gradient": (ROWS, "loss", "loss", None, "gradient is not"),
 }
 PLACE = "place.weight"  # the first parameter of the task
