@@ -66,14 +66,14 @@ class Case:
     @property
     def task(self) -> Task:
         """A task whose model is this layer, so that an adapter can build it. A predicted picture is
-        laid flat, which every backend does in one order.
+        laid flat, which every backend does in one order. Cases of one layer and shape have one task.
         """
         inputs = {name: Input(shape=one.shape[1:]) for name, one in self.named.items()}
         given: dict[str, Any] = {"inputs": inputs} if len(inputs) > 1 else {"input": inputs[""]}
         layers: list[Entry] = [(self.path, self.layer, (*inputs,))]
         if not self.training and self.upstream.ndim == 4:
             layers.append(("flat", Flatten()))
-        model = ModelSpec(name=f"case-{self.name}", layers=tuple(layers), **given)
+        model = ModelSpec(name="case", layers=tuple(layers), **given)
         return bare(model, SGD(learning_rate=0.1), len(self.upstream))
 
     @property
@@ -144,7 +144,7 @@ def run(program: RemoteProgram, case: Case) -> Arrays:
 def alone(backend: RemoteBackend, case: Case) -> Arrays:
     """The same of a program that is this layer; of one that predicts, its ``output`` only."""
     if case.training:
-        return run(backend.build_at(case.task, case.start), case)
+        return run(backend.set_to(case.task, case.start), case)
     return {"output": backend.predicted(case.task, case.start, case.batch)}
 
 

@@ -76,10 +76,13 @@ def _read(kind: Any, value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Program:
-    """A program that a worker has built, by its task's name. Arrays travel in files."""
+    """A program that a worker has built of an encoded task, by the task's name. Arrays travel in
+    files.
+    """
 
     worker: Worker
     name: str
+    task: Any
     built: Built
 
     def call(self, do: str, **arguments: Any) -> Any:
@@ -141,7 +144,7 @@ class Client:
         is dropped.
         """
         built = Built(*self.call("build", task=task, parameters=parameters))
-        self.programs[name] = Program(self.worker, name, built)
+        self.programs[name] = Program(self.worker, name, task, built)
         return self.programs[name]
 
     def drop(self, name: str) -> None:

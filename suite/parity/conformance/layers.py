@@ -91,8 +91,8 @@ CASES = [
             (STEPS, 8),
             valid,
         )
+        for causal in (False, True)  # what has one program follows each other
         for padding, valid in PADDINGS.items()
-        for causal in (False, True)
     ),
     *_padded("lstm", LSTM),
     *_padded("gru", GRU),

@@ -61,7 +61,9 @@ def conform(
     its own workers. A worker that dies is started anew for the next check.
     """
     live, at_once = LiveWorkers(), min(AT_ONCE, len(configurations))
-    settings = WorkerSettings(limits=Limits(answer_seconds=ANSWER_SECONDS), share=at_once)
+    limits = Limits(answer_seconds=ANSWER_SECONDS)
+    # Whole programs are built anew by several checks, and by the next call: JAX finds them.
+    settings = WorkerSettings(limits=limits, share=at_once, cached=True)
     asked = {
         configuration: [each for each in checks if configuration.precision in each.precisions]
         for configuration in configurations
