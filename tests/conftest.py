@@ -25,6 +25,7 @@ from suite.worker.installations import Installation, discover
 ROOT = Path(__file__).parents[1]
 PLUGINS = ROOT / "tests" / "plugins"
 QUIET = ROOT / "tests" / "fixtures" / "quiet_cores.py"
+BUSY = ROOT / "tests" / "fixtures" / "busy_machine.py"
 TEMPORARY = tempfile.TemporaryDirectory(prefix="tribench-tests-")  # the lock of these tests' runs
 # What workers compiled, of all processes of these tests: g++ takes 1.1 s for a kernel of PyTorch's.
 COMPILED = Path(os.environ.setdefault("TRIBENCH_TESTS_COMPILED", f"{TEMPORARY.name}/compiled"))
@@ -126,8 +127,9 @@ def command_environment(
 
 @pytest.fixture(scope="session")
 def tribench(tmp_path_factory: pytest.TempPathFactory) -> Tribench:
-    """Run the command line: ``tribench("run", ..., script={...}, plugins=(...), folder=...)``; more
-    goes to subprocess.run.
+    """Run the command line: ``tribench("run", ..., script={...}, plugins=(...), folder=...)``. With
+    ``once`` disturbed rounds are not measured again, where a test takes disturbed cells as well.
+    More goes to subprocess.run.
     """
 
     def run(
@@ -137,10 +139,13 @@ def tribench(tmp_path_factory: pytest.TempPathFactory) -> Tribench:
         folder: Path | None = None,
         root: Path = ROOT,
         timeout: float = 900,
+        once: bool = False,
         **more: Any,
     ) -> subprocess.CompletedProcess[str]:
         where = folder or tmp_path_factory.mktemp("run")
-        module = ["-m", "suite"] if script is None else [str(QUIET)]
+        module = ["-m", "suite"]
+        if script is not None or once:
+            module = [str(BUSY if once else QUIET)]
         done: subprocess.CompletedProcess[str] = subprocess.run(
             [sys.executable, *module, *arguments],
             cwd=where,

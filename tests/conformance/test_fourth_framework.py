@@ -86,7 +86,7 @@ def test_what_it_declares_reaches_the_coordinator(tribench, tmp_path, monkeypatc
         out = tmp_path / kind
         asked = ("--backend", "mlx", "--task", "cnn-tiny", "--phase", "infer", "--launches", "1")
         more = ("--seeds", "0", "--environment", kind, "--output", str(out), "--quiet", THERE)
-        done = tribench("run", "--profile", "quick", *asked, *more, plugins=("mlx",))
+        done = tribench("run", "--profile", "quick", *asked, *more, plugins=("mlx",), once=True)
         assert done.returncode == 0, done.stdout + done.stderr
         (file,) = Path(out).rglob("environment.json")
         environment = json.loads(file.read_text(encoding="utf-8"))

@@ -84,7 +84,9 @@ def runs(tribench, checkout, tmp_path_factory):
     for phase, expected in (("infer", PREDICTED), ("train", TRAINED)):
         folder = tmp_path_factory.mktemp(phase)
         backends = ("--backend", ",".join(expected), "--phase", phase)
-        done = tribench(*RUN, *backends, plugins=("cheating",), folder=folder, root=checkout)
+        done = tribench(
+            *RUN, *backends, plugins=("cheating",), folder=folder, root=checkout, once=True
+        )
         (run,) = Path(folder, "runs").iterdir()
         found[phase] = (done, json.loads((run / "summary.json").read_text()))
     return found

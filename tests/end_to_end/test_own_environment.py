@@ -67,6 +67,7 @@ def test_two_environments_of_one_framework_are_two_arms(
         *("--python", f"torch={python(new)}", "--python", f"torch@old={python(old)}"),
         *("--output", "runs", *QUIET_JSON),
         folder=tmp_path,
+        once=True,
     )
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)

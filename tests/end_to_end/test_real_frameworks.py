@@ -15,7 +15,7 @@ MEASURED = ("ok", "not_stationary", "disturbed")  # by the tests beside this one
 
 @pytest.fixture(scope="module")
 def summary(tribench):
-    done = tribench("run", "--task", "rnn-tiny", "--launches", "2", "--json")
+    done = tribench("run", "--task", "rnn-tiny", "--launches", "2", "--json", once=True)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -64,6 +64,7 @@ def test_what_is_not_there_is_a_visible_cell_and_the_others_go_on(tribench):
     done = tribench(
         *("run", "--task", "rnn-tiny", "--backend", "jax,broken", "--launches", "1", "--json"),
         plugins=("faulty",),
+        once=True,
     )
     assert done.returncode == 0, done.stderr
     cells = json.loads(done.stdout)["cells"]

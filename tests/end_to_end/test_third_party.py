@@ -129,6 +129,7 @@ def test_they_are_run_and_compared_but_a_different_function_gets_no_verdict(trib
         *("run", "--task", "transformer-tiny", "--backend", "torch,faulty,careful"),
         *("--launches", "1", "--seeds", "0", "--json", "--quiet"),
         plugins=PLUGINS,
+        once=True,
     )
     assert done.returncode == 1, done.stderr
     summary = json.loads(done.stdout)
@@ -145,6 +146,7 @@ def test_their_tasks_are_run(tribench):
     done = tribench(
         *("run", "--task", "odd-tiny", "--backend", "torch", "--launches", "1", "--json"),
         plugins=PLUGINS,
+        once=True,
     )
     assert done.returncode == 0, done.stderr
     cells = json.loads(done.stdout)["cells"]
