@@ -10,6 +10,7 @@ from suite.engine.progress import Reporter
 from suite.parity.conformance.checks import CHECKS, EXACT, ROUNDED
 from suite.parity.conformance.run import conform, pick
 from suite.plan.configurations import Configuration, reference_configuration
+from tests.conftest import COMPILED
 
 EXECUTIONS = {
     "numpy": ("eager",),
@@ -25,6 +26,14 @@ LANES = [
     # Where there are two executions, one shows the rounding.
     if precision == "float64" or execution == executions[0]
 ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def kept_apart():
+    """What is compiled here: test_parity counts what parity keeps, and may be at work meanwhile."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(COMPILED / "conformance"))
+        yield
 
 
 @pytest.fixture(scope="module")
