@@ -66,7 +66,8 @@ class Case:
     @property
     def task(self) -> Task:
         """A task whose model is this layer, so that an adapter can build it. A predicted picture is
-        laid flat, which every backend does in one order. Cases of one layer and shape have one task.
+        laid flat, which every backend does in one order. Cases of one layer and shape have one
+        task.
         """
         inputs = {name: Input(shape=one.shape[1:]) for name, one in self.named.items()}
         given: dict[str, Any] = {"inputs": inputs} if len(inputs) > 1 else {"input": inputs[""]}
