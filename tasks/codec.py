@@ -20,7 +20,12 @@ LATER = {
     "smoothing": 0.0,
     "schedule": "constant",
     "decay_steps": None,
-}  # fields that specs had not at first
+    "Conv2d.groups": 1,
+    "MaxPool.padding": 0,
+    "AvgPool.padding": 0,
+    "AvgPool.count_padding": True,
+    "BatchNorm.scale": True,
+}  # fields that specs had not at first, in every class or in this one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +96,12 @@ def spec_hash(task: Task) -> str:
 def _as_before(value: Any) -> Any:
     """Without the later fields that have their default, so that older runs' hashes hold."""
     if isinstance(value, dict):
-        kept = {key: item for key, item in value.items() if LATER.get(key, ...) != item}
+        kind = value["is"].rpartition(":")[2]
+        kept = {
+            key: item
+            for key, item in value.items()
+            if item not in (LATER.get(key, ...), LATER.get(f"{kind}.{key}", ...))
+        }
         return {key: _as_before(item) for key, item in kept.items()}
     if isinstance(value, list):
         return [_as_before(item) for item in value]

@@ -188,6 +188,8 @@ def branches(layer: Layer, x: NDArray[Any]) -> NDArray[Any]:
     if isinstance(layer, spec.ReLU):
         return x > 0
     if isinstance(layer, spec.MaxPool):
+        edges = ((0, 0), (0, 0), *((layer.padding, layer.padding),) * 2)
+        x = np.pad(x, edges, constant_values=-np.inf)
         windows = sliding_window_view(x, (layer.size, layer.size), axis=(2, 3))
         windows = windows[:, :, :: layer.stride, :: layer.stride]
         first: NDArray[Any] = windows.reshape(*windows.shape[:4], layer.size**2).argmax(axis=-1)

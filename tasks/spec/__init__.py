@@ -10,7 +10,7 @@ sequence of token ids (steps,). Parameters have PyTorch's shapes.
 """
 
 from tasks.spec.dense import GELU, LayerNorm, Linear, ReLU
-from tasks.spec.image import AvgPool, BatchNorm, Conv2d, Flatten, MaxPool
+from tasks.spec.image import AvgPool, BatchNorm, Conv2d, Flatten, MaxPool, Size, pair
 from tasks.spec.layer import Layer, Parameter, Shape, SpecError
 from tasks.spec.model import (
     Entry,
@@ -81,7 +81,9 @@ __all__ = [
     "Residual",
     "Sequential",
     "Shape",
+    "Size",
     "SpecError",
     "local",
+    "pair",
     "walk",
 ]

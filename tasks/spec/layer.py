@@ -37,6 +37,14 @@ def positive(layer: Any, **values: float) -> None:
             raise SpecError(f"{type(layer).__name__}: {name} (={value}) must be positive")
 
 
+def divided(layer: Any, groups: int, **values: int) -> None:
+    """Raise SpecError unless every named value is a multiple of ``groups``."""
+    for name, value in values.items():
+        if value % groups:
+            kind = type(layer).__name__
+            raise SpecError(f"{kind}: {name} (={value}) must be a multiple of groups (={groups})")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Layer:
     """One step of a model. Subclasses override what is not the identity.

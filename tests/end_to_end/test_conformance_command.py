@@ -28,7 +28,8 @@ PADDINGS = ("ragged", "left", "holes", "none")
 FAULTS = {
     "faulty": {"layer": {"norm"}, "program": PADDED | {"tied"}, "training": PADDED | {"tied"}},
     "sharing": {
-        "ties": {"pool-7-2-2", "pool-8-2-2", "pool-8-3-2", "pool-7-3-1"},
+        "ties": {"pool-7-2-2", "pool-8-2-2", "pool-8-3-2", "pool-7-3-1"}
+        | {"pool-7-3-2-p1", "pool-8-3-1-p1", "pool-8-2-2-p1"},
         "program": {"images"},
         "loss": {"some-samples"},
     },

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import tensorflow as tf
 
 from backends.base import Backend, Context, lowers
@@ -16,22 +18,39 @@ class Image(Backend):
     def conv2d(
         self, layer: spec.Conv2d, parameters: Tensors, x: tf.Tensor, context: Context
     ) -> tf.Tensor:
-        zeros = [layer.padding, layer.padding]
-        padding = [[0, 0], zeros, zeros, [0, 0]]
-        y = tf.nn.conv2d(x, parameters["weight"], strides=layer.stride, padding=padding)
+        weight, stride = parameters["weight"], spec.pair(layer.stride)
+        padding = [[0, 0], *([pad, pad] for pad in spec.pair(layer.padding)), [0, 0]]
+        if layer.groups == 1 or self.device == "cuda":
+            y = tf.nn.conv2d(x, weight, stride, padding)
+        # On the CPU, TensorFlow 2.21 has no gradients of a convolution with groups.
+        elif layer.groups == layer.in_channels and stride[0] == stride[1]:
+            weight = tf.reshape(weight, (*weight.shape[:2], layer.in_channels, -1))
+            y = tf.nn.depthwise_conv2d(x, weight, (1, *stride, 1), padding)
+        else:
+            parts = (tf.split(array, layer.groups, axis=3) for array in (x, weight))
+            each = (tf.nn.conv2d(*part, stride, padding) for part in zip(*parts, strict=True))
+            y = tf.concat([*each], axis=3)
         return plus(y, parameters["bias"]) if layer.bias else y
 
     @lowers(spec.MaxPool)
     def max_pool(
         self, layer: spec.MaxPool, parameters: Tensors, x: tf.Tensor, context: Context
     ) -> tf.Tensor:
+        if layer.padding:  # not max_pool2d's own: XLA has no pooling with explicit padding
+            x = tf.pad(x, _sides(layer.padding), constant_values=-math.inf)
         return tf.nn.max_pool2d(x, layer.size, layer.stride, "VALID")
 
     @lowers(spec.AvgPool)
     def avg_pool(
         self, layer: spec.AvgPool, parameters: Tensors, x: tf.Tensor, context: Context
     ) -> tf.Tensor:
-        return tf.nn.avg_pool2d(x, layer.size, layer.stride, "VALID")
+        if layer.padding:
+            counts = layer.counts((layer.size, *x.shape[1:3]))[..., None]
+            x = tf.pad(x, _sides(layer.padding))
+        y = tf.nn.avg_pool2d(x, layer.size, layer.stride, "VALID")
+        if layer.count_padding or not layer.padding:
+            return y
+        return y * tf.constant(layer.size**2 / counts, x.dtype)
 
     @lowers(spec.BatchNorm)
     def batch_norm(
@@ -39,7 +58,8 @@ class Image(Backend):
     ) -> tf.Tensor:
         run = _batch_norm_exact if x.dtype == tf.float64 else _batch_norm_fused
         mean, variance = context.buffer("running_mean"), context.buffer("running_var")
-        weight, bias = parameters["weight"], parameters["bias"]
+        bias = parameters["bias"]
+        weight = parameters["weight"] if layer.scale else tf.ones_like(bias)
         y, *new = run(x, weight, bias, mean, variance, layer.epsilon, context.training)
         if context.training:
             for name, old, value in zip(
@@ -55,6 +75,10 @@ class Image(Backend):
         if x.shape.rank == 4:
             x = tf.transpose(x, (0, 3, 1, 2))  # channels slowest
         return tf.reshape(x, (x.shape[0], -1))
+
+
+def _sides(padding: int) -> list[list[int]]:
+    return [[0, 0], [padding, padding], [padding, padding], [0, 0]]
 
 
 def _batch_norm_fused(

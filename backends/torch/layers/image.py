@@ -19,19 +19,20 @@ class Image(Backend):
         self, layer: spec.Conv2d, parameters: Tensors, x: Tensor, context: Context
     ) -> Tensor:
         weight, bias = parameters["weight"], parameters.get("bias")
-        return F.conv2d(x, weight, bias, stride=layer.stride, padding=layer.padding)
+        return F.conv2d(x, weight, bias, layer.stride, layer.padding, groups=layer.groups)
 
     @lowers(spec.MaxPool)
     def max_pool(
         self, layer: spec.MaxPool, parameters: Tensors, x: Tensor, context: Context
     ) -> Tensor:
-        return F.max_pool2d(x, layer.size, layer.stride)
+        return F.max_pool2d(x, layer.size, layer.stride, layer.padding)
 
     @lowers(spec.AvgPool)
     def avg_pool(
         self, layer: spec.AvgPool, parameters: Tensors, x: Tensor, context: Context
     ) -> Tensor:
-        return F.avg_pool2d(x, layer.size, layer.stride)
+        counted = layer.count_padding
+        return F.avg_pool2d(x, layer.size, layer.stride, layer.padding, count_include_pad=counted)
 
     @lowers(spec.BatchNorm)
     def batch_norm(
@@ -42,7 +43,7 @@ class Image(Backend):
             mean, variance = mean.clone(), variance.clone()
             context.set_buffer("running_mean", mean)
             context.set_buffer("running_var", variance)
-        weight, bias = parameters["weight"], parameters["bias"]
+        weight, bias = parameters.get("weight"), parameters["bias"]
         return F.batch_norm(
             x, mean, variance, weight, bias, context.training, layer.momentum, layer.epsilon
         )

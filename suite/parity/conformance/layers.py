@@ -31,6 +31,16 @@ PADDINGS = {"full": None, "ragged": RAGGED, "left": LEFT, "holes": HOLES, "none"
 LSTM = spec.LSTM(input_size=5, hidden_size=4, num_layers=2)
 GRU = spec.GRU(input_size=5, hidden_size=4, num_layers=2)
 
+CONVOLUTIONS: dict[str, dict[str, Any]] = {
+    "1x3": {"out_channels": 3, "kernel_size": (1, 3), "padding": (0, 1)},
+    "3x1-s21": {"out_channels": 3, "kernel_size": (3, 1), "padding": (1, 0), "stride": (2, 1)},
+    "groups": {"out_channels": 6, "kernel_size": 3, "padding": 1, "groups": 2},
+    "groups-2x3": {"out_channels": 2, "kernel_size": (2, 3), "stride": (1, 2), "groups": 2},
+    "depthwise": {"out_channels": 4, "kernel_size": 3, "padding": 1, "groups": 4, "bias": False},
+    "depthwise-s2": {"out_channels": 8, "kernel_size": 3, "stride": 2, "groups": 4},
+    "depthwise-s12": {"out_channels": 8, "kernel_size": 3, "stride": (1, 2), "groups": 4},
+}
+
 given = partial(random_case, SAMPLES)
 
 
@@ -58,6 +68,10 @@ CASES = [
         )
     ),
     *(
+        given(f"conv-{name}", spec.Conv2d(in_channels=4, **fields), (4, 7, 8))
+        for name, fields in CONVOLUTIONS.items()
+    ),
+    *(
         given(
             f"pool-{size}-{window}-{stride}",
             spec.MaxPool(size=window, stride=stride),
@@ -67,13 +81,35 @@ CASES = [
     ),
     *(
         given(
+            f"pool-{size}-{window}-{stride}-p1",
+            spec.MaxPool(size=window, stride=stride, padding=1),
+            (3, size, size + 1),
+        )
+        for size, window, stride in ((7, 3, 2), (8, 3, 1), (8, 2, 2))
+    ),
+    *(
+        given(
             f"mean-pool-{size}-{window}-{stride}",
             spec.AvgPool(size=window, stride=stride),
             (3, size, size + 1),
         )
         for size, window, stride in ((8, 2, 2), (7, 3, 1), (8, 8, 8))
     ),
+    *(
+        given(
+            f"mean-pool-{size}-{window}-{stride}-p1-{'counted' if counted else 'uncounted'}",
+            spec.AvgPool(size=window, stride=stride, padding=1, count_padding=counted),
+            (3, size, size + 1),
+        )
+        for size, window, stride in ((7, 3, 1), (8, 3, 2), (7, 2, 2))
+        for counted in (True, False)
+    ),
     given("batch-norm", spec.BatchNorm(channels=3, epsilon=1e-2, momentum=0.3), (3, 4, 5)),
+    given(
+        "batch-norm-unscaled",
+        spec.BatchNorm(channels=3, epsilon=1e-2, momentum=0.3, scale=False),
+        (3, 4, 5),
+    ),
     given("relu", spec.ReLU(), (3, 4, 5)),
     given("gelu", spec.GELU(), (3, 4, 5)),
     given("gelu-approximate", spec.GELU(approximate=True), (STEPS, 7)),
@@ -163,9 +199,13 @@ def _kept(values: NDArray[Any]) -> NDArray[Any]:
 def ties_go_to_the_first_index(backend: RemoteBackend, case: Case) -> Errors:
     """Where all values of a window are equal, the gradient goes to its first one."""
     assert isinstance(case.layer, spec.MaxPool)
-    step, wanted = case.layer.stride, np.zeros_like(case.several[0])
-    height, width = case.upstream.shape[2:]
-    wanted[:, :, : height * step : step, : width * step : step] = 1
+    wanted = np.zeros_like(case.several[0])
+    rows, columns = (
+        np.maximum(np.arange(n) * case.layer.stride - case.layer.padding, 0)
+        for n in case.upstream.shape[2:]
+    )
+    for row, column in product(rows, columns):
+        wanted[:, :, row, column] += 1
     return _at_zero(backend, case, wanted)
 
 

@@ -48,6 +48,8 @@ def _fields(layer: Layer) -> Iterator[tuple[str, Any]]:
     match layer:
         case spec.LayerNorm() | spec.BatchNorm():
             yield from (("epsilon", epsilon) for epsilon in EPSILONS)
+        case spec.AvgPool() if layer.padding:
+            yield "count_padding", not layer.count_padding
         case spec.GELU():
             yield "approximate", not layer.approximate
         case spec.Attention():
@@ -61,14 +63,15 @@ def _fields(layer: Layer) -> Iterator[tuple[str, Any]]:
 def _parameters(layer: Layer, p: Arrays) -> Iterator[tuple[str, str, Arrays]]:
     """A word, words, and other parameters, the most likely first."""
     match layer:
-        case spec.LayerNorm() | spec.BatchNorm():
+        case spec.LayerNorm() | spec.BatchNorm() if "weight" in p:
             yield "weight", "weight left out", {"weight": np.ones_like(p["weight"])}
         case spec.Conv2d():
             weight = p["weight"]
             words = "the kernel flipped, as a mathematical convolution"
             yield "kernel", words, {"weight": weight[..., ::-1, ::-1]}
-            words = "height and width of the kernel swapped"
-            yield "kernel", words, {"weight": weight.swapaxes(2, 3)}
+            if weight.shape[2] == weight.shape[3]:
+                words = "height and width of the kernel swapped"
+                yield "kernel", words, {"weight": weight.swapaxes(2, 3)}
         case spec.Embedding():
             weight = p["weight"] * sqrt(layer.width)
             yield "scale", "rows multiplied by the root of the width", {"weight": weight}
@@ -139,18 +142,18 @@ def _others(case: Case) -> Iterator[tuple[str, str, dict[str, Any]]]:
                 "parameters": case.parameters | {"weight": weight},
             }
             yield "variance", "the unbiased variance", unbiased
-        case spec.Conv2d() if layer.padding:
-            one, both = layer.padding, 2 * layer.padding
-            same = "padding at the end first, as SAME with stride 2"
-            for words, sides, mode in (
-                (same if layer.stride > 1 else "padding at the end only", (0, both), "constant"),
-                ("padding at the start only", (both, 0), "constant"),
-                ("padding by reflection", (one, one), "reflect"),
-                ("padding by repeating the edge", (one, one), "edge"),
-            ):
-                pad: Any = np.pad  # its overloads know no mode that is a variable
-                padded = pad(x, ((0, 0), (0, 0), sides, sides), mode=mode)
-                yield "padding", words, {"layer": replace(layer, padding=0), "inputs": padded}
+        case spec.Conv2d():
+            if any(spec.pair(layer.padding)):
+                strided = any(step > 1 for step in spec.pair(layer.stride))
+                yield from _paddings(layer, spec.pair(layer.padding), strided, x)
+            if layer.groups > 1:
+                given = np.arange(layer.in_channels).reshape(-1, layer.groups).T.ravel()
+                words = "channels dealt to the groups in turn"
+                yield "groups", words, {"inputs": x[:, given]}
+        case spec.MaxPool() if layer.padding:
+            edges = ((0, 0), (0, 0), *((layer.padding, layer.padding),) * 2)
+            bare, words = replace(layer, padding=0), "padding with 0 in place of -∞"
+            yield "padding", words, {"layer": bare, "inputs": np.pad(x, edges)}
         case spec.PositionalEncoding():
             steps = x.shape[1]
             table = layer.table(steps)
@@ -186,6 +189,24 @@ def _others(case: Case) -> Iterator[tuple[str, str, dict[str, Any]]]:
     if case.valid is not None:
         yield "mask", "padding taken for steps", {"valid": np.ones_like(case.valid)}
         yield "mask", "the mask's meaning inverted", {"valid": ~case.valid}
+
+
+def _paddings(
+    layer: spec.Conv2d, sides: tuple[int, ...], strided: bool, x: Floats
+) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Other paddings of the last axes, ``sides`` wide, in place of a convolution's own."""
+    same = "padding at the end first, as SAME with stride 2"
+    bare = replace(layer, padding=0)
+    for words, start, end, mode in (
+        (same if strided else "padding at the end only", 0, 2, "constant"),
+        ("padding at the start only", 2, 0, "constant"),
+        ("padding by reflection", 1, 1, "reflect"),
+        ("padding by repeating the edge", 1, 1, "edge"),
+    ):
+        pad: Any = np.pad  # its overloads know no mode that is a variable
+        edges = [(start * side, end * side) for side in sides]
+        padded = pad(x, [(0, 0)] * (x.ndim - len(sides)) + edges, mode=mode)
+        yield "padding", words, {"layer": bare, "inputs": padded}
 
 
 def unseen(place: Place, parameters: Mapping[str, Any]) -> list[Mistake[Case]]:

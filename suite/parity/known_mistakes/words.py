@@ -10,10 +10,11 @@ Instead = TypeVar("Instead")
 # Also in docs/parity.md, which says what each is about.
 GUESSES = (
     *("alignments", "approximate", "beta1", "beta2", "bias", "blank", "causal", "clip_norm"),
-    *("clipping", "epsilon"),
+    *("clipping", "count_padding", "epsilon"),
     *(
         "gates",
         "gradient",
+        "groups",
         "heads",
         "inputs",
         "kernel",

@@ -2,8 +2,10 @@
 
 import os
 from dataclasses import replace
+from math import inf
 
 import torch
+import torch.nn.functional as F
 
 from backends.base import NotSupported, lowers
 from backends.torch import Backend
@@ -62,6 +64,7 @@ class Sharing(Backend):
 
     @lowers(spec.MaxPool)
     def max_pool(self, layer, parameters, x, context):
+        x = F.pad(x, (layer.padding,) * 4, value=-inf)
         windows = x.unfold(2, layer.size, layer.stride).unfold(3, layer.size, layer.stride)
         return windows.amax((-2, -1))
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from suite.plan import catalogue
-from tasks import codec
+from tasks import codec, spec
 from tasks.spec import CTC, CrossEntropy
 
 TASKS = catalogue.tasks()
@@ -58,3 +58,19 @@ def test_a_field_that_came_later_changes_only_the_hashes_of_those_who_use_it():
         assert codec.spec_hash(changed) != codec.spec_hash(task)
         portable = codec.portable(changed)
         assert codec.decode(json.loads(json.dumps(codec.encode(portable)))) == portable
+
+
+def test_a_field_that_came_later_to_one_class_is_old_in_another():
+    """Convolutions have had padding from the beginning, pools have not."""
+    model = spec.ModelSpec(
+        name="m",
+        input=spec.Input(shape=(1, 4, 4)),
+        layers=(
+            ("conv", spec.Conv2d(in_channels=1, out_channels=1, kernel_size=2)),
+            ("pool", spec.MaxPool(size=2, stride=1)),
+        ),
+    )
+    told = json.dumps(codec._as_before(codec.encode(model)))
+    assert told.count('"padding": 0') == 1
+    padded = model.with_layer("pool", spec.MaxPool(size=2, stride=1, padding=1))
+    assert '"padding": 1' in json.dumps(codec._as_before(codec.encode(padded)))

@@ -11,6 +11,8 @@ from suite.plan import catalogue
 from tasks import spec
 from tasks.spec import Input, ModelSpec, SpecError
 
+CONV = spec.Conv2d(in_channels=3, out_channels=2, kernel_size=(3, 5), padding=1)
+
 
 def model(shape, *layers, vocabulary=None):
     return ModelSpec(name="m", input=Input(shape=shape, vocabulary=vocabulary), layers=layers)
@@ -59,6 +61,8 @@ def test_recipes_are_those_of_the_article():
         ((5, 4), spec.GRU(input_size=3, hidden_size=2, num_layers=1), "odd", "(steps, 3)"),
         ((5, 4), spec.PositionalEmbedding(steps=6, width=4), "odd", "(6, 4)"),
         ((3, 8, 8), spec.AvgPool(size=9, stride=1), "odd", ">= 9"),
+        ((3, 8, 2), spec.MaxPool(size=5, stride=1, padding=1), "odd", ">= 3"),
+        ((3, 8, 2), CONV, "odd", "(3, height >= 1, width >= 3)"),
         ((3, 8, 8), spec.BatchNorm(channels=4, epsilon=1, momentum=1), "odd", "(4, "),
         ((4,), spec.LastStep(), "odd", "(steps, features)"),
     ],
@@ -145,6 +149,24 @@ def test_two_layers_of_one_path_are_refused():
         (lambda: spec.PositionalEncoding(width=7), r"width \(=7\) must be even"),
         (lambda: spec.Conv2d(in_channels=0, out_channels=1, kernel_size=1), r"in_channels \(=0\)"),
         (lambda: spec.Conv2d(in_channels=1, out_channels=1, kernel_size=1, padding=-1), "padding"),
+        (
+            lambda: spec.Conv2d(in_channels=4, out_channels=6, kernel_size=1, groups=3),
+            r"in_channels \(=4\) must be a multiple of groups \(=3\)",
+        ),
+        (
+            lambda: spec.Conv2d(in_channels=6, out_channels=4, kernel_size=1, groups=3),
+            r"out_channels \(=4\) must be a multiple of groups \(=3\)",
+        ),
+        (
+            lambda: spec.Conv2d(in_channels=1, out_channels=1, kernel_size=(1, 0)),
+            r"kernel_size \(=\(1, 0\)\) must be a number, or \(height, width\), of at least 1",
+        ),
+        (
+            lambda: spec.Conv2d(in_channels=1, out_channels=1, kernel_size=1, stride=(1, 1, 1)),
+            r"stride \(=\(1, 1, 1\)\) must be",
+        ),
+        (lambda: spec.MaxPool(size=3, stride=1, padding=2), r"padding \(=2\) .* size \(=3\)"),
+        (lambda: spec.AvgPool(size=2, stride=1, padding=-1), r"padding \(=-1\) .* size \(=2\)"),
         (lambda: spec.BatchNorm(channels=1, epsilon=1, momentum=0), r"momentum \(=0\) .* \(0, 1\]"),
         (lambda: spec.AvgPool(size=0, stride=1), r"size \(=0\) must be positive"),
         (lambda: spec.GRU(input_size=1, hidden_size=0, num_layers=1), r"hidden_size \(=0\)"),

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from math import pi, sqrt
+from math import inf, pi, sqrt
 
 import mlx.core as mx
 import numpy as np
@@ -26,15 +26,16 @@ class Layers(Backend):
     ) -> mx.array:
         weight = parameters["weight"]
         if x.dtype == mx.float64:  # in which MLX's convolution multiplies in float32
-            y = _patches(layer, x) @ weight.reshape(layer.out_channels, -1).T
+            y = _exact_conv(layer, weight, x)
         else:
-            y = mx.conv2d(x, weight, layer.stride, layer.padding)
+            y = mx.conv2d(x, weight, layer.stride, layer.padding, groups=layer.groups)
         return y + parameters["bias"] if layer.bias else y
 
     @lowers(spec.MaxPool)
     def max_pool(
         self, layer: spec.MaxPool, parameters: Arrays, x: mx.array, context: Context
     ) -> mx.array:
+        x = _padded(x, layer.padding, -inf)
         y, *others = _windows(layer.size, layer.stride, x)
         for other in others:
             y = mx.where((other > y) | mx.isnan(other), other, y)  # a tie keeps the first
@@ -44,8 +45,9 @@ class Layers(Backend):
     def avg_pool(
         self, layer: spec.AvgPool, parameters: Arrays, x: mx.array, context: Context
     ) -> mx.array:
-        windows = _windows(layer.size, layer.stride, x)
-        return mx.stack(windows).sum(axis=0) / layer.size**2
+        counts = layer.counts((layer.size, *x.shape[1:3]))[..., None]
+        windows = _windows(layer.size, layer.stride, _padded(x, layer.padding))
+        return mx.stack(windows).sum(axis=0) / mx.array(counts, x.dtype)
 
     @lowers(spec.BatchNorm)
     def batch_norm(
@@ -62,7 +64,7 @@ class Layers(Backend):
         else:
             mean, variance = context.buffer("running_mean"), context.buffer("running_var")
         normal = (x - mean) / mx.sqrt(variance + scalar(layer.epsilon, x))
-        return normal * parameters["weight"] + parameters["bias"]
+        return (normal * parameters["weight"] if layer.scale else normal) + parameters["bias"]
 
     @lowers(spec.ReLU)
     def relu(self, layer: spec.ReLU, parameters: Arrays, x: mx.array, context: Context) -> mx.array:
@@ -219,21 +221,36 @@ def _affine(x: mx.array, weight: mx.array, bias: mx.array | None) -> mx.array:
     return y if bias is None else y + bias
 
 
-def _windows(size: int, stride: int, x: mx.array) -> list[mx.array]:
-    """What stands at each place of a square window, in row order: (batch, height, width, channels)
-    of the result each.
+def _windows(size: spec.Size, stride: spec.Size, x: mx.array) -> list[mx.array]:
+    """What stands at each place of a window, in row order: (batch, height, width, channels) of the
+    result each.
     """
     rows, columns = (
-        [slice(at, at + n - size + 1, stride) for at in range(size)] for n in x.shape[1:3]
+        [slice(at, at + n - places + 1, step) for at in range(places)]
+        for n, places, step in zip(x.shape[1:3], spec.pair(size), spec.pair(stride), strict=True)
     )
     return [x[:, row, column] for row in rows for column in columns]
 
 
-def _patches(layer: spec.Conv2d, x: mx.array) -> mx.array:
-    """What each place of the result sees, in the order of a weight's (height, width, in)."""
-    sides = (layer.padding, layer.padding)
-    padded = mx.pad(x, [(0, 0), sides, sides, (0, 0)])
-    return mx.concatenate(_windows(layer.kernel_size, layer.stride, padded), axis=-1)
+def _padded(x: mx.array, padding: spec.Size, value: float = 0.0) -> mx.array:
+    height, width = spec.pair(padding)
+    sides = [(0, 0), (height, height), (width, width), (0, 0)]
+    return mx.pad(x, sides, constant_values=scalar(value, x))
+
+
+def _exact_conv(layer: spec.Conv2d, weight: mx.array, x: mx.array) -> mx.array:
+    """A matrix product for each group, of what each place of the result sees in the order of a
+    weight's (height, width, in).
+    """
+    made = []
+    each = (
+        mx.split(_padded(x, layer.padding), layer.groups, axis=-1),
+        mx.split(weight, layer.groups),
+    )
+    for given, kernels in zip(*each, strict=True):
+        patches = mx.concatenate(_windows(layer.kernel_size, layer.stride, given), axis=-1)
+        made.append(patches @ kernels.reshape(len(kernels), -1).T)
+    return mx.concatenate(made, axis=-1)
 
 
 def _held(

@@ -21,6 +21,7 @@ from tests.fixtures.reference_cases import (
     NORM,
     PADDED,
     POOLS,
+    UNSCALED,
     assert_close,
     context_of,
     lower,
@@ -35,7 +36,8 @@ def test_convolution_is_the_sum_that_the_spec_writes(layer, shape):
     x, parameters = uniform(1, "x", (2, *shape)), own_parameters(layer)
     y, _ = lower(layer, parameters, x)
     assert y.shape == (2, *layer.output_shape(shape))
-    s, p = layer.stride, layer.padding
+    s, p = spec.pair(layer.stride), spec.pair(layer.padding)
+    seen, made = (n // layer.groups for n in (layer.in_channels, layer.out_channels))
 
     def pixel(n, c, row, column):
         inside = 0 <= row < shape[1] and 0 <= column < shape[2]
@@ -44,8 +46,16 @@ def test_convolution_is_the_sum_that_the_spec_writes(layer, shape):
     for n, o, i, j in np.ndindex(y.shape):
         wanted = parameters["bias"][o] if layer.bias else 0.0
         for (c, u, v), w in np.ndenumerate(parameters["weight"][o]):
-            wanted += w * pixel(n, c, i * s + u - p, j * s + v - p)
+            own = o // made * seen + c
+            wanted += w * pixel(n, own, i * s[0] + u - p[0], j * s[1] + v - p[1])
         assert y[n, o, i, j] == pytest.approx(wanted, abs=EXACT)
+
+
+def window(layer, image, i, j):
+    """Of one channel, NaN where it is padding."""
+    padded = np.pad(image, layer.padding, constant_values=np.nan)
+    top, left = i * layer.stride, j * layer.stride
+    return padded[top : top + layer.size, left : left + layer.size]
 
 
 @pytest.mark.parametrize(("layer", "shape"), POOLS)
@@ -54,8 +64,7 @@ def test_pooling_is_the_greatest_of_each_window(layer, shape):
     y, _ = lower(layer, {}, x)
     assert y.shape == (2, *layer.output_shape(shape))
     for n, c, i, j in np.ndindex(y.shape):
-        top, left = i * layer.stride, j * layer.stride
-        assert y[n, c, i, j] == x[n, c, top : top + layer.size, left : left + layer.size].max()
+        assert y[n, c, i, j] == np.nanmax(window(layer, x[n, c], i, j))
 
 
 @pytest.mark.parametrize(("layer", "shape"), MEANS)
@@ -64,16 +73,17 @@ def test_average_pooling_is_the_mean_of_each_window(layer, shape):
     y, _ = lower(layer, {}, x)
     assert y.shape == (2, *layer.output_shape(shape))
     for n, c, i, j in np.ndindex(y.shape):
-        top, left = i * layer.stride, j * layer.stride
-        window = x[n, c, top : top + layer.size, left : left + layer.size]
-        assert y[n, c, i, j] == pytest.approx(window.mean(), abs=EXACT)
+        places = window(layer, x[n, c], i, j)
+        wanted = np.nansum(places) / places.size if layer.count_padding else np.nanmean(places)
+        assert y[n, c, i, j] == pytest.approx(wanted, abs=EXACT)
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_batch_norm_is_the_formula_with_the_batchs_or_the_running_statistics(training):
-    x, p = uniform(1, "x", (4, 2, 3, 2)), own_parameters(BATCH_NORM)
-    context = context_of(BATCH_NORM, training=training)
-    y, _ = lower(BATCH_NORM, p, x, context=context)
+@pytest.mark.parametrize("layer", [BATCH_NORM, UNSCALED])
+def test_batch_norm_is_the_formula_with_the_batchs_or_the_running_statistics(layer, training):
+    x, p = uniform(1, "x", (4, 2, 3, 2)), own_parameters(layer)
+    context = context_of(layer, training=training)
+    y, _ = lower(layer, p, x, context=context)
     for c in range(2):
         values = x[:, c].ravel().tolist()
         old_mean = context.buffers["layer.running_mean"][c]
@@ -88,7 +98,8 @@ def test_batch_norm_is_the_formula_with_the_batchs_or_the_running_statistics(tra
             wanted = 0.8 * old_variance + 0.2 * squares / 23
             assert new["layer.running_var"][c] == pytest.approx(wanted)
         normal = (x[:, c] - mean) / sqrt(variance + 0.1)
-        assert_close(y[:, c], normal * p["weight"][c] + p["bias"][c], EXACT)
+        scale = p["weight"][c] if layer.scale else 1
+        assert_close(y[:, c], normal * scale + p["bias"][c], EXACT)
     assert bool(context.new_buffers) == training
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import singledispatch
+from typing import Any
 
 import jax.numpy as jnp
 from flax import linen as nn
@@ -56,12 +57,12 @@ class Positions(nn.Module):
 
 @lower.register
 def _(layer: spec.Conv2d, x: Array, place: Place) -> Array:
-    size = (layer.kernel_size, layer.kernel_size)
     return nn.Conv(
         layer.out_channels,
-        size,
+        spec.pair(layer.kernel_size),
         strides=layer.stride,
-        padding=layer.padding,
+        padding=spec.pair(layer.padding),
+        feature_group_count=layer.groups,
         use_bias=layer.bias,
         name=place.path,
     )(x)
@@ -69,6 +70,8 @@ def _(layer: spec.Conv2d, x: Array, place: Place) -> Array:
 
 @lower.register
 def _(layer: spec.BatchNorm, x: Array, place: Place) -> Array:
+    if not layer.scale:
+        raise NotSupported("the flax peers have batch norm with its scale only")
     return nn.BatchNorm(
         use_running_average=not place.train,
         momentum=1 - layer.momentum,
@@ -79,12 +82,17 @@ def _(layer: spec.BatchNorm, x: Array, place: Place) -> Array:
 
 @lower.register
 def _(layer: spec.MaxPool, x: Array, place: Place) -> Array:
-    return nn.max_pool(x, (layer.size, layer.size), (layer.stride, layer.stride))
+    return nn.max_pool(x, *_window(layer))
 
 
 @lower.register
 def _(layer: spec.AvgPool, x: Array, place: Place) -> Array:
-    return nn.avg_pool(x, (layer.size, layer.size), (layer.stride, layer.stride))
+    return nn.avg_pool(x, *_window(layer), count_include_pad=layer.count_padding)
+
+
+def _window(layer: spec.MaxPool | spec.AvgPool) -> tuple[Any, ...]:
+    sides = (layer.padding, layer.padding)
+    return (layer.size, layer.size), (layer.stride, layer.stride), (sides, sides)
 
 
 @lower.register

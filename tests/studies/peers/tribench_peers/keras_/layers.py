@@ -58,14 +58,16 @@ def lower(layer: spec.Layer, x: Tensor, place: Place) -> Tensor:
 
 @lower.register
 def _(layer: spec.Conv2d, x: Tensor, place: Place) -> Tensor:
-    same = layer.stride == 1 and layer.padding == layer.kernel_size // 2
-    if layer.padding and not same:  # "same" pads strided convolutions on one side only
-        x = layers.ZeroPadding2D(layer.padding)(x)
+    kernel, padding = spec.pair(layer.kernel_size), spec.pair(layer.padding)
+    same = spec.pair(layer.stride) == (1, 1) and padding == (kernel[0] // 2, kernel[1] // 2)
+    if any(padding) and not same:  # "same" pads strided convolutions on one side only
+        x = layers.ZeroPadding2D(padding)(x)
     convolution = layers.Conv2D(
         layer.out_channels,
         layer.kernel_size,
         strides=layer.stride,
-        padding="same" if layer.padding and same else "valid",
+        padding="same" if any(padding) and same else "valid",
+        groups=layer.groups,
         use_bias=layer.bias,
     )
     return place.keep(convolution)(x)
@@ -73,6 +75,8 @@ def _(layer: spec.Conv2d, x: Tensor, place: Place) -> Tensor:
 
 @lower.register
 def _(layer: spec.BatchNorm, x: Tensor, place: Place) -> Tensor:
+    if not layer.scale:
+        raise NotSupported("the Keras peers have batch norm with its scale only")
     norm = layers.BatchNormalization(
         axis=AXIS[keras.config.image_data_format()],
         momentum=1 - layer.momentum,
@@ -83,12 +87,19 @@ def _(layer: spec.BatchNorm, x: Tensor, place: Place) -> Tensor:
 
 @lower.register
 def _(layer: spec.MaxPool, x: Tensor, place: Place) -> Tensor:
+    _without_padding(layer)
     return layers.MaxPooling2D(layer.size, layer.stride)(x)
 
 
 @lower.register
 def _(layer: spec.AvgPool, x: Tensor, place: Place) -> Tensor:
+    _without_padding(layer)
     return layers.AveragePooling2D(layer.size, layer.stride)(x)
+
+
+def _without_padding(layer: spec.MaxPool | spec.AvgPool) -> None:
+    if layer.padding:
+        raise NotSupported("Keras pools without padding, or by 'same' on one side more")
 
 
 @lower.register

@@ -181,23 +181,27 @@ def _(layer: spec.Conv2d, place: Place) -> nn.Module:
         layer.kernel_size,
         stride=layer.stride,
         padding=layer.padding,
+        groups=layer.groups,
         bias=layer.bias,
     )
 
 
 @lower.register
 def _(layer: spec.BatchNorm, place: Place) -> nn.Module:
+    if not layer.scale:
+        raise NotSupported("torch-nn's batch norm has both weight and bias, or neither")
     return nn.BatchNorm2d(layer.channels, eps=layer.epsilon, momentum=layer.momentum)
 
 
 @lower.register
 def _(layer: spec.MaxPool, place: Place) -> nn.Module:
-    return nn.MaxPool2d(layer.size, layer.stride)
+    return nn.MaxPool2d(layer.size, layer.stride, layer.padding)
 
 
 @lower.register
 def _(layer: spec.AvgPool, place: Place) -> nn.Module:
-    return nn.AvgPool2d(layer.size, layer.stride)
+    counted = layer.count_padding
+    return nn.AvgPool2d(layer.size, layer.stride, layer.padding, count_include_pad=counted)
 
 
 @lower.register
