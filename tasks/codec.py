@@ -96,7 +96,7 @@ def spec_hash(task: Task) -> str:
 def _as_before(value: Any) -> Any:
     """Without the later fields that have their default, so that older runs' hashes hold."""
     if isinstance(value, dict):
-        kind = value["is"].rpartition(":")[2]
+        kind = value.get("is", "").rpartition(":")[2]
         kept = {
             key: item
             for key, item in value.items()

@@ -9,8 +9,8 @@ Shapes leave out the batch: an image is (channels, height, width), a sequence (s
 sequence of token ids (steps,). Parameters have PyTorch's shapes.
 """
 
-from tasks.spec.dense import GELU, LayerNorm, Linear, ReLU
-from tasks.spec.image import AvgPool, BatchNorm, Conv2d, Flatten, MaxPool, Size, pair
+from tasks.spec.dense import GELU, LayerNorm, Linear, ReLU, RMSNorm, Sigmoid, SiLU, Tanh
+from tasks.spec.image import AvgPool, BatchNorm, Conv2d, Flatten, GroupNorm, MaxPool, Size, pair
 from tasks.spec.layer import Layer, Parameter, Shape, SpecError
 from tasks.spec.model import (
     Entry,
@@ -42,7 +42,7 @@ from tasks.spec.sequence import (
     PositionalEncoding,
     Recurrent,
 )
-from tasks.spec.several import Add, Concat
+from tasks.spec.several import Add, Concat, Multiply
 
 __all__ = [
     "CTC",
@@ -61,6 +61,7 @@ __all__ = [
     "Embedding",
     "Entry",
     "Flatten",
+    "GroupNorm",
     "Input",
     "LastStep",
     "Layer",
@@ -71,18 +72,23 @@ __all__ = [
     "MaxPool",
     "MeanSteps",
     "ModelSpec",
+    "Multiply",
     "Optimizer",
     "Parameter",
     "Place",
     "PositionalEmbedding",
     "PositionalEncoding",
+    "RMSNorm",
     "ReLU",
     "Recurrent",
     "Residual",
     "Sequential",
     "Shape",
+    "SiLU",
+    "Sigmoid",
     "Size",
     "SpecError",
+    "Tanh",
     "local",
     "pair",
     "walk",

@@ -24,6 +24,23 @@ class GELU(Layer):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SiLU(Layer):
+    """x / (1 + exp(-x)), also called Swish (arXiv 1710.05941). Times another value, by
+    ``Multiply``, it is the gate of SwiGLU (arXiv 2002.05202).
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sigmoid(Layer):
+    """1 / (1 + exp(-x))."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tanh(Layer):
+    """tanh(x)."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Linear(Layer):
     """x Wᵀ + b on the last axis."""
 
@@ -71,6 +88,26 @@ class LayerNorm(Layer):
             "weight": Parameter(shape=(self.width,), bound=0.0, centre=1.0),
             "bias": Parameter(shape=(self.width,), bound=0.0),
         }
+
+    def output_shape(self, shape: Shape) -> Shape:
+        expect(self, bool(shape) and shape[-1] == self.width, f"(..., {self.width})", shape)
+        return shape
+
+
+@dataclass(frozen=True, kw_only=True)
+class RMSNorm(Layer):
+    """x / sqrt(mean of squares + epsilon) * weight over the last axis (arXiv 1910.07467)."""
+
+    averages: ClassVar[bool] = True
+
+    width: int
+    epsilon: float
+
+    def __post_init__(self) -> None:
+        positive(self, width=self.width, epsilon=self.epsilon)
+
+    def parameters(self) -> dict[str, Parameter]:
+        return {"weight": Parameter(shape=(self.width,), bound=0.0, centre=1.0)}
 
     def output_shape(self, shape: Shape) -> Shape:
         expect(self, bool(shape) and shape[-1] == self.width, f"(..., {self.width})", shape)

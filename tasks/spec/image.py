@@ -168,6 +168,34 @@ class BatchNorm(Layer):
 
 
 @dataclass(frozen=True, kw_only=True)
+class GroupNorm(Layer):
+    """(x - mean) / sqrt(variance + epsilon) * weight + bias; mean and variance (divided by n) are
+    of all values of a group of channels of one sample (arXiv 1803.08494).
+    """
+
+    averages: ClassVar[bool] = True
+
+    channels: int
+    groups: int
+    epsilon: float
+
+    def __post_init__(self) -> None:
+        positive(self, channels=self.channels, groups=self.groups, epsilon=self.epsilon)
+        divided(self, self.groups, channels=self.channels)
+
+    def parameters(self) -> dict[str, Parameter]:
+        return {
+            "weight": Parameter(shape=(self.channels,), bound=0.0, centre=1.0),
+            "bias": Parameter(shape=(self.channels,), bound=0.0),
+        }
+
+    def output_shape(self, shape: Shape) -> Shape:
+        takes = len(shape) == 3 and shape[0] == self.channels
+        expect(self, takes, f"({self.channels}, height, width)", shape)
+        return shape
+
+
+@dataclass(frozen=True, kw_only=True)
 class Flatten(Layer):
     """(channels, height, width) becomes one axis, channels slowest."""
 

@@ -32,6 +32,18 @@ class Add(Several):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Multiply(Several):
+    """The first value times the second, of one shape: a gate."""
+
+    takes: ClassVar[tuple[int, float]] = (2, 2)
+
+    def output_shape(self, *shapes: Shape) -> Shape:
+        if shapes[0] != shapes[1]:
+            raise SpecError(f"Multiply takes values of one shape, not {shapes[0]}, {shapes[1]}")
+        return shapes[0]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Concat(Several):
     """Values one after the other, in the order in which they are named, along ``axis`` of a
     sample's shape. None is the channels of images, axis 0, and the features of sequences and of

@@ -83,6 +83,26 @@ def test_commands_exist(document):
     assert (named | {bare for _, bare in COMMAND.findall(typed) if bare}) - {*COMMANDS} == set()
 
 
+def test_the_layers_that_are_examples_stand_in_the_repository_as_in_the_document():
+    """Each paragraph of code, but for its indentation and the comment that says where."""
+
+    def bare(code):
+        return "\n".join(re.sub("  # backends/.*", "", line).strip() for line in code.splitlines())
+
+    files = [*ROOT.glob("tasks/spec/*.py"), *ROOT.glob("backends/*/layers/*.py")]
+    files += [*ROOT.glob("suite/parity/*/layers.py")]
+    there = [bare(file.read_text(encoding="utf-8")) for file in files]
+    told = read("docs/extending.md").partition("## Add a layer")[2].partition("## Change one")[0]
+    pieces = [
+        piece
+        for code in re.findall(r"```python\n(.*?)```", told, re.DOTALL)
+        for piece in bare(code).strip().split("\n\n")
+    ]
+    assert len(pieces) > 15
+    for piece in pieces:
+        assert any(piece in text for text in there), piece
+
+
 def test_the_map_names_every_room():
     rooms = {path.parent.name for path in (ROOT / "suite").glob("*/__init__.py")}
     files = {path.name for path in (ROOT / "suite").glob("*.py")} - {"__init__.py"}

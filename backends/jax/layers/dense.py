@@ -22,6 +22,18 @@ class Dense(Backend):
     def gelu(self, layer: spec.GELU, parameters: Arrays, x: Array, context: Context) -> Array:
         return jax.nn.gelu(wide(x), approximate=layer.approximate).astype(x.dtype)
 
+    @lowers(spec.SiLU)
+    def silu(self, layer: spec.SiLU, parameters: Arrays, x: Array, context: Context) -> Array:
+        return jax.nn.silu(wide(x)).astype(x.dtype)
+
+    @lowers(spec.Sigmoid)
+    def sigmoid(self, layer: spec.Sigmoid, parameters: Arrays, x: Array, context: Context) -> Array:
+        return jax.nn.sigmoid(wide(x)).astype(x.dtype)
+
+    @lowers(spec.Tanh)
+    def tanh(self, layer: spec.Tanh, parameters: Arrays, x: Array, context: Context) -> Array:
+        return jnp.tanh(wide(x)).astype(x.dtype)
+
     @lowers(spec.Linear)
     def linear(self, layer: spec.Linear, parameters: Arrays, x: Array, context: Context) -> Array:
         return affine(x, parameters["weight"], parameters.get("bias"))
@@ -34,3 +46,10 @@ class Dense(Backend):
         variance = (centred**2).mean(axis=-1, keepdims=True)
         scaled = centred / jnp.sqrt(variance + layer.epsilon)
         return scaled * parameters["weight"] + parameters["bias"]
+
+    @lowers(spec.RMSNorm)
+    def rms_norm(
+        self, layer: spec.RMSNorm, parameters: Arrays, x: Array, context: Context
+    ) -> Array:
+        squares = (x**2).mean(axis=-1, keepdims=True)
+        return x / jnp.sqrt(squares + layer.epsilon) * parameters["weight"]

@@ -73,6 +73,16 @@ class Image(Backend):
             scale = parameters["weight"] * scale
         return x * scale + (parameters["bias"] - mean * scale)
 
+    @lowers(spec.GroupNorm)
+    def group_norm(
+        self, layer: spec.GroupNorm, parameters: Arrays, x: Array, context: Context
+    ) -> Array:
+        grouped = x.reshape(*x.shape[:3], layer.groups, -1)
+        centred = grouped - grouped.mean(axis=(1, 2, 4), keepdims=True)
+        variance = (centred**2).mean(axis=(1, 2, 4), keepdims=True)
+        scaled = (centred / jnp.sqrt(variance + layer.epsilon)).reshape(x.shape)
+        return scaled * parameters["weight"] + parameters["bias"]
+
     @lowers(spec.Flatten)
     def flatten(self, layer: spec.Flatten, parameters: Arrays, x: Array, context: Context) -> Array:
         if x.ndim == 4:

@@ -19,6 +19,12 @@ class Several(Backend):
     ) -> Array:
         return sum(x[1:], start=x[0])
 
+    @lowers(spec.Multiply)
+    def multiply(
+        self, layer: spec.Multiply, parameters: Arrays, x: tuple[Array, ...], context: Context
+    ) -> Array:
+        return x[0] * x[1]
+
     @lowers(spec.Concat)
     def concat(
         self, layer: spec.Concat, parameters: Arrays, x: tuple[Array, ...], context: Context

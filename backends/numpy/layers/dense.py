@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import pi, sqrt
 
 import numpy as np
-from scipy.special import erf
+from scipy.special import erf, expit
 
 from backends.base import Backend, Context, lowers
 from backends.numpy.layers.arithmetic import (
@@ -44,6 +44,30 @@ class Dense(Backend):
             slope = np.exp(-(x**2) / 2) / sqrt(2 * pi)
         return x * below, lambda dy: (dy * (below + x * slope), {})
 
+    @lowers(spec.SiLU)
+    def silu(
+        self, layer: spec.SiLU, parameters: Parameters, x: Floats, context: Context
+    ) -> Lowered:
+        """Any shape."""
+        below = expit(x)
+        return x * below, lambda dy: (dy * below * (1 + x * (1 - below)), {})
+
+    @lowers(spec.Sigmoid)
+    def sigmoid(
+        self, layer: spec.Sigmoid, parameters: Parameters, x: Floats, context: Context
+    ) -> Lowered:
+        """Any shape."""
+        y = expit(x)
+        return y, lambda dy: (dy * y * (1 - y), {})
+
+    @lowers(spec.Tanh)
+    def tanh(
+        self, layer: spec.Tanh, parameters: Parameters, x: Floats, context: Context
+    ) -> Lowered:
+        """Any shape."""
+        y = np.tanh(x)
+        return y, lambda dy: (dy * (1 - y**2), {})
+
     @lowers(spec.Linear)
     def linear(
         self, layer: spec.Linear, parameters: Parameters, x: Floats, context: Context
@@ -71,3 +95,19 @@ class Dense(Backend):
             }
 
         return normal * parameters["weight"] + parameters["bias"], vjp
+
+    @lowers(spec.RMSNorm)
+    def rms_norm(
+        self, layer: spec.RMSNorm, parameters: Parameters, x: Floats, context: Context
+    ) -> Lowered:
+        """x is (..., features)."""
+        root = np.sqrt((x**2).mean(axis=-1, keepdims=True) + layer.epsilon)
+        normal = x / root
+
+        def vjp(dy: Floats) -> tuple[Floats, Gradients]:
+            dnormal = dy * parameters["weight"]
+            along = normal * (dnormal * normal).mean(axis=-1, keepdims=True)
+            weight = gradient("rf,rf->f", rows(dy), rows(normal))
+            return (dnormal - along) / root, {"weight": weight}
+
+        return normal * parameters["weight"], vjp

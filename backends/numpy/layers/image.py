@@ -101,6 +101,29 @@ class Image(Backend):
 
         return normal * weight + parameters["bias"][:, None, None], vjp
 
+    @lowers(spec.GroupNorm)
+    def group_norm(
+        self, layer: spec.GroupNorm, parameters: Parameters, x: Floats, context: Context
+    ) -> Lowered:
+        """x is (batch, channels, height, width)."""
+        grouped = x.reshape(len(x), layer.groups, -1)
+        deviation = grouped - grouped.mean(axis=-1, keepdims=True)
+        root = np.sqrt((deviation**2).mean(axis=-1, keepdims=True) + layer.epsilon)
+        flat = deviation / root
+        normal = flat.reshape(x.shape)
+        weight, bias = (parameters[name][:, None, None] for name in ("weight", "bias"))
+
+        def vjp(dy: Floats) -> tuple[Floats, Gradients]:
+            dflat = (dy * weight).reshape(flat.shape)
+            along = flat * (dflat * flat).mean(axis=-1, keepdims=True)
+            dx = (dflat - dflat.mean(axis=-1, keepdims=True) - along) / root
+            return dx.reshape(x.shape), {
+                "weight": channel_gradient(dy * normal),
+                "bias": channel_gradient(dy),
+            }
+
+        return normal * weight + bias, vjp
+
     @lowers(spec.Flatten)
     def flatten(
         self, layer: spec.Flatten, parameters: Parameters, x: Floats, context: Context

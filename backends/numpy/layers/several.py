@@ -22,6 +22,13 @@ class Several(Backend):
             total = self.cast(total + one, self.precision)
         return total, lambda dy: ((dy,) * len(x), {})
 
+    @lowers(spec.Multiply)
+    def multiply(
+        self, layer: spec.Multiply, parameters: Parameters, x: tuple[Floats, ...], context: Context
+    ) -> Lowered:
+        """Any shape."""
+        return x[0] * x[1], lambda dy: ((dy * x[1], dy * x[0]), {})
+
     @lowers(spec.Concat)
     def concat(
         self, layer: spec.Concat, parameters: Parameters, x: tuple[Floats, ...], context: Context

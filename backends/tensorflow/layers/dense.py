@@ -33,6 +33,24 @@ class Dense(Backend):
             return x * (1 + tf.tanh(root * (x + cubic * x**3))) / 2
         return x * (1 + tf.math.erf(x / tf.constant(math.sqrt(2), x.dtype))) / 2
 
+    @lowers(spec.SiLU)
+    def silu(
+        self, layer: spec.SiLU, parameters: Tensors, x: tf.Tensor, context: Context
+    ) -> tf.Tensor:
+        return tf.cast(tf.nn.silu(wide(x)), x.dtype)
+
+    @lowers(spec.Sigmoid)
+    def sigmoid(
+        self, layer: spec.Sigmoid, parameters: Tensors, x: tf.Tensor, context: Context
+    ) -> tf.Tensor:
+        return tf.cast(tf.sigmoid(wide(x)), x.dtype)
+
+    @lowers(spec.Tanh)
+    def tanh(
+        self, layer: spec.Tanh, parameters: Tensors, x: tf.Tensor, context: Context
+    ) -> tf.Tensor:
+        return tf.cast(tf.tanh(wide(x)), x.dtype)
+
     @lowers(spec.Linear)
     def linear(
         self, layer: spec.Linear, parameters: Tensors, x: tf.Tensor, context: Context
@@ -46,3 +64,10 @@ class Dense(Backend):
         mean, variance = tf.nn.moments(x, axes=[-1], keepdims=True)  # two passes: exact enough
         normal = (x - mean) * tf.math.rsqrt(variance + layer.epsilon)
         return normal * parameters["weight"] + parameters["bias"]
+
+    @lowers(spec.RMSNorm)
+    def rms_norm(
+        self, layer: spec.RMSNorm, parameters: Tensors, x: tf.Tensor, context: Context
+    ) -> tf.Tensor:
+        squares = tf.reduce_mean(tf.square(x), axis=-1, keepdims=True)
+        return x * tf.math.rsqrt(squares + layer.epsilon) * parameters["weight"]

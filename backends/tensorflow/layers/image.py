@@ -68,6 +68,16 @@ class Image(Backend):
                 context.set_buffer(name, (1 - layer.momentum) * old + layer.momentum * value)
         return y
 
+    @lowers(spec.GroupNorm)
+    def group_norm(
+        self, layer: spec.GroupNorm, parameters: Tensors, x: tf.Tensor, context: Context
+    ) -> tf.Tensor:
+        each = layer.channels // layer.groups
+        grouped = tf.reshape(x, (*x.shape[:3], layer.groups, each))
+        mean, variance = tf.nn.moments(grouped, axes=[1, 2, 4], keepdims=True)
+        normal = (grouped - mean) * tf.math.rsqrt(variance + layer.epsilon)
+        return tf.reshape(normal, x.shape) * parameters["weight"] + parameters["bias"]
+
     @lowers(spec.Flatten)
     def flatten(
         self, layer: spec.Flatten, parameters: Tensors, x: tf.Tensor, context: Context

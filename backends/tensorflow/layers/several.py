@@ -18,6 +18,12 @@ class Several(Backend):
     ) -> tf.Tensor:
         return sum(x[1:], start=x[0])
 
+    @lowers(spec.Multiply)
+    def multiply(
+        self, layer: spec.Multiply, parameters: Tensors, x: tuple[tf.Tensor, ...], context: Context
+    ) -> tf.Tensor:
+        return x[0] * x[1]
+
     @lowers(spec.Concat)
     def concat(
         self, layer: spec.Concat, parameters: Tensors, x: tuple[tf.Tensor, ...], context: Context

@@ -21,6 +21,20 @@ class Dense(Backend):
     def gelu(self, layer: spec.GELU, parameters: Tensors, x: Tensor, context: Context) -> Tensor:
         return F.gelu(x, approximate="tanh" if layer.approximate else "none")
 
+    @lowers(spec.SiLU)
+    def silu(self, layer: spec.SiLU, parameters: Tensors, x: Tensor, context: Context) -> Tensor:
+        return F.silu(x)
+
+    @lowers(spec.Sigmoid)
+    def sigmoid(
+        self, layer: spec.Sigmoid, parameters: Tensors, x: Tensor, context: Context
+    ) -> Tensor:
+        return x.sigmoid()
+
+    @lowers(spec.Tanh)
+    def tanh(self, layer: spec.Tanh, parameters: Tensors, x: Tensor, context: Context) -> Tensor:
+        return x.tanh()
+
     @lowers(spec.Linear)
     def linear(
         self, layer: spec.Linear, parameters: Tensors, x: Tensor, context: Context
@@ -33,3 +47,9 @@ class Dense(Backend):
     ) -> Tensor:
         weight, bias = parameters["weight"], parameters["bias"]
         return F.layer_norm(x, (layer.width,), weight, bias, layer.epsilon)
+
+    @lowers(spec.RMSNorm)
+    def rms_norm(
+        self, layer: spec.RMSNorm, parameters: Tensors, x: Tensor, context: Context
+    ) -> Tensor:
+        return F.rms_norm(x, (layer.width,), parameters["weight"], layer.epsilon)

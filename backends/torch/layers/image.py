@@ -48,6 +48,13 @@ class Image(Backend):
             x, mean, variance, weight, bias, context.training, layer.momentum, layer.epsilon
         )
 
+    @lowers(spec.GroupNorm)
+    def group_norm(
+        self, layer: spec.GroupNorm, parameters: Tensors, x: Tensor, context: Context
+    ) -> Tensor:
+        weight, bias = parameters["weight"], parameters["bias"]
+        return F.group_norm(x, layer.groups, weight, bias, layer.epsilon)
+
     @lowers(spec.Flatten)
     def flatten(
         self, layer: spec.Flatten, parameters: Tensors, x: Tensor, context: Context

@@ -110,7 +110,13 @@ CASES = [
         spec.BatchNorm(channels=3, epsilon=1e-2, momentum=0.3, scale=False),
         (3, 4, 5),
     ),
+    given("group-norm", spec.GroupNorm(channels=4, groups=2, epsilon=1e-2), (4, 3, 5)),
+    given("group-norm-1", spec.GroupNorm(channels=3, groups=1, epsilon=1e-2), (3, 4, 5)),
+    given("group-norm-each", spec.GroupNorm(channels=3, groups=3, epsilon=1e-2), (3, 4, 5)),
     given("relu", spec.ReLU(), (3, 4, 5)),
+    given("silu", spec.SiLU(), (3, 4, 5)),
+    given("sigmoid", spec.Sigmoid(), (STEPS, 7)),
+    given("tanh", spec.Tanh(), (STEPS, 7)),
     given("gelu", spec.GELU(), (3, 4, 5)),
     given("gelu-approximate", spec.GELU(approximate=True), (STEPS, 7)),
     given("flatten", spec.Flatten(), (3, 4, 5)),
@@ -120,6 +126,7 @@ CASES = [
     given("position", spec.PositionalEncoding(width=6), (STEPS, 6)),
     given("position-embedding", spec.PositionalEmbedding(steps=STEPS, width=5), (STEPS, 5)),
     given("norm", spec.LayerNorm(width=8, epsilon=1e-2), (STEPS, 8)),
+    given("rms-norm", spec.RMSNorm(width=8, epsilon=1e-2), (STEPS, 8)),
     *(
         given(
             f"attention-{padding}{'-causal' if causal else ''}",
@@ -142,6 +149,8 @@ CASES = [
         for what, shape in {"images": (3, 4, 5), "steps": (STEPS, 7)}.items()
         for number in (2, 3)
     ),
+    given("multiply-images", spec.Multiply(), ((3, 4, 5),) * 2),
+    given("multiply-steps", spec.Multiply(), ((STEPS, 7),) * 2),
     given("concat-channels-2", spec.Concat(), ((3, 4, 5), (2, 4, 5))),
     given("concat-channels-3", spec.Concat(), ((2, 4, 5), (1, 4, 5), (3, 4, 5))),
     given("concat-rows", spec.Concat(axis=1), ((3, 4, 5), (3, 2, 5))),

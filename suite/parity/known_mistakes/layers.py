@@ -46,8 +46,12 @@ def mistakes(case: Case) -> Mistakes:
 def _fields(layer: Layer) -> Iterator[tuple[str, Any]]:
     """Usual values of fields, the most likely first; its own may be among them."""
     match layer:
-        case spec.LayerNorm() | spec.BatchNorm():
+        case spec.LayerNorm() | spec.RMSNorm() | spec.BatchNorm():
             yield from (("epsilon", epsilon) for epsilon in EPSILONS)
+        case spec.GroupNorm():
+            yield from (("epsilon", epsilon) for epsilon in EPSILONS)
+            every = range(1, layer.channels + 1)
+            yield from (("groups", groups) for groups in every if layer.channels % groups == 0)
         case spec.AvgPool() if layer.padding:
             yield "count_padding", not layer.count_padding
         case spec.GELU():
@@ -63,8 +67,11 @@ def _fields(layer: Layer) -> Iterator[tuple[str, Any]]:
 def _parameters(layer: Layer, p: Arrays) -> Iterator[tuple[str, str, Arrays]]:
     """A word, words, and other parameters, the most likely first."""
     match layer:
-        case spec.LayerNorm() | spec.BatchNorm() if "weight" in p:
-            yield "weight", "weight left out", {"weight": np.ones_like(p["weight"])}
+        case spec.LayerNorm() | spec.RMSNorm() | spec.BatchNorm() | spec.GroupNorm():
+            if "weight" in p:
+                yield "weight", "weight left out", {"weight": np.ones_like(p["weight"])}
+            if isinstance(layer, spec.RMSNorm):
+                yield "weight", "1 added to the weight", {"weight": 1 + p["weight"]}
         case spec.Conv2d():
             weight = p["weight"]
             words = "the kernel flipped, as a mathematical convolution"
@@ -142,6 +149,9 @@ def _others(case: Case) -> Iterator[tuple[str, str, dict[str, Any]]]:
                 "parameters": case.parameters | {"weight": weight},
             }
             yield "variance", "the unbiased variance", unbiased
+        case spec.RMSNorm():
+            words = "the mean subtracted, as layer norm does"
+            yield "mean", words, {"inputs": x - x.mean(axis=-1, keepdims=True)}
         case spec.Conv2d():
             if any(spec.pair(layer.padding)):
                 strided = any(step > 1 for step in spec.pair(layer.stride))
@@ -184,6 +194,10 @@ def _others(case: Case) -> Iterator[tuple[str, str, dict[str, Any]]]:
             for number in range(len(case.several)):
                 without = [a * (n != number) for n, a in enumerate(case.several)]
                 yield "inputs", f"value {number} left out", {"inputs": tuple(without)}
+        case spec.Multiply():
+            first, second = case.several
+            yield "inputs", "value 0 left out", {"inputs": (np.ones_like(first), second)}
+            yield "inputs", "value 1 left out", {"inputs": (first, np.ones_like(second))}
         case spec.Concat():
             yield "order", "the values in the opposite order", {"inputs": case.several[::-1]}
     if case.valid is not None:

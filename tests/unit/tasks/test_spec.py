@@ -64,6 +64,8 @@ def test_recipes_are_those_of_the_article():
         ((3, 8, 2), spec.MaxPool(size=5, stride=1, padding=1), "odd", ">= 3"),
         ((3, 8, 2), CONV, "odd", "(3, height >= 1, width >= 3)"),
         ((3, 8, 8), spec.BatchNorm(channels=4, epsilon=1, momentum=1), "odd", "(4, "),
+        ((3, 8, 8), spec.GroupNorm(channels=4, groups=2, epsilon=1), "odd", "(4, "),
+        ((5, 4), spec.RMSNorm(width=5, epsilon=1e-5), "odd", "(..., 5)"),
         ((4,), spec.LastStep(), "odd", "(steps, features)"),
     ],
 )
@@ -93,6 +95,7 @@ def test_a_residual_that_changes_the_shape_names_both():
     ("layer", "shapes", "made"),
     [
         (spec.Add(), ((3, 4, 5),) * 3, (3, 4, 5)),
+        (spec.Multiply(), ((3, 4, 5),) * 2, (3, 4, 5)),
         (spec.Concat(), ((3, 4, 5), (2, 4, 5)), (5, 4, 5)),
         (spec.Concat(axis=0), ((3, 4, 5), (2, 4, 5)), (5, 4, 5)),
         (spec.Concat(axis=-1), ((3, 4, 5), (3, 4, 1), (3, 4, 2)), (3, 4, 8)),
@@ -110,6 +113,7 @@ def test_shapes_of_several_values(layer, shapes, made):
     ("layer", "shape", "other", "words"),
     [
         (spec.Add(), (4,), spec.Linear(in_features=4, out_features=6), "(4,), (6,)"),
+        (spec.Multiply(), (4,), spec.Linear(in_features=4, out_features=6), "(4,), (6,)"),
         (spec.Concat(), (3, 4), spec.LastStep(), "axis 1 alone, not (3, 4), (4,)"),
         (spec.Concat(), (2, 4, 4), spec.MaxPool(size=2, stride=2), "axis 0 alone, not (2, 4, 4), "),
         (spec.Concat(axis=0), (3, 4), spec.ReLU(), "axis (=0) must not be of steps"),
@@ -169,6 +173,11 @@ def test_two_layers_of_one_path_are_refused():
         (lambda: spec.AvgPool(size=2, stride=1, padding=-1), r"padding \(=-1\) .* size \(=2\)"),
         (lambda: spec.BatchNorm(channels=1, epsilon=1, momentum=0), r"momentum \(=0\) .* \(0, 1\]"),
         (lambda: spec.AvgPool(size=0, stride=1), r"size \(=0\) must be positive"),
+        (
+            lambda: spec.GroupNorm(channels=4, groups=3, epsilon=1),
+            r"channels \(=4\) must be a multiple of groups \(=3\)",
+        ),
+        (lambda: spec.RMSNorm(width=4, epsilon=0), r"epsilon \(=0\) must be positive"),
         (lambda: spec.GRU(input_size=1, hidden_size=0, num_layers=1), r"hidden_size \(=0\)"),
         (lambda: spec.SGD(learning_rate=0), r"learning_rate \(=0\)"),
         (

@@ -77,6 +77,30 @@ class Layers(Backend):
             return 0.5 * x * (1.0 + mx.tanh(inner))
         return 0.5 * x * (1.0 + erf(x * scalar(sqrt(0.5), x)))
 
+    @lowers(spec.SiLU)
+    def silu(self, layer: spec.SiLU, parameters: Arrays, x: mx.array, context: Context) -> mx.array:
+        return x * sigmoid(x)
+
+    @lowers(spec.Sigmoid)
+    def sigmoid(
+        self, layer: spec.Sigmoid, parameters: Arrays, x: mx.array, context: Context
+    ) -> mx.array:
+        return sigmoid(x)
+
+    @lowers(spec.Tanh)
+    def tanh(self, layer: spec.Tanh, parameters: Arrays, x: mx.array, context: Context) -> mx.array:
+        return mx.tanh(x)
+
+    @lowers(spec.GroupNorm)
+    def group_norm(
+        self, layer: spec.GroupNorm, parameters: Arrays, x: mx.array, context: Context
+    ) -> mx.array:
+        grouped = x.reshape(*x.shape[:3], layer.groups, -1)
+        centred = grouped - grouped.mean(axis=(1, 2, 4), keepdims=True)
+        variance = mx.square(centred).mean(axis=(1, 2, 4), keepdims=True)
+        normal = (centred / mx.sqrt(variance + scalar(layer.epsilon, x))).reshape(x.shape)
+        return normal * parameters["weight"] + parameters["bias"]
+
     @lowers(spec.Flatten)
     def flatten(
         self, layer: spec.Flatten, parameters: Arrays, x: mx.array, context: Context
@@ -117,6 +141,13 @@ class Layers(Backend):
         variance = mx.square(centred).mean(axis=-1, keepdims=True)
         normal = centred / mx.sqrt(variance + scalar(layer.epsilon, x))
         return normal * parameters["weight"] + parameters["bias"]
+
+    @lowers(spec.RMSNorm)
+    def rms_norm(
+        self, layer: spec.RMSNorm, parameters: Arrays, x: mx.array, context: Context
+    ) -> mx.array:
+        squares = mx.square(x).mean(axis=-1, keepdims=True)
+        return x / mx.sqrt(squares + scalar(layer.epsilon, x)) * parameters["weight"]
 
     @lowers(spec.Attention)
     def attention(
@@ -207,6 +238,12 @@ class Layers(Backend):
         self, layer: spec.Add, parameters: Arrays, x: tuple[mx.array, ...], context: Context
     ) -> mx.array:
         return sum(x[1:], start=x[0])
+
+    @lowers(spec.Multiply)
+    def multiply(
+        self, layer: spec.Multiply, parameters: Arrays, x: tuple[mx.array, ...], context: Context
+    ) -> mx.array:
+        return x[0] * x[1]
 
     @lowers(spec.Concat)
     def concat(

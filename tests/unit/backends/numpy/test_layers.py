@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import erf, pi, sqrt, tanh
+from math import erf, exp, pi, sqrt, tanh
 
 import numpy as np
 import pytest
@@ -21,6 +21,7 @@ from tests.fixtures.reference_cases import (
     NORM,
     PADDED,
     POOLS,
+    RMS_NORM,
     UNSCALED,
     assert_close,
     context_of,
@@ -124,6 +125,40 @@ def test_layer_norm_is_the_formula():
             normal = (row[f] - mean) / sqrt(variance + 0.1)
             wanted = normal * parameters["weight"][f] + parameters["bias"][f]
             assert y[n, t, f] == pytest.approx(wanted, abs=EXACT)
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4])
+def test_group_norm_is_the_formula(groups):
+    layer = spec.GroupNorm(channels=4, groups=groups, epsilon=0.1)
+    x, parameters = uniform(1, "x", (2, 4, 3, 2)), own_parameters(layer)
+    y, _ = lower(layer, parameters, x)
+    for n, c in np.ndindex(2, 4):
+        first = c - c % (4 // groups)
+        values = x[n, first : first + 4 // groups].ravel().tolist()
+        mean = sum(values) / len(values)
+        variance = sum((value - mean) ** 2 for value in values) / len(values)
+        normal = (x[n, c] - mean) / sqrt(variance + 0.1)
+        assert_close(y[n, c], normal * parameters["weight"][c] + parameters["bias"][c], EXACT)
+
+
+def test_rms_norm_is_the_formula():
+    x, parameters = uniform(1, "x", (2, 3, 5)), own_parameters(RMS_NORM)
+    y, _ = lower(RMS_NORM, parameters, x)
+    for n, t in np.ndindex(2, 3):
+        row = x[n, t].tolist()
+        root = sqrt(sum(value**2 for value in row) / 5 + 0.1)
+        wanted = [v / root * w for v, w in zip(row, parameters["weight"], strict=True)]
+        assert_close(y[n, t], wanted, EXACT)
+
+
+def test_sigmoid_silu_and_tanh_are_the_formulas():
+    x = np.linspace(-9, 9, 49)[None]
+    for layer, formula in (
+        (spec.Sigmoid(), lambda v: 1 / (1 + exp(-v))),
+        (spec.SiLU(), lambda v: v / (1 + exp(-v))),
+        (spec.Tanh(), tanh),
+    ):
+        assert_close(lower(layer, {}, x)[0][0], [formula(v) for v in x[0]], EXACT)
 
 
 @pytest.mark.parametrize("layer", [ATTENTION, CAUSAL])
