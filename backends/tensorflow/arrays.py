@@ -1,24 +1,29 @@
-"""Canonical arrays (PyTorch's shapes) to TensorFlow's and back: convolution weights are HWIO,
-images channels last; everything else stays as it is.
+"""Canonical arrays (PyTorch's shapes) to TensorFlow's and back: convolution weights are HWIO or, of
+steps, WIO, images channels last; everything else stays as it is.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from tasks.spec import Layer
 
+_ORDERS = {3: (2, 1, 0), 4: (2, 3, 1, 0)}  # of a convolution's weight, by how many axes it has
+
 
 def to_native(layer: Layer, name: str, array: NDArray[Any]) -> NDArray[Any]:
     """The parameter as this adapter's lowerings take it."""
-    return array.transpose(2, 3, 1, 0) if array.ndim == 4 else array
+    order = _ORDERS.get(array.ndim)
+    return array if order is None else array.transpose(order)
 
 
 def to_canonical(layer: Layer, name: str, array: NDArray[Any]) -> NDArray[Any]:
     """The inverse of ``to_native``, also for gradients and updates."""
-    return array.transpose(3, 2, 0, 1) if array.ndim == 4 else array
+    order = _ORDERS.get(array.ndim)
+    return array if order is None else array.transpose(np.argsort(order))
 
 
 def activation_to_native(array: NDArray[Any]) -> NDArray[Any]:

@@ -44,7 +44,7 @@ NAMES = {
     "single": "a single valid step",
     "none": "no valid step",
 }
-MASKED = (spec.Attention, spec.LSTM, spec.GRU, spec.LastStep, spec.MeanSteps)
+MASKED = (spec.Attention, spec.Conv1d, spec.LSTM, spec.GRU, spec.LastStep, spec.MeanSteps)
 FAR = 1e3  # times the error: a mask of -20 is 1e-8 off where scores are alike, 0.1 where not
 
 Answers = dict[tuple[str, str], Arrays]  # by path and case

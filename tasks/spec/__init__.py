@@ -10,7 +10,18 @@ sequence of token ids (steps,). Parameters have PyTorch's shapes.
 """
 
 from tasks.spec.dense import GELU, LayerNorm, Linear, ReLU, RMSNorm, Sigmoid, SiLU, Tanh
-from tasks.spec.image import AvgPool, BatchNorm, Conv2d, Flatten, GroupNorm, MaxPool, Size, pair
+from tasks.spec.image import (
+    AvgPool,
+    BatchNorm,
+    Conv2d,
+    Flatten,
+    GroupNorm,
+    MaxPool,
+    MeanPlaces,
+    PlacesToSteps,
+    Size,
+    pair,
+)
 from tasks.spec.layer import Layer, Parameter, Shape, SpecError
 from tasks.spec.model import (
     Entry,
@@ -43,6 +54,7 @@ from tasks.spec.sequence import (
     Recurrent,
 )
 from tasks.spec.several import Add, Concat, Multiply
+from tasks.spec.steps import ClassToken, Conv1d, FirstStep
 
 __all__ = [
     "CTC",
@@ -55,11 +67,14 @@ __all__ = [
     "Attention",
     "AvgPool",
     "BatchNorm",
+    "ClassToken",
     "Concat",
+    "Conv1d",
     "Conv2d",
     "CrossEntropy",
     "Embedding",
     "Entry",
+    "FirstStep",
     "Flatten",
     "GroupNorm",
     "Input",
@@ -70,12 +85,14 @@ __all__ = [
     "Linear",
     "Loss",
     "MaxPool",
+    "MeanPlaces",
     "MeanSteps",
     "ModelSpec",
     "Multiply",
     "Optimizer",
     "Parameter",
     "Place",
+    "PlacesToSteps",
     "PositionalEmbedding",
     "PositionalEncoding",
     "RMSNorm",

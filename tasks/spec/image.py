@@ -206,6 +206,26 @@ class Flatten(Layer):
         """No steps are left."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class MeanPlaces(Layer):
+    """The mean over height and width, whatever they are: global average pooling."""
+
+    averages: ClassVar[bool] = True
+
+    def output_shape(self, shape: Shape) -> Shape:
+        expect(self, len(shape) == 3, "(channels, height, width)", shape)
+        return shape[:1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlacesToSteps(Layer):
+    """(channels, height, width) becomes (height * width steps, channels), row after row."""
+
+    def output_shape(self, shape: Shape) -> Shape:
+        expect(self, len(shape) == 3, "(channels, height, width)", shape)
+        return (shape[1] * shape[2], shape[0])
+
+
 def _sizes(layer: Layer, least: int, **sizes: Size) -> None:
     """Raise SpecError unless each is one number or two, at least ``least``."""
     for name, size in sizes.items():

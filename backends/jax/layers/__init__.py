@@ -9,7 +9,8 @@ from backends.jax.layers.image import Image
 from backends.jax.layers.recurrent import Recurrent
 from backends.jax.layers.sequence import Sequence
 from backends.jax.layers.several import Several
+from backends.jax.layers.steps import Steps
 
 
-class Layers(Dense, Image, Sequence, Recurrent, Several):
+class Layers(Dense, Image, Sequence, Steps, Recurrent, Several):
     """All lowerings."""

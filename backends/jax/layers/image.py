@@ -89,6 +89,18 @@ class Image(Backend):
             x = x.transpose(0, 3, 1, 2)  # channels slowest
         return x.reshape(len(x), -1)
 
+    @lowers(spec.MeanPlaces)
+    def mean_places(
+        self, layer: spec.MeanPlaces, parameters: Arrays, x: Array, context: Context
+    ) -> Array:
+        return x.mean(axis=(1, 2))
+
+    @lowers(spec.PlacesToSteps)
+    def places_to_steps(
+        self, layer: spec.PlacesToSteps, parameters: Arrays, x: Array, context: Context
+    ) -> Array:
+        return x.reshape(len(x), -1, x.shape[-1])
+
 
 def _sides(layer: spec.MaxPool | spec.AvgPool) -> tuple[tuple[int, int], ...]:
     sides = (layer.padding, layer.padding)

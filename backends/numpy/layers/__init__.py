@@ -17,9 +17,10 @@ from backends.numpy.layers.image import Image
 from backends.numpy.layers.recurrent import Recurrent
 from backends.numpy.layers.sequence import Sequence
 from backends.numpy.layers.several import Several
+from backends.numpy.layers.steps import Steps
 
 __all__ = ["Gradient", "Gradients", "Layers", "Lowered", "Vjp"]
 
 
-class Layers(Dense, Image, Sequence, Recurrent, Several):
+class Layers(Dense, Image, Sequence, Steps, Recurrent, Several):
     """All lowerings."""

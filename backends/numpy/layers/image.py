@@ -131,6 +131,26 @@ class Image(Backend):
         """(batch, channels, height, width) is in the right order already."""
         return x.reshape(len(x), -1), lambda dy: (dy.reshape(x.shape), {})
 
+    @lowers(spec.MeanPlaces)
+    def mean_places(
+        self, layer: spec.MeanPlaces, parameters: Parameters, x: Floats, context: Context
+    ) -> Lowered:
+        """x is (batch, channels, height, width)."""
+        places = x.shape[2] * x.shape[3]
+
+        def vjp(dy: Floats) -> tuple[Floats, Gradients]:
+            return np.broadcast_to((dy / places)[:, :, None, None], x.shape), {}
+
+        return x.mean(axis=(2, 3)), vjp
+
+    @lowers(spec.PlacesToSteps)
+    def places_to_steps(
+        self, layer: spec.PlacesToSteps, parameters: Parameters, x: Floats, context: Context
+    ) -> Lowered:
+        """x is (batch, channels, height, width)."""
+        y = x.reshape(*x.shape[:2], -1).swapaxes(1, 2)
+        return y, lambda dy: (dy.swapaxes(1, 2).reshape(x.shape), {})
+
 
 def _channel_means(values: Floats) -> Floats:
     """As (channels, 1, 1)."""

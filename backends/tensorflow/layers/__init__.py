@@ -9,7 +9,8 @@ from backends.tensorflow.layers.image import Image
 from backends.tensorflow.layers.recurrent import Recurrent
 from backends.tensorflow.layers.sequence import Sequence
 from backends.tensorflow.layers.several import Several
+from backends.tensorflow.layers.steps import Steps
 
 
-class Layers(Dense, Image, Sequence, Recurrent, Several):
+class Layers(Dense, Image, Sequence, Steps, Recurrent, Several):
     """All lowerings."""

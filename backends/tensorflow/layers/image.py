@@ -7,7 +7,7 @@ import math
 import tensorflow as tf
 
 from backends.base import Backend, Context, lowers
-from backends.tensorflow.layers.arithmetic import Tensors, plus
+from backends.tensorflow.layers.arithmetic import Tensors, convolution, plus
 from tasks import spec
 
 
@@ -18,18 +18,8 @@ class Image(Backend):
     def conv2d(
         self, layer: spec.Conv2d, parameters: Tensors, x: tf.Tensor, context: Context
     ) -> tf.Tensor:
-        weight, stride = parameters["weight"], spec.pair(layer.stride)
-        padding = [[0, 0], *([pad, pad] for pad in spec.pair(layer.padding)), [0, 0]]
-        if layer.groups == 1 or self.device == "cuda":
-            y = tf.nn.conv2d(x, weight, stride, padding)
-        # On the CPU, TensorFlow 2.21 has no gradients of a convolution with groups.
-        elif layer.groups == layer.in_channels and stride[0] == stride[1]:
-            weight = tf.reshape(weight, (*weight.shape[:2], layer.in_channels, -1))
-            y = tf.nn.depthwise_conv2d(x, weight, (1, *stride, 1), padding)
-        else:
-            parts = (tf.split(array, layer.groups, axis=3) for array in (x, weight))
-            each = (tf.nn.conv2d(*part, stride, padding) for part in zip(*parts, strict=True))
-            y = tf.concat([*each], axis=3)
+        stride, padding = spec.pair(layer.stride), spec.pair(layer.padding)
+        y = convolution(x, parameters["weight"], stride, padding, layer.groups, self.device)
         return plus(y, parameters["bias"]) if layer.bias else y
 
     @lowers(spec.MaxPool)
@@ -85,6 +75,18 @@ class Image(Backend):
         if x.shape.rank == 4:
             x = tf.transpose(x, (0, 3, 1, 2))  # channels slowest
         return tf.reshape(x, (x.shape[0], -1))
+
+    @lowers(spec.MeanPlaces)
+    def mean_places(
+        self, layer: spec.MeanPlaces, parameters: Tensors, x: tf.Tensor, context: Context
+    ) -> tf.Tensor:
+        return tf.reduce_mean(x, axis=(1, 2))
+
+    @lowers(spec.PlacesToSteps)
+    def places_to_steps(
+        self, layer: spec.PlacesToSteps, parameters: Tensors, x: tf.Tensor, context: Context
+    ) -> tf.Tensor:
+        return tf.reshape(x, (x.shape[0], -1, x.shape[3]))
 
 
 def _sides(padding: int) -> list[list[int]]:

@@ -9,7 +9,8 @@ from backends.torch.layers.image import Image
 from backends.torch.layers.recurrent import Recurrent
 from backends.torch.layers.sequence import Sequence
 from backends.torch.layers.several import Several
+from backends.torch.layers.steps import Steps
 
 
-class Layers(Dense, Image, Sequence, Recurrent, Several):
+class Layers(Dense, Image, Sequence, Steps, Recurrent, Several):
     """All lowerings."""

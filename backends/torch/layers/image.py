@@ -60,3 +60,15 @@ class Image(Backend):
         self, layer: spec.Flatten, parameters: Tensors, x: Tensor, context: Context
     ) -> Tensor:
         return torch.flatten(x, 1)
+
+    @lowers(spec.MeanPlaces)
+    def mean_places(
+        self, layer: spec.MeanPlaces, parameters: Tensors, x: Tensor, context: Context
+    ) -> Tensor:
+        return x.mean(dim=(2, 3))
+
+    @lowers(spec.PlacesToSteps)
+    def places_to_steps(
+        self, layer: spec.PlacesToSteps, parameters: Tensors, x: Tensor, context: Context
+    ) -> Tensor:
+        return x.flatten(2).transpose(1, 2)

@@ -41,6 +41,14 @@ CONVOLUTIONS: dict[str, dict[str, Any]] = {
     "depthwise-s12": {"out_channels": 8, "kernel_size": 3, "stride": (1, 2), "groups": 4},
 }
 
+STRIDES: dict[str, dict[str, Any]] = {
+    "k1": {"out_features": 3, "kernel_size": 1, "bias": False},
+    "k2-s2": {"out_features": 3, "kernel_size": 2, "stride": 2},
+    "k3-s2-p1": {"out_features": 3, "kernel_size": 3, "stride": 2, "padding": 1},
+    "k4-s3-p1": {"out_features": 6, "kernel_size": 4, "stride": 3, "padding": 1, "groups": 2},
+    "depthwise": {"out_features": 4, "kernel_size": 5, "padding": 2, "groups": 4},
+}
+
 given = partial(random_case, SAMPLES)
 
 
@@ -120,6 +128,17 @@ CASES = [
     given("gelu", spec.GELU(), (3, 4, 5)),
     given("gelu-approximate", spec.GELU(approximate=True), (STEPS, 7)),
     given("flatten", spec.Flatten(), (3, 4, 5)),
+    given("mean-places", spec.MeanPlaces(), (3, 4, 5)),
+    given("mean-places-1", spec.MeanPlaces(), (3, 1, 1)),
+    given("places-to-steps", spec.PlacesToSteps(), (3, 4, 5)),
+    *(
+        given(f"conv-steps-{name}", spec.Conv1d(in_features=4, **fields), (STEPS + 1, 4))
+        for name, fields in STRIDES.items()
+    ),
+    *_padded("conv-steps", spec.Conv1d(in_features=5, out_features=3, kernel_size=3, padding=1)),
+    given("class-token", spec.ClassToken(width=5), (STEPS, 5)),
+    given("first", spec.FirstStep(), (STEPS, 5)),
+    given("first-left", spec.FirstStep(), (STEPS, 5), LEFT),
     given("linear", spec.Linear(in_features=7, out_features=3), (7,)),
     given("linear-steps", spec.Linear(in_features=7, out_features=3, bias=False), (STEPS, 7)),
     given("embedding", spec.Embedding(vocabulary=9, width=4), (STEPS,), vocabulary=9),

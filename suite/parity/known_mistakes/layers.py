@@ -27,6 +27,10 @@ Mistakes = Iterator[Mistake[Case]]
 EPSILONS = (1e-3, 1e-5, 1e-6, 1e-12, 1e-8, 1e-7, 1e-4, 1e-2, 1e-15, 1e-300)
 
 
+FLIPPED = "the kernel flipped, as a mathematical convolution"
+DEALT = "channels dealt to the groups in turn"
+
+
 def mistakes(case: Case) -> Mistakes:
     """Mistakes about this layer at these parameters."""
     layer, p = case.layer, case.parameters
@@ -74,11 +78,14 @@ def _parameters(layer: Layer, p: Arrays) -> Iterator[tuple[str, str, Arrays]]:
                 yield "weight", "1 added to the weight", {"weight": 1 + p["weight"]}
         case spec.Conv2d():
             weight = p["weight"]
-            words = "the kernel flipped, as a mathematical convolution"
-            yield "kernel", words, {"weight": weight[..., ::-1, ::-1]}
+            yield "kernel", FLIPPED, {"weight": weight[..., ::-1, ::-1]}
             if weight.shape[2] == weight.shape[3]:
                 words = "height and width of the kernel swapped"
                 yield "kernel", words, {"weight": weight.swapaxes(2, 3)}
+        case spec.Conv1d():
+            yield "kernel", FLIPPED, {"weight": p["weight"][..., ::-1]}
+        case spec.ClassToken():
+            yield "weight", "the token left at 0", {"weight": np.zeros_like(p["weight"])}
         case spec.Embedding():
             weight = p["weight"] * sqrt(layer.width)
             yield "scale", "rows multiplied by the root of the width", {"weight": weight}
@@ -157,9 +164,30 @@ def _others(case: Case) -> Iterator[tuple[str, str, dict[str, Any]]]:
                 strided = any(step > 1 for step in spec.pair(layer.stride))
                 yield from _paddings(layer, spec.pair(layer.padding), strided, x)
             if layer.groups > 1:
-                given = np.arange(layer.in_channels).reshape(-1, layer.groups).T.ravel()
-                words = "channels dealt to the groups in turn"
-                yield "groups", words, {"inputs": x[:, given]}
+                dealt = np.arange(layer.in_channels).reshape(-1, layer.groups).T.ravel()
+                yield "groups", DEALT, {"inputs": x[:, dealt]}
+        case spec.Conv1d():
+            if layer.padding:
+                seen = x if case.valid is None else x * case.valid[..., None]
+                along = _paddings(layer, (layer.padding,), layer.stride > 1, seen.swapaxes(1, 2))
+                for word, words, changes in along:
+                    inputs = changes["inputs"].swapaxes(1, 2)
+                    yield word, words, changes | {"inputs": inputs, "valid": None}
+            if layer.groups > 1:
+                dealt = np.arange(layer.in_features).reshape(-1, layer.groups).T.ravel()
+                yield "groups", DEALT, {"inputs": x[..., dealt]}
+        case spec.MeanPlaces():
+            yield "mean", "the sum in place of the mean", {"inputs": x * (x[0, 0].size)}
+            greatest = x.max(axis=(2, 3), keepdims=True)
+            words = "the greatest value in place of the mean"
+            yield "mean", words, {"inputs": np.broadcast_to(greatest, x.shape)}
+        case spec.PlacesToSteps():
+            yield "order", "column after column", {"inputs": x.swapaxes(2, 3)}
+            steps = x.reshape(len(x), -1, x.shape[1])  # of what lies channels first
+            words = "channels taken for steps, without a transpose"
+            yield "order", words, {"inputs": steps.swapaxes(1, 2).reshape(x.shape)}
+        case spec.FirstStep():
+            yield "order", "the last step in place of the first", {"inputs": x[:, ::-1]}
         case spec.MaxPool() if layer.padding:
             edges = ((0, 0), (0, 0), *((layer.padding, layer.padding),) * 2)
             bare, words = replace(layer, padding=0), "padding with 0 in place of -∞"
@@ -206,7 +234,7 @@ def _others(case: Case) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 def _paddings(
-    layer: spec.Conv2d, sides: tuple[int, ...], strided: bool, x: Floats
+    layer: spec.Conv2d | spec.Conv1d, sides: tuple[int, ...], strided: bool, x: Floats
 ) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Other paddings of the last axes, ``sides`` wide, in place of a convolution's own."""
     same = "padding at the end first, as SAME with stride 2"

@@ -10,7 +10,7 @@ from tests.conftest import ROOT
 from tests.fixtures.public_names import public
 
 BACKENDS = ROOT / "backends"
-LAYERS = ("dense.py", "image.py", "recurrent.py", "sequence.py", "several.py")
+LAYERS = ("dense.py", "image.py", "recurrent.py", "sequence.py", "several.py", "steps.py")
 FILES = ("arrays.py", "backend.py", "losses.py", "optimizers.py", "program.py")
 PARTS = (*FILES, *(f"layers/{name}" for name in LAYERS))
 FRAMEWORKS = ("jax", "tensorflow")

@@ -67,6 +67,22 @@ def test_recipes_are_those_of_the_article():
         ((3, 8, 8), spec.GroupNorm(channels=4, groups=2, epsilon=1), "odd", "(4, "),
         ((5, 4), spec.RMSNorm(width=5, epsilon=1e-5), "odd", "(..., 5)"),
         ((4,), spec.LastStep(), "odd", "(steps, features)"),
+        ((5, 4), spec.MeanPlaces(), "odd", "(channels, height, width)"),
+        ((5, 4), spec.PlacesToSteps(), "odd", "(channels, height, width)"),
+        (
+            (3, 4),
+            spec.Conv1d(in_features=4, out_features=2, kernel_size=4),
+            "odd",
+            "(steps >= 4, 4)",
+        ),
+        (
+            (5, 4),
+            spec.Conv1d(in_features=3, out_features=2, kernel_size=3),
+            "odd",
+            "(steps >= 3, 3)",
+        ),
+        ((5, 4), spec.ClassToken(width=3), "odd", "(steps, 3)"),
+        ((4,), spec.FirstStep(), "odd", "(steps, features)"),
     ],
 )
 def test_a_layer_that_does_not_fit_is_named_with_both_shapes(shape, layer, path, words):
@@ -177,6 +193,14 @@ def test_two_layers_of_one_path_are_refused():
             lambda: spec.GroupNorm(channels=4, groups=3, epsilon=1),
             r"channels \(=4\) must be a multiple of groups \(=3\)",
         ),
+        (
+            lambda: spec.Conv1d(in_features=2, out_features=1, kernel_size=2, padding=1),
+            r"padding \(=1\) must be at least 0 and below half of kernel_size \(=2\)",
+        ),
+        (
+            lambda: spec.Conv1d(in_features=2, out_features=3, kernel_size=2, groups=2),
+            r"out_features \(=3\) must be a multiple of groups \(=2\)",
+        ),
         (lambda: spec.RMSNorm(width=4, epsilon=0), r"epsilon \(=0\) must be positive"),
         (lambda: spec.GRU(input_size=1, hidden_size=0, num_layers=1), r"hidden_size \(=0\)"),
         (lambda: spec.SGD(learning_rate=0), r"learning_rate \(=0\)"),
@@ -252,6 +276,40 @@ def test_convolution_counts_the_places_where_the_kernel_fits(height, kernel, str
             layer.output_shape((1, height, height))
     else:
         assert layer.output_shape((1, height, height)) == (1, len(starts), len(starts))
+
+
+@given(
+    steps=st.integers(4, 12),
+    kernel=st.integers(1, 4),
+    stride=st.integers(1, 3),
+    padding=st.integers(0, 1),
+)
+def test_a_step_of_a_convolution_is_valid_where_the_middle_of_its_window_is(
+    steps, kernel, stride, padding
+):
+    if 2 * padding >= kernel:
+        padding = 0
+    sizes = {"kernel_size": kernel, "stride": stride, "padding": padding}
+    layer = spec.Conv1d(in_features=1, out_features=1, **sizes)
+    made, _ = layer.output_shape((steps, 1))
+    middles = np.arange(made) * stride - padding + kernel // 2
+    mask = np.arange(steps)[None]  # which says of itself what was taken
+    np.testing.assert_array_equal(layer.valid(mask)[0], middles)
+    assert layer.valid(None) is None
+
+
+def test_a_class_token_takes_no_padding():
+    layer = spec.ClassToken(width=1)
+    assert layer.valid(None) is None
+    with pytest.raises(SpecError, match="ClassToken takes a sequence without padding"):
+        layer.valid(np.ones((1, 2), bool))
+
+
+def test_flops_by_hand_of_convolutions_with_groups():
+    conv = spec.Conv2d(in_channels=4, out_channels=6, kernel_size=(3, 1), stride=(1, 2), groups=2)
+    assert conv.flops((4, 5, 6)) == 2 * (6 * 3 * 3) * (2 * 3)
+    steps = spec.Conv1d(in_features=4, out_features=6, kernel_size=3, stride=2, groups=2)
+    assert steps.flops((7, 4)) == 2 * (3 * 6) * (2 * 3)
 
 
 def test_flops_of_the_tiny_cnn_by_hand():

@@ -1,5 +1,5 @@
 """Canonical arrays to MLX's and back: images are (batch, height, width, channels) here, and
-convolutions' weights (out, height, width, in).
+convolutions' weights (out, height, width, in) or (out, steps, in).
 """
 
 from __future__ import annotations
@@ -12,11 +12,15 @@ from tasks.spec import Layer
 
 def to_native(layer: Layer, name: str, array: np.ndarray) -> np.ndarray:
     """The parameter as this adapter's lowerings take it."""
+    if array.ndim == 3:
+        return array.transpose(0, 2, 1)
     return array.transpose(0, 2, 3, 1) if array.ndim == 4 else array
 
 
 def to_canonical(layer: Layer, name: str, array: np.ndarray) -> np.ndarray:
     """The inverse of ``to_native``, also for gradients and updates."""
+    if array.ndim == 3:
+        return array.transpose(0, 2, 1)
     return array.transpose(0, 3, 1, 2) if array.ndim == 4 else array
 
 

@@ -115,6 +115,44 @@ class Layers(Backend):
     ) -> mx.array:
         return _affine(x, parameters["weight"], parameters.get("bias"))
 
+    @lowers(spec.MeanPlaces)
+    def mean_places(
+        self, layer: spec.MeanPlaces, parameters: Arrays, x: mx.array, context: Context
+    ) -> mx.array:
+        return x.mean(axis=(1, 2))
+
+    @lowers(spec.PlacesToSteps)
+    def places_to_steps(
+        self, layer: spec.PlacesToSteps, parameters: Arrays, x: mx.array, context: Context
+    ) -> mx.array:
+        return x.reshape(len(x), -1, x.shape[-1])
+
+    @lowers(spec.Conv1d)
+    def conv1d(
+        self, layer: spec.Conv1d, parameters: Arrays, x: mx.array, context: Context
+    ) -> mx.array:
+        row, weight = _valid(context, x)[:, None], parameters["weight"][:, None]
+        sizes = {"kernel_size": (1, layer.kernel_size), "stride": (1, layer.stride)}
+        sizes |= {"padding": (0, layer.padding), "groups": layer.groups}
+        kernel = parameters | {"weight": weight}
+        image = spec.Conv2d(
+            in_channels=layer.in_features, out_channels=layer.out_features, bias=layer.bias, **sizes
+        )
+        return self.conv2d(image, kernel, row, context)[:, 0]
+
+    @lowers(spec.ClassToken)
+    def class_token(
+        self, layer: spec.ClassToken, parameters: Arrays, x: mx.array, context: Context
+    ) -> mx.array:
+        token = mx.broadcast_to(parameters["weight"], (len(x), 1, layer.width))
+        return mx.concatenate((token, x), axis=1)
+
+    @lowers(spec.FirstStep)
+    def first_step(
+        self, layer: spec.FirstStep, parameters: Arrays, x: mx.array, context: Context
+    ) -> mx.array:
+        return x[:, 0]
+
     @lowers(spec.Embedding)
     def embedding(
         self, layer: spec.Embedding, parameters: Arrays, x: mx.array, context: Context

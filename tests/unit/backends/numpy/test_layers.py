@@ -10,6 +10,7 @@ import pytest
 from tasks import spec
 from tasks.parameters import uniform
 from tests.fixtures.reference_cases import (
+    ALONG,
     ATTENTION,
     BATCH_NORM,
     CAUSAL,
@@ -248,6 +249,40 @@ def test_steps_that_are_valid_make_the_last_and_the_mean():
 def test_flatten_has_channels_slowest():
     y, _ = lower(spec.Flatten(), {}, np.arange(24.0).reshape(2, 3, 2, 2))
     assert y.tolist() == [list(range(12)), list(range(12, 24))]
+
+
+def test_mean_places_and_places_to_steps_are_what_they_say():
+    x = uniform(1, "x", (2, 3, 2, 4))
+    mean, _ = lower(spec.MeanPlaces(), {}, x)
+    steps, _ = lower(spec.PlacesToSteps(), {}, x)
+    for n, c in np.ndindex(2, 3):
+        assert mean[n, c] == pytest.approx(sum(x[n, c].ravel().tolist()) / 8, abs=EXACT)
+        for i, j in np.ndindex(2, 4):
+            assert steps[n, i * 4 + j, c] == x[n, c, i, j]
+
+
+@pytest.mark.parametrize("layer", ALONG)
+@pytest.mark.parametrize("valid", [None, PADDED])
+def test_convolution_of_steps_is_the_sum_that_the_spec_writes(layer, valid):
+    x, p = uniform(1, "x", (len(PADDED), 4, layer.in_features)), own_parameters(layer)
+    y, _ = lower(layer, p, x, valid)
+    seen, made = (n // layer.groups for n in (layer.in_features, layer.out_features))
+    for n, i, o in np.ndindex(y.shape):
+        wanted = p["bias"][o] if layer.bias else 0.0
+        for (c, u), w in np.ndenumerate(p["weight"][o]):
+            t = layer.stride * i + u - layer.padding
+            if 0 <= t < 4 and (valid is None or valid[n, t]):
+                wanted += w * x[n, t, o // made * seen + c]
+        assert y[n, i, o] == pytest.approx(wanted, abs=EXACT)
+
+
+def test_a_class_token_is_the_first_step():
+    layer, x = spec.ClassToken(width=3), uniform(1, "x", (2, 4, 3))
+    p = own_parameters(layer)
+    y, _ = lower(layer, p, x)
+    np.testing.assert_array_equal(y[:, 1:], x)
+    for row in lower(spec.FirstStep(), {}, y)[0]:
+        np.testing.assert_array_equal(row, p["weight"])
 
 
 # Kinks, ties and rows without a valid step: by the rule
