@@ -1,0 +1,62 @@
+"""The vision transformer (Dosovitskiy et al. 2020, arXiv 2010.11929, table 1 and equations 1-4)."""
+
+from __future__ import annotations
+
+from tasks.spec import (
+    GELU,
+    Attention,
+    ClassToken,
+    Conv2d,
+    FirstStep,
+    Input,
+    LayerNorm,
+    Linear,
+    ModelSpec,
+    PlacesToSteps,
+    PositionalEmbedding,
+    Residual,
+    Sequential,
+)
+
+
+def vit_b16(
+    *,
+    size: int = 224,
+    patch: int = 16,
+    classes: int = 1000,
+    layers: int = 12,
+    width: int = 768,
+    heads: int = 12,
+    hidden: int = 3072,
+    epsilon: float = 1e-6,
+) -> ModelSpec:
+    """ViT-B/16 for images of 3 x size x size, without dropout; size is a multiple of ``patch``.
+    The epsilon is that of the paper's code, torchvision and timm; transformers has 1e-12.
+    """
+    norm = LayerNorm(width=width, epsilon=epsilon)
+    attend = (("norm1", norm), ("attention", Attention(width=width, heads=heads)))
+    forward = (
+        ("norm2", norm),
+        ("linear1", Linear(in_features=width, out_features=hidden)),
+        ("gelu", GELU()),
+        ("linear2", Linear(in_features=hidden, out_features=width)),
+    )
+    block = Sequential(
+        layers=(("sum1", Residual(layers=attend)), ("sum2", Residual(layers=forward)))
+    )
+    patches = Conv2d(in_channels=3, out_channels=width, kernel_size=patch, stride=patch)
+    steps = (size // patch) ** 2 + 1
+    return ModelSpec(
+        name="vit-b16",
+        input=Input(shape=(3, size, size)),
+        layers=(
+            ("patches", patches),
+            ("steps", PlacesToSteps()),
+            ("class_token", ClassToken(width=width)),
+            ("position", PositionalEmbedding(steps=steps, width=width)),
+            ("layers", Sequential(layers=tuple((str(n), block) for n in range(layers)))),
+            ("norm", norm),
+            ("first", FirstStep()),
+            ("head", Linear(in_features=width, out_features=classes)),
+        ),
+    )
