@@ -25,6 +25,17 @@ LATER = {
     "AvgPool.padding": 0,
     "AvgPool.count_padding": True,
     "BatchNorm.scale": True,
+    "Embedding.scale": 1.0,
+    "PositionalEncoding.layout": "interleaved",
+    "PositionalEmbedding.offset": 0,
+    "PositionalEmbedding.count": "all",
+    "PositionalEmbedding.rows": None,
+    "Attention.key_value_heads": None,
+    "Attention.key_bias": False,
+    "Attention.biases": True,
+    "Attention.rotary": None,
+    "LSTM.bidirectional": False,
+    "GRU.bidirectional": False,
 }  # fields that specs had not at first, in every class or in this one
 
 

@@ -44,10 +44,17 @@ NAMES = {
     "single": "a single valid step",
     "none": "no valid step",
 }
-MASKED = (spec.Attention, spec.Conv1d, spec.LSTM, spec.GRU, spec.LastStep, spec.MeanSteps)
+MASKED = (spec.Attention, spec.Conv1d, spec.Recurrent, spec.LastStep, spec.MeanSteps)
 FAR = 1e3  # times the error: a mask of -20 is 1e-8 off where scores are alike, 0.1 where not
 
 Answers = dict[tuple[str, str], Arrays]  # by path and case
+
+
+def reads_mask(layer: Layer) -> bool:
+    """Whether padding changes what the layer makes of valid steps."""
+    if isinstance(layer, spec.PositionalEmbedding):
+        return layer.count == "valid"
+    return isinstance(layer, MASKED)
 
 
 def distinct(model: ModelSpec) -> list[Place]:
@@ -95,12 +102,12 @@ def cases(place: Place, vocabulary: int | None) -> Iterator[Case]:
     case = replace(case, upstream=upstream)
     if isinstance(layer, spec.LSTM):
         yield from _steady(case, layer, shapes[0])
-    if isinstance(layer, MASKED):
-        yield _padded(case, shapes[0], "padding", 1.0, _paddings(layer))
+    if reads_mask(layer):
+        yield _padded(case, shapes, "padding", 1.0, _paddings(layer))
     if isinstance(layer, spec.Attention):
         # Scores far apart show a mask that only lowers them; -1e4 still stays below them.
-        yield _padded(case, shapes[0], HOT, LARGE, _paddings(layer))
-        yield _padded(case, shapes[0], EMPTY, 1.0, ["none"] * len(NAMES))
+        yield _padded(case, shapes, HOT, LARGE, _paddings(layer))
+        yield _padded(case, shapes, EMPTY, 1.0, ["none"] * len(NAMES))
 
 
 def _steady(case: Case, layer: spec.LSTM, shape: Shape) -> Iterator[Case]:
@@ -118,13 +125,26 @@ def _steady(case: Case, layer: spec.LSTM, shape: Shape) -> Iterator[Case]:
         )
 
 
-def _padded(case: Case, shape: Shape, name: str, size: float, paddings: list[str]) -> Case:
+def _padded(
+    case: Case, shapes: tuple[Shape, ...], name: str, size: float, paddings: list[str]
+) -> Case:
+    """Of a layer with a memory the paddings are the memory's; its other value has them in the
+    opposite order, which it is not to look at.
+    """
+    inputs = [
+        size * _random(f"{case.path} padded{number or ''}", shape)
+        for number, shape in enumerate(shapes)
+    ]
+    masks = [
+        np.stack([_valid(kind, n, shape[0]) for n, kind in enumerate(kinds)])
+        for kinds, shape in zip((paddings[::-1], paddings)[-len(shapes) :], shapes, strict=True)
+    ]
     return replace(
         case,
         name=name,
-        inputs=size * _random(f"{case.path} padded", shape),
+        inputs=tuple(inputs) if len(inputs) > 1 else inputs[0],
         kinds=tuple(NAMES[kind] + " and large values" * (name == HOT) for kind in paddings),
-        valid=np.stack([_valid(kind, n, shape[0]) for n, kind in enumerate(paddings)]),
+        valid=tuple(masks) if len(masks) > 1 else masks[0],
         finite=name == EMPTY,
     )
 

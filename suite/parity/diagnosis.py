@@ -353,7 +353,7 @@ def _tries(
     task_inputs, reference = evidence.task_inputs, evidence.reference
     places = [place for place in evidence.model.places() if place.path in among]
     unmasked = reference.unmasked(task_inputs)
-    reading = [place.path for place in places if isinstance(place.layer, cases.MASKED)]
+    reading = [place.path for place in places if cases.reads_mask(place.layer)]
     if reading and unmasked is not None:
         yield reading, Mistake("mask", "padding taken for steps", None), unmasked
     parameters = evidence.model.with_ties(read(task_inputs.probe))

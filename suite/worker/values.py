@@ -90,7 +90,7 @@ def layer(workshop: Workshop, task: str, place: str, given: str, path: str) -> N
         several = tuple(arrays[key] for key in arrays.files if key.startswith("inputs/"))
         inputs, upstream = several or arrays["inputs"], arrays["upstream"]
         masks = tuple(arrays.get(f"valid/{number}") for number in range(len(several)))
-        valid = arrays.get("valid") if masks.count(None) == len(masks) else masks
+        valid = arrays.get("valid") if all(mask is None for mask in masks) else masks
     found = workshop.benches[task].program.layer_vjp(place, inputs, upstream, valid)
     parts = {"output": found.output}
     if isinstance(found.input_gradients, tuple):

@@ -52,6 +52,7 @@ from tasks.spec.sequence import (
     PositionalEmbedding,
     PositionalEncoding,
     Recurrent,
+    Rotary,
 )
 from tasks.spec.several import Add, Concat, Multiply
 from tasks.spec.steps import ClassToken, Conv1d, FirstStep
@@ -99,6 +100,7 @@ __all__ = [
     "ReLU",
     "Recurrent",
     "Residual",
+    "Rotary",
     "Sequential",
     "Shape",
     "SiLU",

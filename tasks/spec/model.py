@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Any
 
 from tasks.spec.layer import Layer, Parameter, Shape, SpecError
@@ -324,7 +325,8 @@ def _named(
 def _check_number(path: str, layer: Layer, given: tuple[Any, ...]) -> None:
     least, most = layer.takes
     if not least <= len(given) <= most:
-        wanted = f"{least} value{'s' * (least > 1)}{' or more' * (most > least)}"
+        more = "" if most == least else f" or {'more' if most == inf else most}"
+        wanted = f"{least} value{'s' * (least > 1)}{more}"
         found = f"{len(given)} of shape {', '.join(map(str, given))}" if given else "none"
         raise SpecError(f"{path}: {type(layer).__name__} takes {wanted}, not {found}")
 

@@ -22,15 +22,20 @@ class Recurrent(Backend):
     def lstm(self, layer: spec.LSTM, parameters: Arrays, x: Array, context: Context) -> Array:
         # cuDNN's, which JAX binds in float32 alone: a training step of rnn-small takes 0.79 of the
         # scan's time, a prediction 1.12 (JAX 0.11.2, H100).
-        if self.device == "cuda" and x.dtype == jnp.float32 and context.training:
+        fits = x.dtype == jnp.float32 and not layer.bidirectional
+        if self.device == "cuda" and fits and context.training:
             return _in_front(partial(_lstm_cudnn, layer, parameters), x, context.valid)
         ahead = self._projects_ahead(context)
         valid = None if context.valid is None else context.valid.T[..., None]
         x = x.swapaxes(0, 1)  # scanned along the first axis
-        for level in range(layer.num_layers):
-            bias = parameters[f"bias_ih_l{level}"] + parameters[f"bias_hh_l{level}"]
-            weight, recurrent = parameters[f"weight_ih_l{level}"], parameters[f"weight_hh_l{level}"]
-            x = _lstm_steps(x, valid, weight, recurrent, bias, ahead)
+        for ends in layer.levels():
+            both = []
+            for end in ends:
+                bias = parameters[f"bias_ih_{end}"] + parameters[f"bias_hh_{end}"]
+                weight, recurrent = parameters[f"weight_ih_{end}"], parameters[f"weight_hh_{end}"]
+                back = end.endswith("_reverse")
+                both.append(_lstm_steps(x, valid, weight, recurrent, bias, ahead, back))
+            x = _joined(both)
         return x.swapaxes(0, 1)
 
     @lowers(spec.GRU)
@@ -38,10 +43,14 @@ class Recurrent(Backend):
         ahead = self._projects_ahead(context)
         valid = None if context.valid is None else context.valid.T[..., None]
         x = x.swapaxes(0, 1)  # scanned along the first axis
-        for level in range(layer.num_layers):
-            weight, recurrent = parameters[f"weight_ih_l{level}"], parameters[f"weight_hh_l{level}"]
-            biases = parameters[f"bias_ih_l{level}"], parameters[f"bias_hh_l{level}"]
-            x = _gru_steps(x, valid, weight, recurrent, biases, ahead)
+        for ends in layer.levels():
+            both = []
+            for end in ends:
+                weight, recurrent = parameters[f"weight_ih_{end}"], parameters[f"weight_hh_{end}"]
+                biases = parameters[f"bias_ih_{end}"], parameters[f"bias_hh_{end}"]
+                back = end.endswith("_reverse")
+                both.append(_gru_steps(x, valid, weight, recurrent, biases, ahead, back))
+            x = _joined(both)
         return x.swapaxes(0, 1)
 
     def _projects_ahead(self, context: Context) -> bool:
@@ -50,6 +59,11 @@ class Recurrent(Backend):
         # time (LSTM) and 0.75 (GRU; two levels of 256, 16 rows of 64 steps, JAX 0.10.2, two cores),
         # 0.52 with 128 rows of rnn-tiny. In training no form was faster.
         return context.training or self.device != "cpu"
+
+
+def _joined(both: list[Array]) -> Array:
+    """What the directions of one level give."""
+    return both[0] if len(both) == 1 else jnp.concatenate(both, axis=-1)
 
 
 def _in_front(run: Callable[[Array], Array], x: Array, valid: Array | None) -> Array:
@@ -76,9 +90,15 @@ def _lstm_cudnn(layer: spec.LSTM, parameters: Arrays, x: Array) -> Array:
 
 
 def _lstm_steps(
-    x: Array, valid: Array | None, weight: Array, recurrent: Array, bias: Array, ahead: bool
+    x: Array,
+    valid: Array | None,
+    weight: Array,
+    recurrent: Array,
+    bias: Array,
+    ahead: bool,
+    back: bool,
 ) -> Array:
-    """One level, (steps, batch, features); ``valid`` is (steps, batch, 1) or None."""
+    """One level and direction, (steps, batch, features); ``valid`` is (steps, batch, 1) or None."""
     x = affine(x, weight, bias) if ahead else x
     joined = jnp.concatenate((weight, recurrent), axis=1).T
 
@@ -99,7 +119,7 @@ def _lstm_steps(
         return state, jnp.where(keep, new_h, 0.0)
 
     start = jnp.zeros((x.shape[1], recurrent.shape[1]), x.dtype)
-    return lax.scan(cell, (start, wide(start)), (x, valid))[1]
+    return lax.scan(cell, (start, wide(start)), (x, valid), reverse=back)[1]
 
 
 def _gru_steps(
@@ -109,8 +129,9 @@ def _gru_steps(
     recurrent: Array,
     biases: tuple[Array, Array],
     ahead: bool,
+    back: bool,
 ) -> Array:
-    """One level, (steps, batch, features); ``valid`` is (steps, batch, 1) or None."""
+    """One level and direction, (steps, batch, features); ``valid`` is (steps, batch, 1) or None."""
     x = affine(x, weight, biases[0]) if ahead else x
     of_x, of_h = weight.T, recurrent.T
     # Else XLA transposes in every step: so inference takes 0.85 of the time (gru-small, JAX 0.10.2,
@@ -132,4 +153,4 @@ def _gru_steps(
         return jnp.where(keep, new_h, h), jnp.where(keep, new_h, 0.0)
 
     start = jnp.zeros((x.shape[1], recurrent.shape[1]), x.dtype)
-    return lax.scan(cell, start, (x, valid))[1]
+    return lax.scan(cell, start, (x, valid), reverse=back)[1]

@@ -45,16 +45,28 @@ def _levels(
     """The stacked layers of an LSTM or a GRU on x (batch, steps, features)."""
     names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
     vjps = []
-    for number in range(layer.num_layers):
-        own = {name: parameters[f"{name}_l{number}"] for name in names}
-        x, level_vjp = level(own, x, valid)
-        vjps.append(level_vjp)
+    for ends in layer.levels():
+        # Held at invalid steps, a state that begins at the end is 0 up to the last valid one.
+        ways = {end: slice(None, None, -1 if end.endswith("_reverse") else 1) for end in ends}
+        both = []
+        for end, way in ways.items():
+            own = {name: parameters[f"{name}_{end}"] for name in names}
+            y, level_vjp = level(own, x[:, way], valid[:, way])
+            both.append(y[:, way])
+            vjps.append((end, way, level_vjp))
+        x = np.concatenate(both, axis=-1)
 
     def vjp(dy: Floats) -> tuple[Floats, Gradients]:
         gradients: Gradients = {}
-        for number in reversed(range(layer.num_layers)):
-            dy, found = vjps[number](dy)
-            gradients |= {f"{name}_l{number}": gradient for name, gradient in found.items()}
+        directions = 1 + layer.bidirectional
+        for first in reversed(range(0, len(vjps), directions)):
+            parts = np.split(dy, directions, axis=-1)
+            dx = []
+            for part, (end, way, level_vjp) in zip(parts, vjps[first:], strict=False):
+                one, found = level_vjp(part[:, way])
+                dx.append(one[:, way])
+                gradients |= {f"{name}_{end}": gradient for name, gradient in found.items()}
+            dy = sum(dx[1:], start=dx[0])
         return dy, gradients
 
     return x, vjp

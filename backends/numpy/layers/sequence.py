@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import sqrt
 from typing import Any
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from backends.base import Backend, Context, lowers
 from backends.numpy.layers.arithmetic import (
+    Bools,
     Floats,
     Gradient,
     Gradients,
@@ -17,7 +19,6 @@ from backends.numpy.layers.arithmetic import (
     Parameters,
     affine,
     einsum,
-    gradient,
     valid_steps,
 )
 from tasks import spec
@@ -39,10 +40,11 @@ class Sequence(Backend):
             return table
 
         def vjp(dy: Floats) -> tuple[None, Gradients]:
-            gradient = Gradient(scattered(dy), lambda: scattered(np.abs(dy)))
+            rows = layer.scale * dy
+            gradient = Gradient(scattered(rows), lambda: scattered(np.abs(rows)))
             return None, {"weight": gradient}
 
-        return weight[x], vjp
+        return layer.scale * weight[x], vjp
 
     @lowers(spec.PositionalEncoding)
     def positional_encoding(
@@ -60,24 +62,66 @@ class Sequence(Backend):
         context: Context,
     ) -> Lowered:
         """x is (batch, steps, features)."""
-        return x + parameters["weight"], lambda dy: (dy, {"weight": gradient("ntf->tf", dy)})
+        weight, on = parameters["weight"], np.ones(x.shape[:2], dtype=bool)
+        if layer.count == "valid":
+            on = valid_steps(context, x)
+        at = layer.offset + np.cumsum(on, axis=1)[on] - 1
+
+        def scattered(dy: Floats) -> Floats:
+            table = np.zeros_like(weight)
+            np.add.at(table, at, dy[on])
+            return table
+
+        def vjp(dy: Floats) -> tuple[Floats, Gradients]:
+            return dy, {"weight": Gradient(scattered(dy), lambda: scattered(np.abs(dy)))}
+
+        y = x.copy()
+        y[on] += weight[at]
+        return y, vjp
+
+    @lowers(spec.Rotary)
+    def rotary(
+        self, layer: spec.Rotary, parameters: Parameters, x: Floats, context: Context
+    ) -> Lowered:
+        """x is (..., steps, features)."""
+        cos, sin = layer.tables(x.shape[-2]).astype(x.dtype)
+        halves = layer.layout == "halves"
+
+        def turned(x: Floats, sin: Floats) -> Floats:
+            a, b = np.split(x, 2, axis=-1) if halves else (x[..., 0::2], x[..., 1::2])
+            pair = a * cos - b * sin, a * sin + b * cos
+            return np.concatenate(pair, -1) if halves else np.stack(pair, -1).reshape(x.shape)
+
+        return turned(x, sin), lambda dy: (turned(dy, -sin), {})
 
     @lowers(spec.Attention)
     def attention(
-        self, layer: spec.Attention, parameters: Parameters, x: Floats, context: Context
+        self,
+        layer: spec.Attention,
+        parameters: Parameters,
+        x: Floats | tuple[Floats, Floats],
+        context: Context,
     ) -> Lowered:
-        """x is (batch, steps, features)."""
-        samples, steps, width = x.shape
-        split = (samples, steps, layer.heads, width // layer.heads)
-        temperature = sqrt(width / layer.heads)
+        """x is (batch, steps, features), or so is the memory beside it."""
+        first, memory = x if isinstance(x, tuple) else (x, x)
+        valid = context.memory_valid if isinstance(x, tuple) else context.valid
+        temperature = sqrt(layer.head_width)
+        group = layer.heads // layer.shared_heads
         projections = {
-            name: affine(spec.local(parameters, name), x) for name in ("query", "key", "value")
+            name: affine(spec.local(parameters, name), first if name == "query" else memory)
+            for name in ("query", "key", "value")
         }
-        query, key, value = (y.reshape(split) for y, _ in projections.values())
+        split = {name: (*y.shape[:2], -1, layer.head_width) for name, (y, _) in projections.items()}
+        query, key, value = (y.reshape(split[name]) for name, (y, _) in projections.items())
+        query, query_vjp = self._turned(layer, query, context)
+        key, key_vjp = self._turned(layer, key, context)
+        key, value = key.repeat(group, axis=2), value.repeat(group, axis=2)
 
-        seen = valid_steps(context, x)[:, None, None, :]
+        seen: Bools = np.ones((first.shape[1], memory.shape[1]), dtype=bool)
         if layer.causal:
-            seen = seen & np.tri(steps, dtype=bool)
+            seen = np.tril(seen)
+        if valid is not None:
+            seen = seen & valid[:, None, None, :]
         scores = einsum("nqhd,nkhd->nhqk", query, key) / temperature
         top = scores.max(axis=-1, keepdims=True, where=seen, initial=-np.inf)
         weights = np.exp(scores - top, where=seen, out=np.zeros_like(scores))
@@ -88,26 +132,43 @@ class Sequence(Backend):
         # which costs the queries' gradients a digit. PyTorch's in transformer-small had 11 times
         # the error of a softmax that is float32 throughout, 1.4 times that of this one.
         mixed = self.cast(einsum("nhqk,nkhd->nqhd", weights, value), self.precision)
-        y, output_vjp = affine(spec.local(parameters, "output"), mixed.reshape(x.shape))
+        y, output_vjp = affine(spec.local(parameters, "output"), mixed.reshape(first.shape))
 
-        def vjp(dy: Floats) -> tuple[Floats, Gradients]:
+        def vjp(dy: Floats) -> tuple[Any, Gradients]:
             dmixed, output_gradients = output_vjp(dy)
-            dmixed = self.cast(dmixed.reshape(split), self.precision)
+            dmixed = self.cast(dmixed.reshape(query.shape), self.precision)
             dweights = einsum("nqhd,nkhd->nhqk", dmixed, value)
             spread = (dmixed * mixed).sum(axis=-1).transpose(0, 2, 1)[..., None]
             dscores = weights * (dweights - spread) / temperature
             upstream = {
-                "query": einsum("nhqk,nkhd->nqhd", dscores, key),
-                "key": einsum("nhqk,nqhd->nkhd", dscores, query),
-                "value": einsum("nhqk,nqhd->nkhd", weights, dmixed),
+                "query": query_vjp(einsum("nhqk,nkhd->nqhd", dscores, key)),
+                "key": key_vjp(shared(einsum("nhqk,nqhd->nkhd", dscores, query))),
+                "value": shared(einsum("nhqk,nqhd->nkhd", weights, dmixed)),
             }
-            dx, gradients = np.zeros_like(x), _below("output", output_gradients)
-            for name, (_, projection_vjp) in projections.items():
-                part, found = projection_vjp(upstream[name].reshape(x.shape))
-                dx, gradients = dx + part, gradients | _below(name, found)
-            return dx, gradients
+            parts, gradients = {}, _below("output", output_gradients)
+            for name, (y, projection_vjp) in projections.items():
+                parts[name], found = projection_vjp(upstream[name].reshape(y.shape))
+                gradients |= _below(name, found)
+            if isinstance(x, tuple):
+                return (parts["query"], parts["key"] + parts["value"]), gradients
+            return parts["query"] + parts["key"] + parts["value"], gradients
+
+        def shared(dy: Floats) -> Floats:
+            """The sum over the heads that a head of keys or values serves."""
+            found: Floats = dy.reshape(*dy.shape[:2], -1, group, layer.head_width).sum(axis=3)
+            return found
 
         return y, vjp
+
+    def _turned(
+        self, layer: spec.Attention, x: Floats, context: Context
+    ) -> tuple[Floats, Callable[[Floats], Floats]]:
+        """Queries or keys (batch, steps, heads, features), where they are rotary."""
+        if layer.rotary is None:
+            return x, lambda dy: dy
+        lowering = self.lowering(layer.rotary)
+        y, vjp = lowering(layer.rotary, {}, x.swapaxes(1, 2), context)
+        return y.swapaxes(1, 2), lambda dy: vjp(dy.swapaxes(1, 2))[0].swapaxes(1, 2)
 
     @lowers(spec.LastStep)
     def last_step(

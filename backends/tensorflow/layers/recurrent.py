@@ -30,16 +30,19 @@ class Recurrent(Backend):
         y = tf.transpose(x, (1, 0, 2))  # steps first: each is then one slice of memory
         ahead = self._projects_ahead(context, y.shape[0])
         valid = None if context.valid is None else tf.transpose(context.valid)[..., None]
-        for level in range(layer.num_layers):
-            bias = parameters[f"bias_ih_l{level}"] + parameters[f"bias_hh_l{level}"]
-            weight, recurrent = parameters[f"weight_ih_l{level}"], parameters[f"weight_hh_l{level}"]
-            if ahead:
-                y = affine(y, weight, bias)
-                cell = partial(_lstm_cell, tf.transpose(recurrent), None)
-            else:
-                joined = tf.concat((weight, recurrent), axis=1)
-                cell = partial(_lstm_cell, tf.transpose(joined), bias)
-            y = _scan(cell, 2, y, recurrent.shape[1], valid)
+        for ends in layer.levels():
+            both = []
+            for end in ends:
+                bias = parameters[f"bias_ih_{end}"] + parameters[f"bias_hh_{end}"]
+                weight, recurrent = parameters[f"weight_ih_{end}"], parameters[f"weight_hh_{end}"]
+                if ahead:
+                    given = affine(y, weight, bias)
+                    cell = partial(_lstm_cell, tf.transpose(recurrent), None)
+                else:
+                    given, joined = y, tf.concat((weight, recurrent), axis=1)
+                    cell = partial(_lstm_cell, tf.transpose(joined), bias)
+                both.append(_scan(cell, 2, given, recurrent.shape[1], valid, end))
+            y = _joined(both)
         if valid is not None:
             y = tf.where(valid, y, 0.0)
         return tf.transpose(y, (1, 0, 2))
@@ -51,13 +54,17 @@ class Recurrent(Backend):
         y = tf.transpose(x, (1, 0, 2))  # steps first: each is then one slice of memory
         ahead = self._projects_ahead(context, y.shape[0])
         valid = None if context.valid is None else tf.transpose(context.valid)[..., None]
-        for level in range(layer.num_layers):
-            weight, bias = parameters[f"weight_ih_l{level}"], parameters[f"bias_ih_l{level}"]
-            recurrent = parameters[f"weight_hh_l{level}"]
-            project = None if ahead else partial(_product, tf.transpose(weight), bias)
-            y = affine(y, weight, bias) if ahead else y
-            recur = partial(_product, tf.transpose(recurrent), parameters[f"bias_hh_l{level}"])
-            y = _scan(partial(_gru_cell, project, recur), 1, y, recurrent.shape[1], valid)
+        for ends in layer.levels():
+            both = []
+            for end in ends:
+                weight, bias = parameters[f"weight_ih_{end}"], parameters[f"bias_ih_{end}"]
+                recurrent = parameters[f"weight_hh_{end}"]
+                project = None if ahead else partial(_product, tf.transpose(weight), bias)
+                given = affine(y, weight, bias) if ahead else y
+                recur = partial(_product, tf.transpose(recurrent), parameters[f"bias_hh_{end}"])
+                cell = partial(_gru_cell, project, recur)
+                both.append(_scan(cell, 1, given, recurrent.shape[1], valid, end))
+            y = _joined(both)
         if valid is not None:
             y = tf.where(valid, y, 0.0)
         return tf.transpose(y, (1, 0, 2))
@@ -69,6 +76,11 @@ class Recurrent(Backend):
         # TensorFlow 2.21, two cores, beside other work). Unrolled, it is no faster.
         loops = self.execution == "compiled" and steps > _UNROLLED_STEPS
         return context.training or self.device != "cpu" or not loops
+
+
+def _joined(both: list[tf.Tensor]) -> tf.Tensor:
+    """What the directions of one level give."""
+    return both[0] if len(both) == 1 else tf.concat(both, axis=-1)
 
 
 def _product(weight: tf.Tensor, bias: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
@@ -108,10 +120,14 @@ def _scan(
     x: tf.Tensor,
     hidden: int,
     valid: tf.Tensor | None,
+    end: str,
 ) -> tf.Tensor:
-    """The outputs of one level, the first of its ``states`` after every step. Steps stand first
-    here; the states are held where not valid.
+    """The outputs of one level and direction, which its parameters' ``end`` tells: the first of its
+    ``states`` after every step. Steps stand first here; the states are held where not valid.
     """
+    if end.endswith("_reverse"):
+        x, valid = tf.reverse(x, [0]), None if valid is None else tf.reverse(valid, [0])
+        return tf.reverse(_scan(cell, states, x, hidden, valid, ""), [0])
     steps, batch, _ = x.shape
     zeros = tf.zeros((batch, hidden), x.dtype)
     start = (zeros, wide(zeros))[:states]  # an LSTM's cell keeps its state wide

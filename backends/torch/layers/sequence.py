@@ -25,48 +25,78 @@ class Sequence(Backend):
     def embedding(
         self, layer: spec.Embedding, parameters: Tensors, x: Tensor, context: Context
     ) -> Tensor:
-        return F.embedding(x, parameters["weight"])
+        y = F.embedding(x, parameters["weight"])
+        return y if layer.scale == 1 else y * layer.scale
 
     @lowers(spec.PositionalEncoding)
     def positional_encoding(
         self, layer: spec.PositionalEncoding, parameters: Tensors, x: Tensor, context: Context
     ) -> Tensor:
-        table = self._constant(f"positions.{x.shape[1]}.{layer.width}", layer.table(x.shape[1]))
+        name = f"positions.{x.shape[1]}.{layer.width}.{layer.layout}"
+        table = self._constant(name, layer.table(x.shape[1]))
         return x + table.to(x.dtype)
 
     @lowers(spec.PositionalEmbedding)
     def positional_embedding(
         self, layer: spec.PositionalEmbedding, parameters: Tensors, x: Tensor, context: Context
     ) -> Tensor:
-        return x + parameters["weight"]
+        weight = parameters["weight"]
+        if layer.count == "valid" and context.valid is not None:
+            at = layer.offset + (context.valid.cumsum(dim=1) - 1).clamp(min=0)
+            return x + torch.where(context.valid[..., None], F.embedding(at, weight), 0.0)
+        if layer.table_rows == layer.steps:
+            return x + weight
+        return x + weight[layer.offset : layer.offset + layer.steps]
+
+    @lowers(spec.Rotary)
+    def rotary(
+        self, layer: spec.Rotary, parameters: Tensors, x: Tensor, context: Context
+    ) -> Tensor:
+        steps = x.shape[-2]
+        name = f"rotary.{steps}.{layer.width}.{layer.base}"
+        cos, sin = self._constant(name, layer.tables(steps)).unbind()
+        halves = layer.layout == "halves"
+        a, b = x.chunk(2, dim=-1) if halves else (x[..., 0::2], x[..., 1::2])
+        pair = a * cos - b * sin, a * sin + b * cos
+        turned = torch.cat(pair, dim=-1) if halves else torch.stack(pair, dim=-1).flatten(-2)
+        return turned.to(x.dtype)
 
     @lowers(spec.Attention)
     def attention(
-        self, layer: spec.Attention, parameters: Tensors, x: Tensor, context: Context
+        self,
+        layer: spec.Attention,
+        parameters: Tensors,
+        x: Tensor | tuple[Tensor, Tensor],
+        context: Context,
     ) -> Tensor:
-        batch, steps, width = x.shape
+        first, memory = x if isinstance(x, tuple) else (x, x)
+        valid = context.memory_valid if isinstance(x, tuple) else context.valid
 
-        def heads(name: str) -> Tensor:
+        def heads(name: str, x: Tensor, number: int) -> Tensor:
             weight, bias = parameters[f"{name}.weight"], parameters.get(f"{name}.bias")
-            return F.linear(x, weight, bias).view(batch, steps, layer.heads, -1).transpose(1, 2)
+            y = F.linear(x, weight, bias).view(*x.shape[:2], number, -1).transpose(1, 2)
+            if layer.rotary is None or name == "value":
+                return y
+            return self.lowering(layer.rotary)(layer.rotary, {}, y, context)
 
         mask = None
-        if context.valid is not None:
-            mask = context.valid[:, None, None, :]
+        if valid is not None:
+            mask = valid[:, None, None, :]
             if layer.causal:
-                causal = torch.ones(steps, steps, dtype=torch.bool, device=x.device).tril()
-                mask = mask & causal
+                sides = first.shape[1], memory.shape[1]
+                mask = mask & torch.ones(sides, dtype=torch.bool, device=first.device).tril()
         mixed = F.scaled_dot_product_attention(
-            heads("query"),
-            heads("key"),
-            heads("value"),
+            heads("query", first, layer.heads),
+            heads("key", memory, layer.shared_heads),
+            heads("value", memory, layer.shared_heads),
             attn_mask=mask,
             is_causal=layer.causal and mask is None,
+            enable_gqa=layer.shared_heads < layer.heads,
         )
         if mask is not None:  # a row that sees nothing is 0 by the spec, whatever the kernel gives
             mixed = torch.where(mask.any(-1, keepdim=True), mixed, 0.0)
-        joined = mixed.transpose(1, 2).reshape(batch, steps, width)
-        return F.linear(joined, parameters["output.weight"], parameters["output.bias"])
+        joined = mixed.transpose(1, 2).reshape(first.shape)
+        return F.linear(joined, parameters["output.weight"], parameters.get("output.bias"))
 
     @lowers(spec.LastStep)
     def last_step(

@@ -30,6 +30,9 @@ PADDINGS = {"full": None, "ragged": RAGGED, "left": LEFT, "holes": HOLES, "none"
 
 LSTM = spec.LSTM(input_size=5, hidden_size=4, num_layers=2)
 GRU = spec.GRU(input_size=5, hidden_size=4, num_layers=2)
+MEMORY = ((4, 8), (STEPS, 8))  # attention's, of steps that see and steps that are seen
+SHARED = spec.Attention(width=16, heads=4, key_value_heads=2)
+HALVES, PAIRS = (spec.Rotary(width=4, base=100.0, layout=layout) for layout in ("halves", "pairs"))
 
 CONVOLUTIONS: dict[str, dict[str, Any]] = {
     "1x3": {"out_channels": 3, "kernel_size": (1, 3), "padding": (0, 1)},
@@ -142,8 +145,24 @@ CASES = [
     given("linear", spec.Linear(in_features=7, out_features=3), (7,)),
     given("linear-steps", spec.Linear(in_features=7, out_features=3, bias=False), (STEPS, 7)),
     given("embedding", spec.Embedding(vocabulary=9, width=4), (STEPS,), vocabulary=9),
+    given(
+        "embedding-scale",
+        spec.Embedding(vocabulary=9, width=4, scale=22.6),
+        (STEPS,),
+        vocabulary=9,
+    ),
+    given("position-halves", spec.PositionalEncoding(width=6, layout="halves"), (STEPS, 6)),
     given("position", spec.PositionalEncoding(width=6), (STEPS, 6)),
     given("position-embedding", spec.PositionalEmbedding(steps=STEPS, width=5), (STEPS, 5)),
+    given(
+        "position-embedding-offset",
+        spec.PositionalEmbedding(steps=STEPS, width=5, offset=2, rows=9),
+        (STEPS, 5),
+    ),
+    *_padded(
+        "position-embedding",
+        spec.PositionalEmbedding(steps=STEPS, width=5, offset=2, count="valid"),
+    ),
     given("norm", spec.LayerNorm(width=8, epsilon=1e-2), (STEPS, 8)),
     given("rms-norm", spec.RMSNorm(width=8, epsilon=1e-2), (STEPS, 8)),
     *(
@@ -156,8 +175,29 @@ CASES = [
         for causal in (False, True)  # what has one program follows each other
         for padding, valid in PADDINGS.items()
     ),
+    *(
+        given(f"attention-memory-{p}", spec.Attention(width=8, heads=2), MEMORY, (RAGGED[:, 2:], m))
+        for p, m in PADDINGS.items()
+    ),
+    given("attention-memory-causal", spec.Attention(width=8, heads=2, causal=True), MEMORY),
+    *(given(f"attention-shared-{p}", SHARED, (STEPS, 16), m) for p, m in PADDINGS.items()),
+    *(
+        given(f"attention-{name}", layer, (STEPS, layer.width), HOLES)
+        for name, layer in {
+            "shared-causal": replace(SHARED, causal=True),
+            "no-biases": spec.Attention(width=8, heads=2, biases=False),
+            "halves": spec.Attention(width=8, heads=2, rotary=HALVES, key_bias=True),
+            "pairs": replace(SHARED, rotary=PAIRS),
+        }.items()
+    ),
+    given("rotary-halves", HALVES, (STEPS, 4)),
+    given("rotary-pairs", PAIRS, (STEPS, 4)),
     *_padded("lstm", LSTM),
     *_padded("gru", GRU),
+    *_padded("lstm-both", replace(LSTM, bidirectional=True)),
+    *_padded("gru-both", replace(GRU, bidirectional=True)),
+    given("lstm-both-long", replace(LSTM, bidirectional=True), (20, 5)),
+    given("gru-both-long", replace(GRU, bidirectional=True), (20, 5)),
     # Longer than what adapters unroll.
     given("lstm-long", LSTM, (20, 5)),
     given("gru-long", GRU, (20, 5)),

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from suite.parity.known_mistakes.words import Mistake
 from suite.parity.layer_checks import Arrays, Case
 from tasks import spec
+from tasks.base import each
 from tasks.spec import Layer, Place, local
 
 Floats = NDArray[np.float64]
@@ -62,8 +63,11 @@ def _fields(layer: Layer) -> Iterator[tuple[str, Any]]:
             yield "approximate", not layer.approximate
         case spec.Attention():
             yield "causal", not layer.causal
-            every = range(1, layer.width + 1)
-            yield from (("heads", heads) for heads in every if layer.width % heads == 0)
+            if layer.rotary is None and layer.shared_heads == layer.heads:
+                every = range(1, layer.width + 1)
+                yield from (("heads", heads) for heads in every if layer.width % heads == 0)
+        case spec.Embedding():
+            yield "scale", 1.0
         case spec.Recurrent():
             yield from (("num_layers", level) for level in range(1, layer.num_layers))
 
@@ -93,23 +97,37 @@ def _parameters(layer: Layer, p: Arrays) -> Iterator[tuple[str, str, Arrays]]:
             weight[0] = 0
             yield "padding", "row 0 taken for padding", {"weight": weight}
         case spec.Attention():
-            each = layer.width // layer.heads
+            width = layer.head_width
             for words, factor in (
-                ("scores not divided by the root of a head's width", sqrt(each)),
-                ("scores divided by the root of the whole width", sqrt(each / layer.width)),
-                ("scores divided by a head's width", 1 / sqrt(each)),
+                ("scores not divided by the root of a head's width", sqrt(width)),
+                ("scores divided by the root of the whole width", sqrt(width / layer.width)),
+                ("scores divided by a head's width", 1 / sqrt(width)),
             ):
-                yield "scale", words, {n: p[n] * factor for n in ("query.weight", "query.bias")}
-            swapped = {
-                "query.weight": p["key.weight"],
-                "key.weight": p["query.weight"],
-                "query.bias": np.zeros_like(p["query.bias"]),
-            }
-            yield "queries", "queries and keys swapped", swapped
+                yield "scale", words, {n: a * factor for n, a in p.items() if n.startswith("query")}
+            if layer.shared_heads == layer.heads:
+                swapped = {
+                    "query.weight": p["key.weight"],
+                    "key.weight": p["query.weight"],
+                }
+                if layer.biases:
+                    unbiased = np.zeros_like(p["query.bias"])
+                    swapped["query.bias"] = p.get("key.bias", unbiased)
+                if layer.key_bias:
+                    swapped["key.bias"] = p["query.bias"]
+                yield "queries", "queries and keys swapped", swapped
+            elif layer.shared_heads > 1:
+                # What head h attends with, in the place of the head that should.
+                by_turns = np.arange(layer.heads).reshape(layer.shared_heads, -1).T.ravel()
+                places = np.arange(layer.width).reshape(layer.heads, -1)[np.argsort(by_turns)]
+                order = places.ravel()
+                queries = {n: a[order] for n, a in p.items() if n.startswith("query")}
+                turned = queries | {"output.weight": p["output.weight"][:, order]}
+                yield "heads", "heads of keys and values taken in turns", turned
         case spec.Recurrent():
             yield from _of_gates(layer, p)
     for name, array in p.items():
-        if name.rpartition(".")[2].startswith("bias"):
+        cancels = name == "key.bias" and isinstance(layer, spec.Attention) and not layer.rotary
+        if name.rpartition(".")[2].startswith("bias") and not cancels:
             yield "bias", f"{name} left out", {name: np.zeros_like(array)}
 
 
@@ -135,10 +153,19 @@ def _of_gates(layer: spec.Recurrent, p: Arrays) -> Iterator[tuple[str, str, Arra
             read[name] = np.concatenate([parts[k] for k in places])
         yield "gates", f"gates in the order {order}", read
     if isinstance(layer, spec.LSTM):
-        forgetting = {f"bias_ih_l{n}": p[f"bias_ih_l{n}"].copy() for n in range(layer.num_layers)}
+        forgetting = {name: a.copy() for name, a in p.items() if name.startswith("bias_ih")}
         for bias in forgetting.values():
             bias[layer.hidden_size : 2 * layer.hidden_size] += 1
         yield "bias", "1 added to the forget gate's bias", forgetting
+    if layer.bidirectional:
+        ends = {"": "_reverse", "_reverse": ""}
+        crossed = {
+            f"{name}{other}": p[f"{name}{end}"]
+            for name in p
+            if not name.endswith("_reverse")
+            for end, other in ends.items()
+        }
+        yield "order", "the two directions' parameters swapped", crossed
     for which in ("bias_ih", "bias_hh"):
         without = {name: np.zeros_like(a) for name, a in p.items() if name.startswith(which)}
         yield "bias", f"{which} left out", without
@@ -195,12 +222,18 @@ def _others(case: Case) -> Iterator[tuple[str, str, dict[str, Any]]]:
         case spec.PositionalEncoding():
             steps = x.shape[1]
             table = layer.table(steps)
-            sines, cosines = table[:, 0::2], table[:, 1::2]
-            crossed = np.empty_like(table)
-            crossed[:, 0::2], crossed[:, 1::2] = cosines, sines
-            halves = np.concatenate((sines, cosines), axis=1)
+            pairs = (layer.width // 2, 2) if layer.layout == "interleaved" else (2, -1)
+            axis = 2 if layer.layout == "interleaved" else 1
+            crossed = np.flip(table.reshape(steps, *pairs), axis).reshape(table.shape)
+            layouts = ["in two halves", "alternating"]
+            others: Any = ["halves", "interleaved"]
+            if layer.layout == "halves":
+                layouts, others = layouts[::-1], others[::-1]
             for words, other in (
-                ("sines and cosines in two halves in place of alternating", halves),
+                (
+                    f"sines and cosines {layouts[0]} in place of {layouts[1]}",
+                    replace(layer, layout=others[0]).table(steps),
+                ),
                 ("positions counted from 1", layer.table(steps + 1)[1:]),
                 ("cosines before sines", crossed),
                 ("no position added", np.zeros_like(table)),
@@ -208,6 +241,31 @@ def _others(case: Case) -> Iterator[tuple[str, str, dict[str, Any]]]:
                 yield "position", words, {"inputs": x + (other - table)}
             words = "the input multiplied by the root of the width"
             yield "scale", words, {"inputs": x * sqrt(layer.width)}
+        case spec.PositionalEmbedding():
+            rows = layer.table_rows
+            for offset in range(min(3, rows - layer.steps + 1)):
+                if offset != layer.offset:
+                    words = f"rows from {offset} in place of {layer.offset} on"
+                    yield "position", words, {"layer": replace(layer, offset=offset, rows=rows)}
+            if layer.count == "valid":
+                words = "all steps counted in place of valid ones"
+                yield "position", words, {"layer": replace(layer, count="all")}
+        case spec.Rotary():
+            for words, rotary in _rotations(layer):
+                yield "position", words, {"layer": rotary}
+        case spec.Attention():
+            if layer.rotary is not None:
+                for words, rotary in _rotations(layer.rotary):
+                    yield "position", words, {"layer": replace(layer, rotary=rotary)}
+                words = "queries and keys not turned"
+                yield "position", words, {"layer": replace(layer, rotary=None)}
+            if len(case.several) > 1:
+                masks: Any = case.valid
+                own = {"inputs": (x, x), "valid": masks and (masks[0], masks[0])}
+                yield "inputs", "keys and values not of the memory", own
+                if masks and case.several[1].shape == x.shape:
+                    words = "the other value's mask in place of the memory's"
+                    yield "mask", words, {"valid": masks[::-1]}
         case spec.MeanSteps():
             valid = np.ones(x.shape[:2]) if case.valid is None else case.valid
             count = valid.sum(1)[:, None, None]
@@ -229,8 +287,21 @@ def _others(case: Case) -> Iterator[tuple[str, str, dict[str, Any]]]:
         case spec.Concat():
             yield "order", "the values in the opposite order", {"inputs": case.several[::-1]}
     if case.valid is not None:
-        yield "mask", "padding taken for steps", {"valid": np.ones_like(case.valid)}
-        yield "mask", "the mask's meaning inverted", {"valid": ~case.valid}
+        yield "mask", "padding taken for steps", {"valid": each(np.ones_like, case.valid)}
+        yield "mask", "the mask's meaning inverted", {"valid": each(np.logical_not, case.valid)}
+
+
+def _rotations(layer: spec.Rotary) -> Iterator[tuple[str, spec.Rotary]]:
+    """Words, and another rotation; of a single pair there is none."""
+    if layer.width == 2:
+        return
+    own: Any = ("halves", "pairs")
+    if layer.layout == "pairs":
+        own = own[::-1]
+    yield f"features turned in {own[1]} in place of {own[0]}", replace(layer, layout=own[1])
+    for base in (1e4, 5e5, 1e6):
+        if base != layer.base:
+            yield f"base {base:g} in place of {layer.base:g}", replace(layer, base=base)
 
 
 def _paddings(

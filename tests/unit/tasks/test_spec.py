@@ -12,6 +12,7 @@ from tasks import spec
 from tasks.spec import Input, ModelSpec, SpecError
 
 CONV = spec.Conv2d(in_channels=3, out_channels=2, kernel_size=(3, 5), padding=1)
+NAMES = ("query", "key", "value", "output")
 
 
 def model(shape, *layers, vocabulary=None):
@@ -83,6 +84,7 @@ def test_recipes_are_those_of_the_article():
         ),
         ((5, 4), spec.ClassToken(width=3), "odd", "(steps, 3)"),
         ((4,), spec.FirstStep(), "odd", "(steps, features)"),
+        ((5, 4), spec.Rotary(width=6), "odd", "(steps, 6)"),
     ],
 )
 def test_a_layer_that_does_not_fit_is_named_with_both_shapes(shape, layer, path, words):
@@ -166,6 +168,42 @@ def test_two_layers_of_one_path_are_refused():
     ("make", "words"),
     [
         (lambda: spec.Attention(width=8, heads=3), r"width \(=8\).*heads \(=3\)"),
+        (
+            lambda: spec.Attention(width=8, heads=4, key_value_heads=3),
+            r"heads \(=4\) must be divisible by key_value_heads \(=3\)",
+        ),
+        (
+            lambda: spec.Attention(width=8, heads=4, key_value_heads=0),
+            r"key_value_heads \(=0\) must be positive",
+        ),
+        (
+            lambda: spec.Attention(width=8, heads=2, key_bias=True, biases=False),
+            r"key_bias \(=True\) must go with biases \(=True\)",
+        ),
+        (
+            lambda: spec.Attention(width=8, heads=2, rotary=spec.Rotary(width=8)),
+            r"rotary \(=8\) must be a head's \(=4\)",
+        ),
+        (lambda: spec.Rotary(width=3), r"width \(=3\) must be even"),
+        (lambda: spec.Rotary(width=4, layout="x"), r"layout \(=x\) must be halves or pairs"),
+        (lambda: spec.Rotary(width=4, base=0.0), r"base \(=0.0\) must be positive"),
+        (
+            lambda: spec.PositionalEncoding(width=4, layout="pairs"),
+            r"layout \(=pairs\) must be interleaved or halves",
+        ),
+        (
+            lambda: spec.PositionalEmbedding(steps=4, width=2, offset=2, rows=5),
+            r"offset \(=2\) must leave 4 of the 5 rows",
+        ),
+        (
+            lambda: spec.PositionalEmbedding(steps=4, width=2, offset=-1),
+            r"offset \(=-1\) must leave 4 of the 3 rows",
+        ),
+        (
+            lambda: spec.PositionalEmbedding(steps=4, width=2, count="some"),
+            r"count \(=some\) must be all or valid",
+        ),
+        (lambda: spec.Embedding(vocabulary=2, width=2, scale=0.0), r"scale \(=0.0\)"),
         (lambda: spec.PositionalEncoding(width=7), r"width \(=7\) must be even"),
         (lambda: spec.Conv2d(in_channels=0, out_channels=1, kernel_size=1), r"in_channels \(=0\)"),
         (lambda: spec.Conv2d(in_channels=1, out_channels=1, kernel_size=1, padding=-1), "padding"),
@@ -315,3 +353,50 @@ def test_flops_by_hand_of_convolutions_with_groups():
 def test_flops_of_the_tiny_cnn_by_hand():
     by_hand = 2 * (24 * 24 * 32 * 3 * 9 + 12 * 12 * 64 * 32 * 9 + 2304 * 128 + 128 * 10)
     assert catalogue.tasks()["cnn-tiny"].model.flops() == by_hand
+
+
+def test_a_row_of_positions_is_the_step_and_the_offset():
+    table = spec.PositionalEmbedding(steps=128, width=2, rows=512).parameters()
+    assert table["weight"].shape == (512, 2)
+    table = spec.PositionalEmbedding(steps=512, width=2, offset=2, count="valid").parameters()
+    assert table["weight"].shape == (514, 2)
+
+
+def test_sinusoids_in_halves_are_the_alternating_ones_in_another_order():
+    table = spec.PositionalEncoding(width=6, layout="halves").table(5)
+    alternating = spec.PositionalEncoding(width=6).table(5)
+    np.testing.assert_array_equal(table[:, :3], alternating[:, 0::2])
+    np.testing.assert_array_equal(table[:, 3:], alternating[:, 1::2])
+
+
+def test_attention_of_shared_heads_and_to_a_memory():
+    layer = spec.Attention(width=8, heads=4, key_value_heads=2, key_bias=True)
+    shapes = {name: parameter.shape for name, parameter in layer.parameters().items()}
+    assert list(shapes) == [f"{n}.{p}" for n in NAMES for p in ("weight", "bias")]
+    assert shapes["query.weight"] == shapes["output.weight"] == (8, 8)
+    assert shapes["key.weight"] == shapes["value.weight"] == (4, 8)
+    assert shapes["key.bias"] == (4,)
+    bare = spec.Attention(width=8, heads=4, biases=False).parameters()
+    assert list(bare) == [f"{name}.weight" for name in NAMES]
+    assert layer.output_shape((3, 8), (5, 8)) == (3, 8)
+    projections = 3 * 8 * 8 * 2 + 5 * 8 * 4 * 2
+    assert layer.flops((3, 8), (5, 8)) == 2 * (projections + 2 * 3 * 5 * 8)
+    assert layer.flops((3, 8)) == layer.flops((3, 8), (3, 8))
+    assert layer.valid("first", "memory") == "first"
+    with pytest.raises(SpecError, match=r"memory: Attention takes 1 value or 2, not 3 of shape"):
+        model((3, 8), ("memory", layer, ("", "", "")))
+    narrow = spec.Linear(in_features=8, out_features=4)
+    with pytest.raises(SpecError, match=r"cross: Attention takes .* \(steps, 8\), not \(3, 4\)"):
+        model((3, 8), ("memory", narrow), ("cross", layer, ("", "memory")))
+
+
+@pytest.mark.parametrize("kind", [spec.LSTM, spec.GRU])
+def test_both_directions_have_the_names_of_pytorch(kind):
+    layer = kind(input_size=3, hidden_size=2, num_layers=2, bidirectional=True)
+    parts = [f"{p}_{s}" for p in ("weight", "bias") for s in ("ih", "hh")]
+    ends = ["l0", "l0_reverse", "l1", "l1_reverse"]
+    assert list(layer.parameters()) == [f"{part}_{end}" for end in ends for part in parts]
+    assert layer.parameters()["weight_ih_l1_reverse"].shape == (2 * kind.gates, 4)
+    assert layer.output_shape((5, 3)) == (5, 4)
+    rows = 2 * kind.gates
+    assert layer.flops((5, 3)) == 5 * 2 * 2 * rows * ((3 + 2) + (4 + 2))

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf, pi, sqrt
 
 import mlx.core as mx
@@ -157,7 +158,8 @@ class Layers(Backend):
     def embedding(
         self, layer: spec.Embedding, parameters: Arrays, x: mx.array, context: Context
     ) -> mx.array:
-        return parameters["weight"][x]
+        y = parameters["weight"][x]
+        return y * scalar(layer.scale, y)
 
     @lowers(spec.PositionalEncoding)
     def positional_encoding(
@@ -169,7 +171,21 @@ class Layers(Backend):
     def positional_embedding(
         self, layer: spec.PositionalEmbedding, parameters: Arrays, x: mx.array, context: Context
     ) -> mx.array:
-        return x + parameters["weight"]
+        weight = parameters["weight"]
+        if layer.count == "valid" and context.valid is not None:
+            at = layer.offset + mx.maximum(mx.cumsum(context.valid.astype(mx.int32), axis=1) - 1, 0)
+            return x + _valid(context, weight[at])
+        return x + weight[layer.offset : layer.offset + layer.steps]
+
+    @lowers(spec.Rotary)
+    def rotary(
+        self, layer: spec.Rotary, parameters: Arrays, x: mx.array, context: Context
+    ) -> mx.array:
+        cos, sin = (mx.array(table, x.dtype) for table in layer.tables(x.shape[-2]))
+        halves = layer.layout == "halves"
+        a, b = mx.split(x, 2, axis=-1) if halves else (x[..., 0::2], x[..., 1::2])
+        pair = a * cos - b * sin, a * sin + b * cos
+        return mx.concatenate(pair, -1) if halves else mx.stack(pair, -1).reshape(x.shape)
 
     @lowers(spec.LayerNorm)
     def layer_norm(
@@ -189,30 +205,39 @@ class Layers(Backend):
 
     @lowers(spec.Attention)
     def attention(
-        self, layer: spec.Attention, parameters: Arrays, x: mx.array, context: Context
+        self,
+        layer: spec.Attention,
+        parameters: Arrays,
+        x: mx.array | tuple[mx.array, mx.array],
+        context: Context,
     ) -> mx.array:
-        batch, steps, width = x.shape
+        several = isinstance(x, tuple)
+        x, memory = x if several else (x, x)
+        valid = context.memory_valid if several else context.valid
 
-        def heads(name: str) -> mx.array:
+        def heads(name: str, x: mx.array, number: int) -> mx.array:
             projected = _affine(x, parameters[f"{name}.weight"], parameters.get(f"{name}.bias"))
-            return projected.reshape(batch, steps, layer.heads, -1).transpose(0, 2, 1, 3)
+            y = projected.reshape(*x.shape[:2], number, -1).transpose(0, 2, 1, 3)
+            if layer.rotary is not None and name != "value":
+                y = self.lowering(layer.rotary)(layer.rotary, {}, y, context)
+            return mx.repeat(y, layer.heads // number, axis=1)
 
-        mask = None if context.valid is None else context.valid[:, None, None, :]
+        mask = None if valid is None else valid[:, None, None, :]
         if layer.causal:
-            order = mx.arange(steps)
-            causal = order[:, None] >= order[None, :]
+            causal = mx.arange(x.shape[1])[:, None] >= mx.arange(memory.shape[1])[None, :]
             mask = causal if mask is None else mask & causal
-        scores = heads("query") @ heads("key").swapaxes(-1, -2)
-        scores = scores * scalar(1 / sqrt(width // layer.heads), x)
+        key, value = (heads(name, memory, layer.shared_heads) for name in ("key", "value"))
+        scores = heads("query", x, layer.heads) @ key.swapaxes(-1, -2)
+        scores = scores * scalar(1 / sqrt(layer.head_width), x)
         if mask is not None:  # finite, so that a row that sees nothing has no NaN in its gradient
             scores = mx.where(mask, scores, scalar(-1e30, x))
         top = mx.stop_gradient(scores.max(axis=-1, keepdims=True))
         weights = exp(scores - top)
-        mixed = (weights @ heads("value")) / weights.sum(axis=-1, keepdims=True)
+        mixed = (weights @ value) / weights.sum(axis=-1, keepdims=True)
         if mask is not None:
             mixed = mx.where(mask.any(axis=-1, keepdims=True), mixed, scalar(0.0, x))
-        joined = mixed.transpose(0, 2, 1, 3).reshape(batch, steps, width)
-        return _affine(joined, parameters["output.weight"], parameters["output.bias"])
+        joined = mixed.transpose(0, 2, 1, 3).reshape(x.shape)
+        return _affine(joined, parameters["output.weight"], parameters.get("output.bias"))
 
     @lowers(spec.LSTM)
     def lstm(self, layer: spec.LSTM, parameters: Arrays, x: mx.array, context: Context) -> mx.array:
@@ -221,36 +246,37 @@ class Layers(Backend):
             c = sigmoid(f) * c + sigmoid(i) * mx.tanh(g)
             return sigmoid(o) * mx.tanh(c), c
 
-        for level in range(layer.num_layers):
-            recurrent, bias = (parameters[f"{of}_hh_l{level}"] for of in ("weight", "bias"))
-            given = _affine(
-                x, parameters[f"weight_ih_l{level}"], parameters[f"bias_ih_l{level}"] + bias
-            )
+        def direction(end: str, x: mx.array, order: range) -> list[mx.array]:
+            recurrent, bias = (parameters[f"{of}_hh_{end}"] for of in ("weight", "bias"))
+            weight, both = parameters[f"weight_ih_{end}"], parameters[f"bias_ih_{end}"] + bias
+            given = _affine(x, weight, both)
             h = c = mx.zeros((len(x), layer.hidden_size), x.dtype)
             outputs = []
-            for step in range(x.shape[1]):
+            for step in order:
                 new_h, new_c = cell(given[:, step] + h @ recurrent.T, h, c)
                 h, c = _held(context, step, (new_h, new_c), (h, c))
                 outputs.append(h)
-            x = _valid(context, mx.stack(outputs, axis=1))
-        return x
+            return outputs
+
+        return _levels(layer, direction, x, context)
 
     @lowers(spec.GRU)
     def gru(self, layer: spec.GRU, parameters: Arrays, x: mx.array, context: Context) -> mx.array:
-        for level in range(layer.num_layers):
-            recurrent, bias = (parameters[f"{of}_hh_l{level}"] for of in ("weight", "bias"))
-            given = _affine(x, parameters[f"weight_ih_l{level}"], parameters[f"bias_ih_l{level}"])
+        def direction(end: str, x: mx.array, order: range) -> list[mx.array]:
+            recurrent, bias = (parameters[f"{of}_hh_{end}"] for of in ("weight", "bias"))
+            given = _affine(x, parameters[f"weight_ih_{end}"], parameters[f"bias_ih_{end}"])
             h = mx.zeros((len(x), layer.hidden_size), x.dtype)
             outputs = []
-            for step in range(x.shape[1]):
+            for step in order:
                 of_input = mx.split(given[:, step], 3, axis=-1)
                 of_state = mx.split(_affine(h, recurrent, bias), 3, axis=-1)
                 r, z = (sigmoid(of_input[k] + of_state[k]) for k in (0, 1))
                 n = mx.tanh(of_input[2] + r * of_state[2])
                 (h,) = _held(context, step, ((1 - z) * n + z * h,), (h,))
                 outputs.append(h)
-            x = _valid(context, mx.stack(outputs, axis=1))
-        return x
+            return outputs
+
+        return _levels(layer, direction, x, context)
 
     @lowers(spec.LastStep)
     def last_step(
@@ -289,6 +315,23 @@ class Layers(Backend):
     ) -> mx.array:
         axis = layer.along(x[0].ndim - 1)
         return mx.concatenate(x, axis=(3, 1, 2)[axis] if x[0].ndim == 4 else 1 + axis)
+
+
+def _levels(
+    layer: spec.Recurrent,
+    direction: Callable[[str, mx.array, range], list[mx.array]],
+    x: mx.array,
+    context: Context,
+) -> mx.array:
+    """What ``direction`` gives step by step, of every level and both ways."""
+    ahead = range(x.shape[1])
+    for ends in layer.levels():
+        both = []
+        for end in ends:
+            way = -1 if end.endswith("_reverse") else 1
+            both.append(mx.stack(direction(end, x, ahead[::way])[::way], axis=1))
+        x = _valid(context, mx.concatenate(both, axis=-1))
+    return x
 
 
 def _affine(x: mx.array, weight: mx.array, bias: mx.array | None) -> mx.array:

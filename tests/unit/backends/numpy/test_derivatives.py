@@ -16,6 +16,7 @@ from tests.fixtures.reference_cases import (
     ATTENTION,
     CASES,
     EXACT,
+    MEMORY,
     MODELS,
     PADDED,
     PICTURES,
@@ -23,9 +24,12 @@ from tests.fixtures.reference_cases import (
     SEVERAL,
     TIED,
     TOLERANCE,
+    TRANSLATED,
+    TWO_PADDED,
     WORDS,
     assert_close,
     assert_same,
+    context_of,
     differences,
     loss_at,
     lower,
@@ -177,6 +181,62 @@ def test_a_layer_of_several_agrees_with_central_differences(layer, shapes):
             return np.sum(upstream * lower(layer, {}, changed)[0])
 
         assert_close(dx, differences(objective, x), 1e-7)
+
+
+@pytest.mark.parametrize("layer", MEMORY)
+def test_attention_to_a_memory_agrees_with_central_differences(layer):
+    given = tuple(uniform(n, "inputs", (6, steps, layer.width)) for n, steps in enumerate((4, 3)))
+    parameters = own_parameters(layer)
+    masks = {"valid": PADDED[::-1], "memory_valid": PADDED[:, 1:]}  # two of the memory see nothing
+    context = replace(context_of(layer), **masks)
+
+    def output(parameters, given):
+        return lower(layer, parameters, given, context=context)[0]
+
+    y, vjp = lower(layer, parameters, given, context=context)
+    assert y.shape == given[0].shape
+    upstream = uniform(3, "upstream", y.shape)
+    every, gradients = vjp(upstream)
+    for number, (x, dx) in enumerate(zip(given, every, strict=True)):
+
+        def moved(x, number=number):
+            changed = (*given[:number], x, *given[number + 1 :])
+            return np.sum(upstream * output(parameters, changed))
+
+        assert_close(dx, differences(moved, x))
+    assert set(gradients) == set(parameters)
+    for name, value in parameters.items():
+        numeric = differences(
+            lambda p, n=name: np.sum(upstream * output(parameters | {n: p}, given)), value
+        )
+        assert_close(gradients[name].value, numeric)
+        assert gradients[name].scale >= np.linalg.norm(gradients[name].value)
+
+
+def test_a_bias_of_keys_changes_nothing_where_nothing_turns_them():
+    layer = replace(ATTENTION, key_bias=True)
+    x, parameters = uniform(1, "inputs", (6, 4, 4)), own_parameters(layer)
+    y, vjp = lower(layer, parameters, x, PADDED)
+    assert_close(lower(ATTENTION, parameters, x, PADDED)[0], y, EXACT)
+    _, gradients = vjp(uniform(3, "upstream", y.shape))
+    found = gradients["key.bias"]
+    assert np.linalg.norm(found.value) <= EXACT * found.scale
+
+
+def test_named_inputs_with_a_memory_agree_with_central_differences():
+    # Great enough that attention is not a mean, whose queries have gradients of 1e-8.
+    task = TRANSLATED
+    parameters = {path: 2 * value for path, value in probe(task.model, 2).items()}
+    batch = replace(probe_batch(task, len(PADDED), 1), valid=TWO_PADDED)
+    capture = Backend().build(task, parameters).capture(batch)
+    assert set(capture.gradients) == set(capture.scales) == set(parameters)
+    assert "own.weight" not in parameters
+    for path, value in parameters.items():
+        numeric = differences(
+            lambda p, n=path: Backend().build(task, parameters | {n: p}).capture(batch).loss,
+            value,
+        )
+        assert_close(capture.gradients[path], numeric, 1e-7)
 
 
 def test_values_are_joined_in_the_order_of_their_names():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import erf, exp, pi, sqrt, tanh
 
 import numpy as np
@@ -226,6 +227,97 @@ def test_gru_is_the_recurrence_over_the_valid_steps(valid):
             rows = outputs
         wanted[list(steps)] = np.reshape(rows, (-1, 2))
         assert np.abs(y[n] - wanted).max() <= EXACT
+
+
+@pytest.mark.parametrize("layer", [LSTM, GRU], ids=["lstm", "gru"])
+@pytest.mark.parametrize("valid", [None, PADDED])
+def test_the_backward_direction_is_the_forward_one_on_the_valid_steps_in_reverse(layer, valid):
+    x, both = uniform(1, "x", (len(PADDED), 4, 3)), replace(layer, bidirectional=True)
+    p = own_parameters(both)
+    y, _ = lower(both, p, x, valid)
+    for n in range(len(x)):
+        steps = np.arange(4) if valid is None else np.flatnonzero(valid[n])
+        wanted, rows = np.zeros((4, 4)), x[n, steps]
+        for ends in (("l0", "l0_reverse"), ("l1", "l1_reverse")):
+            outputs = []
+            for end, order in zip(ends, (slice(None), slice(None, None, -1)), strict=True):
+                one = replace(layer, input_size=rows.shape[1], num_layers=1)
+                own = {name: p[name.replace("l0", end)] for name in one.parameters()}
+                outputs.append(lower(one, own, rows[None, order])[0][0, order])
+            rows = np.concatenate(outputs, axis=1)
+        wanted[steps] = rows
+        assert_close(y[n], wanted, EXACT)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_a_head_of_keys_serves_heads_that_stand_together(causal):
+    layer = spec.Attention(width=8, heads=4, causal=causal, key_value_heads=2)
+    x, p = uniform(1, "x", (len(PADDED), 4, 8)), own_parameters(layer)
+    repeated = dict(p)
+    for name in ("key.weight", "value.weight", "value.bias"):
+        heads = np.split(p[name], 2)
+        repeated[name] = np.concatenate([heads[0], heads[0], heads[1], heads[1]])
+    wanted, _ = lower(replace(layer, key_value_heads=None), repeated, x, PADDED)
+    assert_close(lower(layer, p, x, PADDED)[0], wanted, EXACT)
+
+
+def test_a_memory_of_the_steps_themselves_is_self_attention():
+    x, p = uniform(1, "x", (len(PADDED), 4, 4)), own_parameters(ATTENTION)
+    y, vjp = lower(ATTENTION, p, x, PADDED)
+    context = replace(context_of(ATTENTION), valid=~PADDED, memory_valid=PADDED)
+    same, both = lower(ATTENTION, p, (x, x), context=context)
+    np.testing.assert_array_equal(same, y)
+    dy = uniform(2, "dy", y.shape)
+    assert_close(sum(both(dy)[0]), vjp(dy)[0], EXACT)
+
+
+@pytest.mark.parametrize("layout", ["halves", "pairs"])
+def test_rotary_is_a_product_of_complex_numbers(layout):
+    layer = spec.Rotary(width=6, base=50.0, layout=layout)
+    x = uniform(1, "x", (2, 5, 6))
+    y, _ = lower(layer, {}, x)
+    pairs = [(0, 3), (1, 4), (2, 5)] if layout == "halves" else [(0, 1), (2, 3), (4, 5)]
+    for n, t in np.ndindex(2, 5):
+        for i, (a, b) in enumerate(pairs):
+            wanted = complex(x[n, t, a], x[n, t, b]) * np.exp(1j * t / 50 ** (2 * i / 6))
+            assert complex(y[n, t, a], y[n, t, b]) == pytest.approx(wanted, abs=EXACT)
+
+
+def test_rotary_attention_sees_how_far_apart_steps_are_not_where_they_stand():
+    layer = spec.Attention(width=8, heads=2, rotary=spec.Rotary(width=4))
+    x, p = uniform(1, "x", (1, 3, 8)), own_parameters(layer)
+    y, _ = lower(layer, p, x)
+    later = np.concatenate([np.ones((1, 2, 8)), x], axis=1)
+    moved, _ = lower(layer, p, later, np.array([[False, False, True, True, True]]))
+    assert_close(moved[:, 2:], y, EXACT)
+    plain, _ = lower(replace(layer, rotary=None), p, x)
+    assert np.abs(plain - y).max() > 1e-3
+
+
+def test_a_row_of_positions_is_of_the_valid_steps_alone():
+    layer = spec.PositionalEmbedding(steps=4, width=2, offset=2, count="valid")
+    x, p = uniform(1, "x", (len(PADDED), 4, 2)), own_parameters(layer)
+    y, _ = lower(layer, p, x, PADDED)
+    for n, row in enumerate(PADDED):
+        count = 0
+        for t, on in enumerate(row):
+            added = p["weight"][2 + count] if on else 0
+            assert (y[n, t] == x[n, t] + added).all()
+            count += on
+    np.testing.assert_array_equal(lower(layer, p, x)[0], x + p["weight"][2:6])
+    every = replace(layer, count="all", rows=9)
+    table = uniform(1, "table", (9, 2))
+    np.testing.assert_array_equal(lower(every, {"weight": table}, x, PADDED)[0], x + table[2:6])
+
+
+def test_an_embedding_may_be_scaled():
+    layer, ids = spec.Embedding(vocabulary=5, width=2, scale=3.0), np.array([[0, 3, 3]])
+    weight = own_parameters(layer)["weight"]
+    y, vjp = lower(layer, {"weight": weight}, ids)
+    np.testing.assert_array_equal(y, 3 * weight[ids])
+    gradient = vjp(np.ones((1, 3, 2)))[1]["weight"]
+    assert gradient.value.tolist() == [[3, 3], [0, 0], [0, 0], [6, 6], [0, 0]]
+    assert gradient.scale == np.linalg.norm(gradient.value)
 
 
 def test_positional_encoding_interleaves_sine_and_cosine():
