@@ -160,7 +160,8 @@ def without_flips(
     """The errors that no flip reaches, and the last layer that has one."""
     flip: str | None = None
     reached: set[str] = set()
-    behind: dict[str, set[str]] = {"": set()}  # the gradients that a value's own passes on to
+    # The gradients that a value's own passes on to.
+    behind: dict[str, set[str]] = {name: set() for name in model.every_input}
     for place in model.places():
         before = set[str]().union(*(behind[source] for source in place.sources))
         key = f"activations/{place.sources[0]}"  # what has a kink takes one value

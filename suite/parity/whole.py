@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -168,10 +169,11 @@ def _in_training(inquiry: Inquiry) -> Sight | None:
 
 
 def samples(task_inputs: TaskInputs, split: str) -> Arrays:
-    """Those of one part of the task's data."""
+    """Those of one part of the task's data, as ``Batch.arrays`` names them."""
     with np.load(task_inputs.data) as arrays:
-        names = ("inputs", "targets", "valid")
-        return {name: arrays[key] for name in names if (key := f"{split}.{name}") in arrays.files}
+        start = f"{split}."
+        own = (key for key in arrays.files if key.startswith(start))
+        return {key.removeprefix(start): arrays[key] for key in own}
 
 
 def _written(inquiry: Inquiry, batch: Arrays) -> str:
@@ -183,20 +185,24 @@ def _written(inquiry: Inquiry, batch: Arrays) -> str:
 
 def in_whole(inquiry: Inquiry, wanted: Findings, place: Place, batch: Arrays) -> Case:
     """The layer at a place, given in evaluation what it is given in the whole."""
-    several = tuple(
-        wanted.capture[f"activations/{source}"] if source else batch["inputs"]
-        for source in place.sources
-    )
+    model = inquiry.model
+    values, masks = dict[str, Any](), dict[str, Any]()
+    for name in model.every_input:
+        end = f".{name}" if name else ""
+        values[name], masks[name] = batch[f"inputs{end}"], batch.get(f"valid{end}")
+    for one in model.places():
+        values[one.path] = wanted.capture[f"activations/{one.path}"]
+        masks[one.path] = one.layer.valid(*(masks[source] for source in one.sources))
+    several = tuple(values[source] for source in place.sources)
     first = several[0]
-    stepped = first.ndim == (2 if np.issubdtype(first.dtype, np.integer) else 3)
     return Case(
         name="evaluated",
         layer=place.layer,
         path=place.path,
-        parameters=local(inquiry.model.with_ties(read(inquiry.task_inputs.probe)), place.path),
+        parameters=local(model.with_ties(read(inquiry.task_inputs.probe)), place.path),
         inputs=several if len(several) > 1 else first,
         upstream=np.zeros((len(first), *place.output_shape)),
-        valid=batch.get("valid") if stepped else None,
+        valid=masks[place.sources[0]],
         training=False,
     )
 
