@@ -13,7 +13,7 @@ from tests.conftest import of_the_whole
 
 PLUGINS = ("planted",)
 IMAGES, WORDS, ROWS = "planted-images", "planted-words", "planted-rows"
-GRAPH, NEXT = "planted-graph", "planted-next"
+GRAPH, NEXT, TWO = "planted-graph", "planted-next", "planted-two"
 MEAN, VARIANCE = "norm.running_mean", "norm.running_var"
 
 # By fault: the task that it is looked for in; kind, path and field of its place; and what the
@@ -44,6 +44,11 @@ FORWARD = {
     "unbiased": (IMAGES, "layer", "fc", None, "bias left out"),
     "batch-epsilon": (IMAGES, "layer", "norm", "epsilon", "epsilon 0.001 in place of 1e-05"),
     "backwards": (GRAPH, "layer", "cat", None, "the values in the opposite order"),
+    "rotary-halves": (TWO, "layer", "cross", None, "turned in halves in place of pairs"),
+    "memory-unmasked": (TWO, "layer", "cross", None, "padding taken for steps"),
+    "padding-counted": (TWO, "layer", "place", None, "all steps counted in place of valid ones"),
+    "directions-swapped": (TWO, "layer", "both", None, "the two directions' parameters swapped"),
+    "table-unscaled": (TWO, "layer", "word", "scale", "scale 1.0 in place of 3.0"),
     "left-out": (GRAPH, "layer", "add", None, "value 1 left out"),
 }
 GRADIENT = {
@@ -126,7 +131,7 @@ def answers(tribench, checkout):
     ask = partial(tribench, "parity", "--precision", "float64", "--json", "--quiet", root=checkout)
     found = {}
     asked = {name: expected[0] for name, expected in FAULTS.items()} | FAULTLESS | LESS | PARTLY
-    for task in (IMAGES, WORDS, ROWS, GRAPH, NEXT):
+    for task in (IMAGES, WORDS, ROWS, GRAPH, NEXT, TWO):
         names = ",".join(name for name, own in asked.items() if own == task)
         done = ask("--task", task, "--backend", names, plugins=PLUGINS)
         assert done.returncode == 1, done.stdout + done.stderr

@@ -154,6 +154,39 @@ class FromOne(Backend):
         return x + layer.table(x.shape[1] + 1)[1:], lambda dy: (dy, {})
 
 
+class RotaryHalves(Backend):
+    @lowers(spec.Rotary)
+    def fault(self, layer, parameters, x, context):
+        return self.rotary(replace(layer, layout="halves"), parameters, x, context)
+
+
+class MemoryUnmasked(Backend):
+    @lowers(spec.Attention)
+    def fault(self, layer, parameters, x, context):
+        return self.attention(layer, parameters, x, replace(context, memory_valid=None))
+
+
+class PaddingCounted(Backend):
+    @lowers(spec.PositionalEmbedding)
+    def fault(self, layer, parameters, x, context):
+        return self.positional_embedding(replace(layer, count="all"), parameters, x, context)
+
+
+class DirectionsSwapped(Backend):
+    @lowers(spec.LSTM)
+    def fault(self, layer, parameters, x, context):
+        forward = {n: a for n, a in parameters.items() if not n.endswith("_reverse")}
+        backward = {n: parameters[f"{n}_reverse"] for n in forward}
+        swapped = backward | {f"{n}_reverse": a for n, a in forward.items()}
+        return self.lstm(layer, swapped, x, context)
+
+
+class TableUnscaled(Backend):
+    @lowers(spec.Embedding)
+    def fault(self, layer, parameters, x, context):
+        return self.embedding(replace(layer, scale=1.0), parameters, x, context)
+
+
 class RootWidth(Backend):
     @lowers(spec.Embedding)
     def fault(self, layer, parameters, x, context):

@@ -1,4 +1,4 @@
-"""Five small tasks that have every layer, for planting faults. Workers do not import this."""
+"""Six small tasks that have every layer, for planting faults. Workers do not import this."""
 
 from dataclasses import dataclass
 
@@ -10,6 +10,7 @@ from tasks.parameters import uniform
 from tasks.spec import SGD, AdamW, CrossEntropy, Input, ModelSpec
 
 SAMPLES, CLASSES, STEPS, WORDS = 16, 3, 6, 9
+TWO = {"source": (STEPS,), "target": (5,)}
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,58 @@ class Uniform:
         return Splits(train=samples, validation=samples, test=samples)
 
 
+@dataclass(frozen=True)
+class Named:
+    """Random ids of two inputs, which have no padding."""
+
+    name: str = "named"
+
+    def load(self):
+        ids = {name: Uniform(shape, WORDS).load().train for name, shape in TWO.items()}
+        inputs = {name: batch.inputs for name, batch in ids.items()}
+        samples = Batch(inputs=inputs, targets=ids["source"].targets)
+        return Splits(train=samples, validation=samples, test=samples)
+
+
 def tasks():
     return [
+        Task(
+            name="planted-two",
+            model=ModelSpec(
+                name="planted-two",
+                inputs={name: Input(shape=shape, vocabulary=WORDS) for name, shape in TWO.items()},
+                layers=(
+                    ("word", spec.Embedding(vocabulary=WORDS, width=6, scale=3.0)),
+                    (
+                        "both",
+                        spec.LSTM(input_size=6, hidden_size=4, num_layers=1, bidirectional=True),
+                    ),
+                    ("own", spec.Embedding(vocabulary=WORDS, width=8), ("target",)),
+                    (
+                        "place",
+                        spec.PositionalEmbedding(steps=5, width=8, offset=2, count="valid"),
+                    ),
+                    (
+                        "cross",
+                        spec.Attention(
+                            width=8,
+                            heads=2,
+                            key_value_heads=1,
+                            rotary=spec.Rotary(width=4, base=100.0, layout="pairs"),
+                        ),
+                        ("place", "both"),
+                    ),
+                    ("mean", spec.MeanSteps()),
+                    ("fc", spec.Linear(in_features=8, out_features=CLASSES)),
+                ),
+            ),
+            data=Named(),
+            loss=CrossEntropy(),
+            optimizer=SGD(learning_rate=0.05, momentum=0.9),
+            batch_size=8,
+            timed_batch_size=8,
+            epochs=6,
+        ),
         _task(
             "planted-images",
             Input(shape=(2, 6, 7)),
