@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tasks.base import Task
 from tasks.data.digits import DigitTokens
+from tasks.models.blocks import post_norm, pre_norm, transform
 from tasks.spec import (
     GELU,
     AdamW,
@@ -18,7 +19,6 @@ from tasks.spec import (
     PositionalEmbedding,
     PositionalEncoding,
     ReLU,
-    Residual,
     Sequential,
 )
 
@@ -32,23 +32,8 @@ def post_norm_block(width: int, heads: int, feed_forward: int, epsilon: float) -
     """Attention and a feed-forward part, each added to its input and then normalised
     (arXiv 1706.03762, section 3.1).
     """
-    return Sequential(
-        layers=(
-            ("sum1", Residual(layers=(("attention", Attention(width=width, heads=heads)),))),
-            ("norm1", LayerNorm(width=width, epsilon=epsilon)),
-            (
-                "sum2",
-                Residual(
-                    layers=(
-                        ("linear1", Linear(in_features=width, out_features=feed_forward)),
-                        ("relu", ReLU()),
-                        ("linear2", Linear(in_features=feed_forward, out_features=width)),
-                    )
-                ),
-            ),
-            ("norm2", LayerNorm(width=width, epsilon=epsilon)),
-        )
-    )
+    attend = (("attention", Attention(width=width, heads=heads)),)
+    return post_norm(width, epsilon, attend, transform(width, feed_forward, ("relu", ReLU())))
 
 
 def pre_norm_block(
@@ -62,19 +47,9 @@ def pre_norm_block(
     """Each part normalises its input before it adds to it (arXiv 2002.04745), with GELU, which may
     be ``approximate``; with ``causal`` attention a step sees none after it.
     """
-    attend = (
-        ("norm1", LayerNorm(width=width, epsilon=epsilon)),
-        ("attention", Attention(width=width, heads=heads, causal=causal)),
-    )
-    transform = (
-        ("norm2", LayerNorm(width=width, epsilon=epsilon)),
-        ("linear1", Linear(in_features=width, out_features=feed_forward)),
-        ("gelu", GELU(approximate=approximate)),
-        ("linear2", Linear(in_features=feed_forward, out_features=width)),
-    )
-    return Sequential(
-        layers=(("sum1", Residual(layers=attend)), ("sum2", Residual(layers=transform)))
-    )
+    attend = (("attention", Attention(width=width, heads=heads, causal=causal)),)
+    gelu = ("gelu", GELU(approximate=approximate))
+    return pre_norm(width, epsilon, attend, transform(width, feed_forward, gelu))
 
 
 def tiny() -> Task:

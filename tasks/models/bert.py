@@ -6,7 +6,7 @@ both may be padded.
 
 from __future__ import annotations
 
-from tasks.models.blocks import attention, feed_forward, post_norm, repeated
+from tasks.models.blocks import attention, post_norm, repeated, transform
 from tasks.spec import (
     GELU,
     Add,
@@ -74,7 +74,7 @@ def _masked_lm(
         width,
         epsilon,
         (("attention", attention(width, heads)),),
-        feed_forward(width, hidden, ("gelu", GELU())),
+        transform(width, hidden, ("gelu", GELU())),
     )
     head: Layers = (
         ("transform", Linear(in_features=width, out_features=width)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tasks.spec import Attention, Entry, Layer, LayerNorm, Layers, Linear, Residual, Sequential
 
 
-def feed_forward(width: int, hidden: int, activation: Entry) -> Layers:
+def transform(width: int, hidden: int, activation: Entry) -> Layers:
     """``linear1``, the activation, ``linear2``."""
     return (
         ("linear1", Linear(in_features=width, out_features=hidden)),

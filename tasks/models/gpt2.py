@@ -4,7 +4,7 @@ published code has it.
 
 from __future__ import annotations
 
-from tasks.models.blocks import attention, feed_forward, pre_norm, repeated
+from tasks.models.blocks import attention, pre_norm, repeated, transform
 from tasks.spec import (
     GELU,
     Embedding,
@@ -37,7 +37,7 @@ def gpt2(
         width,
         EPSILON,
         (("attention", attention(width, heads, causal=True)),),
-        feed_forward(width, 4 * width, ("gelu", GELU(approximate=True))),
+        transform(width, 4 * width, ("gelu", GELU(approximate=True))),
     )
     return ModelSpec(
         name=name,

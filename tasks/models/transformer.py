@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import sqrt
 
-from tasks.models.blocks import attention, feed_forward, post_norm, repeated
+from tasks.models.blocks import attention, post_norm, repeated, transform
 from tasks.spec import (
     Embedding,
     Entry,
@@ -44,14 +44,14 @@ def transformer(
         places = PositionalEncoding(width=width, layout="halves")
         return (f"{name}_word", table, (name,)), (f"{name}_position", places)
 
-    transform = feed_forward(width, hidden, ("relu", ReLU()))
-    encode = post_norm(width, EPSILON, (("attention", attention(width, heads)),), transform)
+    forward = transform(width, hidden, ("relu", ReLU()))
+    encode = post_norm(width, EPSILON, (("attention", attention(width, heads)),), forward)
     decode = post_norm(
         width,
         EPSILON,
         (("attention", attention(width, heads, causal=True)),),
         (("cross", attention(width, heads), ("", "encoder")),),
-        transform,
+        forward,
     )
     return ModelSpec(
         name=name,
