@@ -13,6 +13,7 @@ from playwright.sync_api import Download, Page, expect
 from suite.records.schema import BlockRecord, Interval
 from tests.browser.conftest import Open
 from tests.fixtures.sample_run import HOSTILE, hostile_run, sample_run
+from tests.fixtures.summaries import of_language_models
 
 ROWS = "#cells tbody tr"
 
@@ -144,6 +145,18 @@ def test_one_switch_shows_another_metric_everywhere(page: Page) -> None:
     verdicts = set(column(page, "verdict"))
     assert {"EQUIVALENT", "DIFFERENT"} & verdicts
     assert "points" in page.locator("#cells").inner_text()
+
+
+def test_language_models_differ_by_bits(opened: Open) -> None:
+    page = opened(of_language_models(sample_run(Path("run")))).page
+    choose(page, metric="bits_per_byte")
+    told = page.locator("#cells").inner_text()
+    assert " bits" in told
+    assert " points" not in told
+    assert "EQUIVALENT" in told
+    page.get_by_role("tab", name="Figures").click()
+    caption = "The band is ±0.02 bits: an interval inside it means EQUIVALENT."
+    expect(page.get_by_text(caption).first).to_be_visible()
 
 
 def test_the_reader_chooses_what_everything_is_compared_with(page: Page) -> None:
