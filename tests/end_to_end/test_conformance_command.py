@@ -34,9 +34,9 @@ FAULTS = {
         "loss": {"some-samples"},
     },
     "unpadded": {
-        "layer": {f"lstm-{padding}" for padding in PADDINGS},
-        "program": PADDED,
-        "training": PADDED,
+        "layer": {f"{name}-{padding}" for name in ("lstm", "lstm-both") for padding in PADDINGS},
+        "program": PADDED | {"named"},
+        "training": PADDED | {"named"},
     },
     "undecayed": {
         "update": {"sgd-decay", "adamw-decay"},
@@ -48,13 +48,13 @@ FAULTS = {
             *(f"adamw-{what}" for what in ("decay", "clip", "warmup", "milestones")),
             *(f"adamw-{what}" for what in ("inverse-square-root", "cosine")),
         },
-        "training": PADDED | {"tied"},
+        "training": PADDED | {"tied", "named"},
     },
     "forgetful": {"load_state": {"sgd", "adamw"}, "continue": {"sgd", "adamw"}},
     "restless": {
-        "predict": {"images", "joined", "tied", *PADDED},
-        "capture": {"images", "joined", "tied", *PADDED},  # a capture predicts too
-        "apply_update": {"images", "tied", *PADDED},
+        "predict": {"images", "joined", "tied", "named", *PADDED},
+        "capture": {"images", "joined", "tied", "named", *PADDED},  # a capture predicts too
+        "apply_update": {"images", "tied", "named", *PADDED},
     },
 }
 
@@ -101,7 +101,7 @@ def test_what_is_not_supported_or_dies_costs_its_own_checks(tribench):
         if case.startswith("gelu"):
             assert result["verdict"] == "failed", result
             assert "the worker ended with exit code 3 during layer" in result["reason"]
-        elif case.startswith("lstm") or (case in PADDED and check != "put"):
+        elif case.startswith("lstm") or (case in PADDED | {"named"} and check != "put"):
             assert result["verdict"] == "not_supported", result
             assert result["reason"] == "partial has no LSTM"
         else:
@@ -112,7 +112,7 @@ def test_what_fails_is_a_table_with_the_reason(tribench):
     done = tribench("conformance", "restless", *QUICKLY, plugins=PLUGINS)
     assert done.returncode == 1
     assert "after predict there is another step" in done.stdout
-    assert done.stdout.strip().splitlines()[-1].endswith("14 failed")
+    assert done.stdout.strip().splitlines()[-1].endswith("17 failed")
     assert done.stderr == ""
 
 

@@ -108,7 +108,7 @@ class Uncorrected(Backend):
     def update(self, optimizer, step, parameters, gradients, state):
         now = max(rate(optimizer, step), 1e-300)
         optimizer = replace(
-            optimizer, learning_rate=now, warmup_steps=0, milestones=(), schedule=None
+            optimizer, learning_rate=now, warmup_steps=0, milestones=(), schedule="constant"
         )
         return super().update(optimizer, LATE, parameters, gradients, state)
 

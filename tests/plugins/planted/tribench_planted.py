@@ -546,7 +546,7 @@ class Unstepped(_Changed):
 
 
 class Unscheduled(_Changed):
-    field, value = "schedule", None
+    field, value = "schedule", "constant"
 
 
 class Plain(_Changed):
@@ -571,7 +571,11 @@ class AdamUncorrected(Backend):
             rate = optimizers.rate(optimizer, step)
             optimizer, step = (
                 replace(
-                    optimizer, learning_rate=rate, warmup_steps=0, milestones=(), schedule=None
+                    optimizer,
+                    learning_rate=rate,
+                    warmup_steps=0,
+                    milestones=(),
+                    schedule="constant",
                 ),
                 10**7,
             )
@@ -596,7 +600,7 @@ class WarmFromZero(Backend):
         if optimizer.warmup_steps:
             rate = max(optimizers.rate(optimizer, step - 1), 1e-300)
             optimizer = replace(
-                optimizer, learning_rate=rate, warmup_steps=0, milestones=(), schedule=None
+                optimizer, learning_rate=rate, warmup_steps=0, milestones=(), schedule="constant"
             )
         return super().update(optimizer, step, parameters, gradients, state)
 
