@@ -11,12 +11,14 @@ from tasks.spec import (
     GELU,
     Add,
     Embedding,
+    FirstStep,
     Input,
     LayerNorm,
     Layers,
     Linear,
     ModelSpec,
     PositionalEmbedding,
+    Tanh,
 )
 
 DEVIATION = 0.02  # of initial tables; the published code cuts a normal distribution, this is even
@@ -31,13 +33,15 @@ def bert(
     vocabulary: int = 30_522,
     rows: int = 512,
     types: int = 2,
+    pooled: bool = False,
     name: str = "bert-base",
 ) -> ModelSpec:
     """BERT-base with the head that names masked tokens: logits (steps, vocabulary), of a weight
-    that is the table of words. ``rows`` are positions.
+    that is the table of words. Where it is ``pooled`` it has none, and gives of the first step a
+    linear layer's tanh. ``rows`` are positions.
     """
     places = PositionalEmbedding(steps=steps, width=width, rows=rows, initial_deviation=DEVIATION)
-    return _masked_lm(name, blocks, heads, hidden, vocabulary, types, places, epsilon=1e-12)
+    return _model(name, blocks, heads, hidden, vocabulary, types, places, pooled, epsilon=1e-12)
 
 
 def roberta(
@@ -48,18 +52,19 @@ def roberta(
     hidden: int = 3072,
     vocabulary: int = 50_265,
     rows: int = 514,
+    pooled: bool = False,
     name: str = "roberta-base",
 ) -> ModelSpec:
-    """RoBERTa-base with the head that names masked tokens: positions count the valid steps from 2
-    on, and all steps are of one type.
+    """RoBERTa-base, with a head as ``bert`` has it: positions count the valid steps from 2 on, and
+    all steps are of one type.
     """
     places = PositionalEmbedding(
         steps=steps, width=width, rows=rows, initial_deviation=DEVIATION, offset=2, count="valid"
     )
-    return _masked_lm(name, blocks, heads, hidden, vocabulary, 1, places, epsilon=1e-5)
+    return _model(name, blocks, heads, hidden, vocabulary, 1, places, pooled, epsilon=1e-5)
 
 
-def _masked_lm(
+def _model(
     name: str,
     blocks: int,
     heads: int,
@@ -67,6 +72,7 @@ def _masked_lm(
     vocabulary: int,
     types: int,
     places: PositionalEmbedding,
+    pooled: bool,
     epsilon: float,
 ) -> ModelSpec:
     steps, width = places.steps, places.width
@@ -76,7 +82,12 @@ def _masked_lm(
         (("attention", attention(width, heads)),),
         transform(width, hidden, ("gelu", GELU())),
     )
-    head: Layers = (
+    first: Layers = (
+        ("first", FirstStep()),
+        ("pooler", Linear(in_features=width, out_features=width)),
+        ("tanh", Tanh()),
+    )
+    masked: Layers = (
         ("transform", Linear(in_features=width, out_features=width)),
         ("gelu", GELU()),
         ("transform_norm", LayerNorm(width=width, epsilon=epsilon)),
@@ -99,7 +110,7 @@ def _masked_lm(
             ("position", places),
             ("norm", LayerNorm(width=width, epsilon=epsilon)),
             ("layer", repeated(block, blocks)),
-            *head,
+            *(first if pooled else masked),
         ),
-        ties=(("decoder.weight", "word.weight"),),
+        ties=() if pooled else (("decoder.weight", "word.weight"),),
     )
