@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from tasks.models.blocks import attention, pre_norm, repeated, transform
 from tasks.spec import (
     GELU,
-    Attention,
     ClassToken,
     Conv2d,
     FirstStep,
@@ -14,8 +14,6 @@ from tasks.spec import (
     ModelSpec,
     PlacesToSteps,
     PositionalEmbedding,
-    Residual,
-    Sequential,
 )
 
 
@@ -33,16 +31,11 @@ def vit_b16(
     """ViT-B/16 for images of 3 x size x size, without dropout; size is a multiple of ``patch``.
     The epsilon is that of the paper's code, torchvision and timm; transformers has 1e-12.
     """
-    norm = LayerNorm(width=width, epsilon=epsilon)
-    attend = (("norm1", norm), ("attention", Attention(width=width, heads=heads)))
-    forward = (
-        ("norm2", norm),
-        ("linear1", Linear(in_features=width, out_features=hidden)),
-        ("gelu", GELU()),
-        ("linear2", Linear(in_features=hidden, out_features=width)),
-    )
-    block = Sequential(
-        layers=(("sum1", Residual(layers=attend)), ("sum2", Residual(layers=forward)))
+    block = pre_norm(
+        width,
+        epsilon,
+        (("attention", attention(width, heads)),),
+        transform(width, hidden, ("gelu", GELU())),
     )
     patches = Conv2d(in_channels=3, out_channels=width, kernel_size=patch, stride=patch)
     steps = (size // patch) ** 2 + 1
@@ -54,8 +47,8 @@ def vit_b16(
             ("steps", PlacesToSteps()),
             ("class_token", ClassToken(width=width)),
             ("position", PositionalEmbedding(steps=steps, width=width)),
-            ("layers", Sequential(layers=tuple((str(n), block) for n in range(layers)))),
-            ("norm", norm),
+            ("layers", repeated(block, layers)),
+            ("norm", LayerNorm(width=width, epsilon=epsilon)),
             ("first", FirstStep()),
             ("head", Linear(in_features=width, out_features=classes)),
         ),
