@@ -85,7 +85,7 @@ class _Parts:
         return published * self.width // 16
 
     def conv(
-        self, given: int, made: int, kernel: Size, stride: int = 1, same: bool = True
+        self, given: int, made: int, kernel: Size, stride: int = 1, *, same: bool = True
     ) -> Sequential:
         """A convolution, batch norm, ReLU; one of stride 1 keeps the size where it is ``same``."""
         height, width = pair(kernel)

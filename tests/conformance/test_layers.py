@@ -75,7 +75,9 @@ def test_in_bfloat16_layers_round_as_the_reference_does(real_installations, tmp_
         for backend, execution in (("torch", "eager"), ("jax", "compiled"), ("tensorflow", "eager"))
     ]
     cases = ("norm", "batch-norm", "mean-pool-8-2-2", "mean-ragged", "conv-8-k3-s1-p1")
-    cases = (*cases, "add-images-3", "concat-channels-3")
+    cases = (*cases, "add-images-3", "concat-channels-3", "conv-groups", "conv-steps-ragged")
+    cases = (*cases, "mean-pool-8-3-2-p1-uncounted", "group-norm", "rms-norm", "silu")
+    cases = (*cases, "class-token", "multiply-steps")
     checks = pick(("layer", "offset"), (*cases, "linear", "attention-ragged", "gru-long"))
     reference = reference_configuration(list(real_installations.values()))
     results = conform(configurations, reference, checks, tmp_path, tmp_path / "logs", Reporter())
