@@ -123,6 +123,20 @@ class Task:
         """What stands before the size in the name: ``cnn`` of ``cnn-tiny``."""
         return self.name.partition("-")[0]
 
+    def lasting(self, epochs: int) -> Task:
+        """The recipe over so many epochs: milestones, and the end of a rate's decay, stay at their
+        shares of the way; the warm-up stays as it is.
+        """
+        share, made = epochs / self.epochs, self.optimizer
+        milestones: list[int] = []
+        for step in made.milestones:
+            milestones.append(max(round(share * step), 1 + max(milestones, default=0)))
+        last = made.decay_steps
+        if last is not None:
+            last = max(round(share * last), 1 + made.warmup_steps)
+        made = replace(made, milestones=tuple(milestones), decay_steps=last)
+        return replace(self, epochs=epochs, optimizer=made)
+
 
 def probe_batch(task: Task, size: int, seed: int) -> Batch:
     """Random samples for parity: reals in [-1, 1) or ids of the whole vocabulary. Of a model that

@@ -25,6 +25,7 @@ def command(manifest: Manifest, cell: Cell) -> str:
         "--launches": manifest.launches,
         "--seed": manifest.choice.get("seed") or None,
         "--seeds": trainings,
+        "--epochs": manifest.choice.get("epochs"),
         "--aa": cell.doubles if cell.is_twin else None,
         "--environment": manifest.choice.get("environment"),
     }

@@ -81,6 +81,13 @@ def command(
             help="Trainings of each task in each backend; 0 trains nothing. Default: the profile's."
         ),
     ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            help="Epochs of each training, with the falls of the rate at the same shares of the "
+            "way. Default: each task's own."
+        ),
+    ] = None,
     time_budget: Annotated[
         float | None,
         typer.Option(
@@ -135,6 +142,7 @@ def command(
         seed=seed,
         launches=launches,
         seeds=seeds,
+        epochs=epochs,
         time_budget=time_budget,
         aa=aa,
         label=None if label is None else readable(label),

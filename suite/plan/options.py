@@ -37,6 +37,7 @@ class Choice:
     seed: int = 0
     launches: int | None = None
     seeds: int | None = None
+    epochs: int | None = None
     time_budget: float | None = None  # minutes
     aa: str | None = None  # the backend that gets a twin
     label: str | None = None
@@ -89,6 +90,7 @@ def check(choice: Choice, tasks: dict[str, Task]) -> None:
         ("--launches", choice.launches, 1),
         ("--batch-size", min(choice.batch_sizes, default=None), 1),
         ("--seeds", choice.seeds, 0),
+        ("--epochs", choice.epochs, 1),
         ("--seed", choice.seed, 0),
     ):
         if number is not None and number < least:

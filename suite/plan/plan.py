@@ -93,6 +93,8 @@ def make(choice: Choice, tasks: dict[str, Task], installations: Sequence[Install
     left_out = catalogue.own() - {*profile.own} if profile.own else frozenset[str]()
     offered = {name: task for name, task in tasks.items() if choice.tasks or name not in left_out}
     picked = pick_tasks(choice.tasks, profile.tasks, offered)
+    if choice.epochs is not None:
+        picked = tuple(task.lasting(choice.epochs) for task in picked)
     minutes = choice.time_budget or profile.minutes
     phases = choose("phase", choice.phases or ("*",), PHASES)
     if "train" in phases:

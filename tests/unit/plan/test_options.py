@@ -31,6 +31,7 @@ TASKS = catalogue.tasks()
         (Choice(launches=0), r"--launches \(=0\)"),
         (Choice(seeds=-1), r"--seeds \(=-1\)"),
         (Choice(seed=-1), r"--seed \(=-1\)"),
+        (Choice(epochs=0), r"--epochs \(=0\) must be at least 1"),
     ],
 )
 def test_a_wrong_choice_is_named_with_what_is_allowed(choice, words):

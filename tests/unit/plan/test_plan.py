@@ -111,3 +111,21 @@ def test_an_aa_arm_is_of_a_backend_of_the_run():
     ] == ["jax@aa"]
     with pytest.raises(UsageError, match="--aa tensorflow: it must be a backend of this run: jax"):
         make(Choice(aa="tensorflow", backends=("jax",)), TASKS, ARMS)
+
+
+def test_a_longer_recipe_falls_at_the_same_shares_of_the_way():
+    (task,) = make(Choice(tasks=("gpt-small",), epochs=12), TASKS, ARMS).tasks
+    assert (task.epochs, task.optimizer.milestones) == (12, (1350,))
+    assert task.optimizer.warmup_steps == TASKS["gpt-small"].optimizer.warmup_steps
+    (same,) = make(Choice(tasks=("gpt-small",), epochs=4), TASKS, ARMS).tasks
+    assert same == TASKS["gpt-small"]
+
+
+def test_a_recipe_of_few_epochs_has_its_milestones_one_after_the_other():
+    task = TASKS["gpt-tiny"]
+    rate = replace(task.optimizer, milestones=(3, 4), warmup_steps=2)
+    short = replace(task, optimizer=rate).lasting(1)
+    assert short.optimizer.milestones == (1, 2)
+    decaying = replace(rate, milestones=(), schedule="cosine", decay_steps=10)
+    assert replace(task, optimizer=decaying).lasting(1).optimizer.decay_steps == 3
+    assert replace(task, optimizer=decaying).lasting(20).optimizer.decay_steps == 20
