@@ -111,8 +111,9 @@ class Context:
     """What a lowering may know beside its layer, parameters and input.
 
     ``valid`` is (batch, steps) or None where every step is valid; ``memory_valid`` is that of the
-    second value, where the layer takes several. Before ``Backend.forward`` valid is the batch's,
-    after it the logits'. Buffers are arrays that training changes without a gradient, such as
+    second value, where the layer takes several. Before ``Backend.forward`` valid is the batch's, of
+    named inputs by name; while a layer is computed it is that of what the layer takes; afterwards
+    the logits'. Buffers are arrays that training changes without a gradient, such as
     running statistics; they have local names.
     """
 

@@ -22,7 +22,7 @@ from suite.engine.job import Job, JobGroup, Sink
 from suite.engine.pool import WorkerPool
 from suite.plan import estimate
 from suite.records.schema import LineRecord, ReferenceLine
-from tasks.base import Batch
+from tasks.base import Batch, Task
 
 SEED = 0
 
@@ -41,9 +41,17 @@ def classifiers() -> dict[str, Any]:
 
 
 def groups(all_inputs: Sequence[TaskInputs]) -> tuple[JobGroup, ...]:
-    """One job group: a job per task, in the coordinator's own process."""
-    jobs = tuple(map(_job, all_inputs))
+    """One job group: a job per task that has baselines, in the coordinator's own process."""
+    jobs = tuple(_job(each) for each in all_inputs if _able(each.task))
     return (JobGroup(suffix="lines", jobs=jobs),) if jobs else ()
+
+
+def _able(task: Task) -> bool:
+    """Classifiers take one input and one target of a sample, counts the bytes before them."""
+    one = task.model.input
+    if one is None or task.score == "accuracy":
+        return one is not None and len(task.model.output_shape()) == 1
+    return one.vocabulary == task.model.output_shape()[-1]
 
 
 def _job(task_inputs: TaskInputs) -> Job:
@@ -98,18 +106,22 @@ def baselines(task_inputs: TaskInputs) -> list[ReferenceLine]:
 
 def counts(task_inputs: TaskInputs) -> list[ReferenceLine]:
     """How often each byte is in the training samples, one more than it was seen; and how often
-    after the byte before, to which the first counts as one more sight.
+    after the byte before, to which the first counts as one more sight. Targets below 0 are left
+    out.
     """
     from sklearn.metrics import f1_score
 
-    train, test = task_inputs.splits.train, task_inputs.splits.test
+    train, test = (
+        (part.inputs[part.targets >= 0], part.targets[part.targets >= 0])
+        for part in (task_inputs.splits.train, task_inputs.splits.test)
+    )
     size = task_inputs.task.model.output_shape()[-1]
     began = time.perf_counter()
     pairs = np.zeros((size, size))
-    np.add.at(pairs, (train.inputs.ravel(), train.targets.ravel()), 1)
+    np.add.at(pairs, train, 1)
     alone = (pairs.sum(axis=0) + 1) / (pairs.sum() + size)
     after = (pairs + alone) / (pairs.sum(axis=1, keepdims=True) + 1)
-    given, wanted = test.inputs.ravel(), test.targets.ravel()
+    given, wanted = test
     found = []
     for name, shares in (("bytes", np.tile(alone, (size, 1))), ("pairs of bytes", after)):
         guessed = shares.argmax(axis=1)[given]

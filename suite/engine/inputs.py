@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suite.engine import probe_batches
+from suite.engine.fitting import misfit
 from suite.errors import CommandError
 from suite.files import writing
 from suite.worker.private import without_private
@@ -44,13 +45,16 @@ class TaskInputs:
 
     @cached_property
     def splits(self) -> Splits:
-        """The data; MaterialError if they cannot be loaded, or do not make a batch."""
+        """The data; InputsError if they cannot be loaded, do not fit, or do not make a batch."""
         task = self.task
         try:
             splits = task.data.load()
         except Exception as error:
             told = without_private(str(error))
             raise InputsError(f"the data of {task.name} cannot be loaded: {told}") from error
+        for name, batch in vars(splits).items():
+            if (wrong := misfit(task, batch)) is not None:
+                raise InputsError(f"the data of {task.name} do not fit: of {name}, {wrong}")
         if len(splits.train) < task.batch_size:
             few = f"{len(splits.train)} training samples, fewer than its batch of {task.batch_size}"
             raise InputsError(f"{task.name} has {few}")

@@ -22,7 +22,7 @@ from suite.parity.loss_checks import LossCheck
 from suite.parity.optimizer_checks import RECIPE, WrongUpdate, ruled
 from suite.parity.reference import ReferenceFailed
 from suite.parity.thresholds import ALONE, CHECKS, FUNCTION
-from suite.parity.whole import IN_EVALUATION, TWICE, Evaluated, Sight
+from suite.parity.whole import IN_EVALUATION, TWICE, Evaluated, Sight, masks
 from suite.records.schema import Location
 from tasks.base import Task
 from tasks.spec import BatchNorm, Layer, ModelSpec, Optimizer, Residual, local
@@ -135,7 +135,8 @@ def _diagnosis(
         return whole.unrepeatable()
     if sight.part == "loss":
         logits = sight.wanted.capture[f"activations/{evidence.model.places()[-1].path}"]
-        targets, valid = sight.batch["targets"], sight.batch.get("valid")
+        last = evidence.model.places()[-1].path
+        targets, valid = sight.batch["targets"], masks(evidence.model, sight.batch)[last]
         task = evidence.task_inputs.task
         return _of_value(whole, sight.found.loss, logits, targets, valid, task)
     if sight.part in ("update", "trained") and sight.location.kind == "optimizer":

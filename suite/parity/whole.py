@@ -31,7 +31,7 @@ from suite.parity.layer_checks import LEAST_NORM, Case, alone, relative
 from suite.parity.reference import INSIDE
 from suite.parity.thresholds import FUNCTION
 from suite.records.schema import Location
-from tasks.spec import Place, Residual, local
+from tasks.spec import ModelSpec, Place, Residual, local
 
 # Of the task's own samples the gradients of inputs are not looked at: in a picture's background
 # rounding may decide which of equal values a pool takes: they would differ without being wrong.
@@ -183,17 +183,25 @@ def _written(inquiry: Inquiry, batch: Arrays) -> str:
     return written(inquiry.backend, inquiry.task_inputs, "batch", arrays)
 
 
+def masks(model: ModelSpec, batch: Arrays) -> dict[str, Any]:
+    """The valid steps of every value, by its path, an input's by its name; None is all steps."""
+    found: dict[str, Any] = {name: batch.get(_named("valid", name)) for name in model.every_input}
+    for place in model.places():
+        found[place.path] = place.layer.valid(*(found[source] for source in place.sources))
+    return found
+
+
+def _named(part: str, name: str) -> str:
+    return f"{part}.{name}" if name else part
+
+
 def in_whole(inquiry: Inquiry, wanted: Findings, place: Place, batch: Arrays) -> Case:
     """The layer at a place, given in evaluation what it is given in the whole."""
-    model = inquiry.model
-    values, masks = dict[str, Any](), dict[str, Any]()
-    for name in model.every_input:
-        end = f".{name}" if name else ""
-        values[name], masks[name] = batch[f"inputs{end}"], batch.get(f"valid{end}")
-    for one in model.places():
-        values[one.path] = wanted.capture[f"activations/{one.path}"]
-        masks[one.path] = one.layer.valid(*(masks[source] for source in one.sources))
+    model, valid = inquiry.model, masks(inquiry.model, batch)
+    values = {path: batch[_named("inputs", path)] for path in model.every_input}
+    values |= {one.path: wanted.capture[f"activations/{one.path}"] for one in model.places()}
     several = tuple(values[source] for source in place.sources)
+    own = tuple(valid[source] for source in place.sources)
     first = several[0]
     return Case(
         name="evaluated",
@@ -202,7 +210,7 @@ def in_whole(inquiry: Inquiry, wanted: Findings, place: Place, batch: Arrays) ->
         parameters=local(model.with_ties(read(inquiry.task_inputs.probe)), place.path),
         inputs=several if len(several) > 1 else first,
         upstream=np.zeros((len(first), *place.output_shape)),
-        valid=masks[place.sources[0]],
+        valid=own if len(own) > 1 else own[0],
         training=False,
     )
 
@@ -211,11 +219,10 @@ def evaluated(
     inquiry: Inquiry, wanted: Findings, batch: Arrays, limit: float = FUNCTION
 ) -> Evaluated | None:
     """The first layer that does in evaluation something else than it should, by more than
-    ``limit``; None if none shows it alone. Raises ReferenceFailed. What takes several values cannot
-    be asked: a model that predicts has one input.
+    ``limit``; None if none shows it alone. Raises ReferenceFailed.
     """
     for place in inquiry.model.places():
-        if isinstance(place.layer, Residual) or len(place.sources) > 1:
+        if isinstance(place.layer, Residual):
             continue
         case = in_whole(inquiry, wanted, place, batch)
         right = inquiry.reference.supposing(case)["output"]

@@ -92,6 +92,12 @@ def exchange(task: Task, configurations: int) -> float:
 
 def training(task: Task) -> float:
     """A training to the end."""
-    steps = task.epochs * (getattr(task.data, "train", SAMPLES) // task.batch_size)
+    steps = task.epochs * (_samples(task) // task.batch_size)
     each = step(task, "train", task.batch_size, max(1, threads() // AT_ONCE))
     return START_SECONDS + compiling(task) + steps * each
+
+
+def _samples(task: Task) -> int:
+    """Of its training; data may tell it as ``train``."""
+    count = getattr(task.data, "train", None)
+    return count if isinstance(count, int) else SAMPLES

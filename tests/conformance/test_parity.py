@@ -13,6 +13,15 @@ from tests.conftest import COMPILED
 from tests.fixtures.sample_parity import PROGRAMS
 
 TINY = [name for name in catalogue.tasks() if name.endswith("-tiny")]
+# What gpt-tiny has beside the others, ties and the loss of every step, test_layers asks of every
+# execution: here compiled programs are enough, for the time.
+COMPILED_ALONE = ("gpt-tiny",)
+ASKED = [
+    (task, *program)
+    for task in TINY
+    for program in PROGRAMS
+    if task not in COMPILED_ALONE or program[1] == "compiled"
+]
 
 
 def kept() -> dict[str, set[Path]]:
@@ -31,23 +40,27 @@ def before():
 
 @pytest.fixture(scope="module")
 def answers(before, tribench):
-    done = tribench("parity", "--task", "*-tiny", "--json", "--quiet")
-    assert done.returncode == 0, done.stdout + done.stderr
-    document = json.loads(done.stdout)
-    assert document["schema"] == "tribench/parity/1"
-    timed = [r for r in document["results"] if r["phase"] is not None]
-    assert len(timed) == 2 * len(TINY) * len(PROGRAMS)
+    every = ",".join(name for name in TINY if name not in COMPILED_ALONE)
+    compiled = ("--task", ",".join(COMPILED_ALONE), "--execution", "compiled")
+    results = []
+    for asked in (("--task", every), compiled):
+        done = tribench("parity", *asked, "--json", "--quiet", timeout=1800)
+        assert done.returncode == 0, done.stdout + done.stderr
+        document = json.loads(done.stdout)
+        assert document["schema"] == "tribench/parity/1"
+        results += document["results"]
+    timed = [r for r in results if r["phase"] is not None]
+    assert len(timed) == 2 * len(ASKED)
     assert {(r["verdict"], r["batch_size"]) for r in timed} == {("same", 128)}
     return {
         (r["task"], r["backend"], r["execution"], r["question"]): r
-        for r in document["results"]
+        for r in results
         if r["phase"] is None
     }
 
 
 @pytest.mark.parametrize("question", ["function", "precision", "training"])
-@pytest.mark.parametrize(("backend", "execution"), PROGRAMS)
-@pytest.mark.parametrize("task", TINY)
+@pytest.mark.parametrize(("task", "backend", "execution"), ASKED)
 def test_it_is_the_same(question, task, backend, execution, answers):
     answer = answers[task, backend, execution, question]
     assert answer["verdict"] == "same", answer

@@ -37,7 +37,7 @@ def test_a_run_on_local_files(folder, tribench, tmp_path):
 def test_the_frameworks_agree_on_it(folder, tribench, tmp_path):
     """Parity trains ten steps in float64 on the files' images, which are float32."""
     done = tribench(
-        *("parity", "--task", "cnn-tiny-cifar10"),
+        *("parity", "--task", "cnn-tiny-cifar10", "--execution", "compiled"),
         *("--precision", "float64", "--json", "--quiet"),
         folder=tmp_path,
     )

@@ -95,7 +95,7 @@ def convolution(
         gradients = {
             "weight": Gradient(
                 (across @ columns()).reshape(weight.shape),
-                lambda: np.abs(across) @ np.abs(columns()),
+                lambda: (np.abs(across) @ np.abs(columns())).reshape(weight.shape),
             )
         }
         if bias is not None:

@@ -90,7 +90,8 @@ class Sequence(Backend):
         def turned(x: Floats, sin: Floats) -> Floats:
             a, b = np.split(x, 2, axis=-1) if halves else (x[..., 0::2], x[..., 1::2])
             pair = a * cos - b * sin, a * sin + b * cos
-            return np.concatenate(pair, -1) if halves else np.stack(pair, -1).reshape(x.shape)
+            y = np.concatenate(pair, -1) if halves else np.stack(pair, -1).reshape(x.shape)
+            return y.view(type(x))  # joined operands are none themselves: see backends.formats
 
         return turned(x, sin), lambda dy: (turned(dy, -sin), {})
 

@@ -34,7 +34,7 @@ class Steps(Backend):
         def vjp(dy: Floats) -> tuple[Floats, Gradients]:
             drow, gradients = inner(dy.swapaxes(1, 2)[:, :, None])
             value, magnitudes = gradients["weight"]
-            weight = Gradient(value[:, :, 0], magnitudes)
+            weight = Gradient(value[:, :, 0], lambda: magnitudes()[:, :, 0])
             dx = np.where(valid, drow[:, :, 0].swapaxes(1, 2), 0)
             return dx, gradients | {"weight": weight}
 

@@ -260,10 +260,11 @@ def _others(case: Case) -> Iterator[tuple[str, str, dict[str, Any]]]:
                 words = "queries and keys not turned"
                 yield "position", words, {"layer": replace(layer, rotary=None)}
             if len(case.several) > 1:
-                masks: Any = case.valid
-                own = {"inputs": (x, x), "valid": masks and (masks[0], masks[0])}
+                masks = case.valid if isinstance(case.valid, tuple) else (case.valid, None)
+                own = {"inputs": (x, x), "valid": (masks[0], masks[0])}
                 yield "inputs", "keys and values not of the memory", own
-                if masks and case.several[1].shape == x.shape:
+                padded = any(mask is not None for mask in masks)
+                if padded and case.several[1].shape == x.shape:
                     words = "the other value's mask in place of the memory's"
                     yield "mask", words, {"valid": masks[::-1]}
         case spec.MeanSteps():

@@ -35,14 +35,16 @@ class Uniform:
 
 @dataclass(frozen=True)
 class Named:
-    """Random ids of two inputs, which have no padding."""
+    """Random ids of two inputs; the first is padded."""
 
     name: str = "named"
 
     def load(self):
         ids = {name: Uniform(shape, WORDS).load().train for name, shape in TWO.items()}
         inputs = {name: batch.inputs for name, batch in ids.items()}
-        samples = Batch(inputs=inputs, targets=ids["source"].targets)
+        steps = np.arange(TWO["source"][0])
+        valid = {"source": steps < 2 + np.arange(SAMPLES)[:, None] % (len(steps) - 1)}
+        samples = Batch(inputs=inputs, targets=ids["source"].targets, valid=valid)
         return Splits(train=samples, validation=samples, test=samples)
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from backends.base import lowers
 from backends.torch import Backend
-from backends.torch.layers.recurrent import _gru_steps, _lstm_steps
+from backends.torch.layers.recurrent import _gru_level, _lstm_level
 from backends.torch.program import Program, Resident
 from tasks import spec
 from tests.studies.operators.operators import OTHERS, PATH, RECURRENT, Way
@@ -20,11 +20,18 @@ class Generic(Backend):
 
     @lowers(spec.LSTM)
     def lstm(self, layer, parameters, x, context):
-        return _lstm_steps(layer, parameters, x)
+        return _levels(_lstm_level, layer, parameters, x)
 
     @lowers(spec.GRU)
     def gru(self, layer, parameters, x, context):
-        return _gru_steps(layer, parameters, x)
+        return _levels(_gru_level, layer, parameters, x)
+
+
+def _levels(level, layer, parameters, x: Tensor) -> Tensor:
+    for (end,) in layer.levels():
+        names = (f"{kind}_{of}_{end}" for kind in ("weight", "bias") for of in ("ih", "hh"))
+        x = level([parameters[name] for name in names], x)
+    return x
 
 
 def forward_backward(

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from suite.accuracy.baselines import baselines, classifiers
+from suite.accuracy.baselines import baselines, classifiers, groups
 from suite.engine.inputs import TaskInputs
 from suite.plan import catalogue
 from tasks.base import Batch
+from tasks.codec import bare
+from tasks.spec import SGD, Input, Linear, ModelSpec
 
 
 def test_baselines_are_of_the_same_split(tmp_path):
@@ -42,3 +45,40 @@ def test_language_models_have_counts_of_bytes_for_baselines():
     assert after.bits_per_byte == pytest.approx(-np.log2([3.4 / 5, 3.4 / 4]).mean())
     assert (alone.test_accuracy, after.test_accuracy) == (0.5, 1.0)
     assert {line.test_samples for line in found} == {2}
+
+
+def test_targets_that_are_left_out_are_no_class_of_the_counts():
+    ids = np.array([[0, 1, 0, 1]], np.int32)
+    kept, left = ids[:, 1:], np.array([[1, -1, -1]], np.int32)
+    model = SimpleNamespace(output_shape=lambda: (3, 3))
+    task = SimpleNamespace(name="t", model=model, score="bits_per_byte")
+    found = [
+        baselines(
+            SimpleNamespace(
+                task=task,
+                splits=SimpleNamespace(
+                    train=Batch(inputs=inputs, targets=targets),
+                    test=Batch(inputs=inputs, targets=targets),
+                ),
+                data_hash="a",
+            )
+        )
+        for inputs, targets in ((ids[:, :3], left), (ids[:, :1], kept[:, :1]))
+    ]
+    assert [line.bits_per_byte for line in found[0]] == [line.bits_per_byte for line in found[1]]
+    assert {line.test_samples for line in found[0]} == {1}
+
+
+@pytest.mark.parametrize(
+    ("inputs", "score", "able"),
+    [
+        ({"input": Input(shape=(3,))}, "accuracy", True),
+        ({"inputs": {"a": Input(shape=(3,))}}, "accuracy", False),
+        ({"input": Input(shape=(5, 3))}, "accuracy", False),
+        ({"input": Input(shape=(5, 3))}, "bits_per_byte", False),
+    ],
+)
+def test_tasks_without_baselines_have_no_job(inputs, score, able, tmp_path):
+    model = ModelSpec(name="m", layers=(("fc", Linear(in_features=3, out_features=2)),), **inputs)
+    task = replace(bare(model, SGD(learning_rate=0.1), 4), score=score)
+    assert bool(groups([TaskInputs(task, 0, tmp_path)])) == able

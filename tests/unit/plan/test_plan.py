@@ -9,6 +9,7 @@ import pytest
 from suite.plan import catalogue
 from suite.plan.options import Choice, UsageError
 from suite.plan.plan import make
+from tasks.spec import CTC
 from tests.fixtures.installations import ARMS
 
 TASKS = catalogue.tasks()
@@ -129,3 +130,9 @@ def test_a_recipe_of_few_epochs_has_its_milestones_one_after_the_other():
     decaying = replace(rate, milestones=(), schedule="cosine", decay_steps=10)
     assert replace(task, optimizer=decaying).lasting(1).optimizer.decay_steps == 3
     assert replace(task, optimizer=decaying).lasting(20).optimizer.decay_steps == 20
+
+
+def test_a_task_with_a_loss_that_has_no_score_is_refused():
+    task = replace(TASKS["rnn-tiny"], name="spoken", loss=CTC())
+    with pytest.raises(UsageError, match="spoken cannot be run: no score of the loss CTC"):
+        make(Choice(tasks=("spoken",)), TASKS | {"spoken": task}, ARMS)

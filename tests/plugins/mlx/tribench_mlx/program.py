@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 class Resident:
     """A batch on the device."""
 
-    inputs: mx.array
+    inputs: mx.array | dict[str, mx.array]
     targets: mx.array
-    valid: mx.array | None
+    valid: mx.array | dict[str, mx.array] | None
 
 
 class Program(BaseProgram):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -12,7 +12,27 @@ from backends import base
 from backends.base import Arrays, Capture, LayerVjp, Memory, NotSupported, State
 from tasks.base import Batch, Task
 from tasks.parameters import initial_buffers
-from tasks.spec import CrossEntropy, Layer, Residual, local
+from tasks.spec import (
+    GRU,
+    LSTM,
+    Attention,
+    CrossEntropy,
+    Embedding,
+    Layer,
+    PositionalEmbedding,
+    PositionalEncoding,
+    Residual,
+    local,
+)
+
+UNKNOWN = {  # fields that no peer has with another value than their default
+    Attention: ("key_value_heads", "key_bias", "biases", "rotary"),
+    Embedding: ("scale",),
+    PositionalEncoding: ("layout",),
+    PositionalEmbedding: ("offset", "count", "rows"),
+    LSTM: ("bidirectional",),
+    GRU: ("bidirectional",),
+}
 
 Native = Any  # one layer's arrays as its module has them; the kind's arrays.py knows
 
@@ -48,12 +68,22 @@ class Backend(base.Backend):
         return self.program(self, task, parameters)
 
     def check(self, task: Task) -> None:
+        if task.model.input is None:
+            raise NotSupported(f"{self.name} takes one input")
         if task.model.ties:
             raise NotSupported(f"{self.name} ties no parameters")
         if task.loss != CrossEntropy():
             raise NotSupported(f"{self.name} has no loss {task.loss}")
         if task.optimizer.schedule != "constant":
             raise NotSupported(f"{self.name} has no schedule {task.optimizer.schedule}")
+        for place in task.model.places():
+            if len(place.sources) > 1 and not isinstance(place.layer, Residual):
+                raise NotSupported(f"{self.name} has no layer of several values")
+            for name in UNKNOWN.get(type(place.layer), ()):
+                plain = next(f.default for f in fields(place.layer) if f.name == name)
+                if getattr(place.layer, name) != plain:
+                    kind = type(place.layer).__name__
+                    raise NotSupported(f"{self.name} has no {name} of {kind}")
         for what, part, known in (
             *(("layer", layer, self.layers.lower) for layer in _plain(task)),
             ("optimizer", task.optimizer, self.optimizers.optimizer),

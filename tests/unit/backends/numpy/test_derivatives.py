@@ -169,16 +169,23 @@ def test_a_shortcut_and_batch_norm_agree_with_central_differences():
 @pytest.mark.parametrize(("layer", "shapes"), SEVERAL)
 def test_a_layer_of_several_agrees_with_central_differences(layer, shapes):
     given = tuple(uniform(n, "inputs", (2, *shape)) for n, shape in enumerate(shapes))
-    y, vjp = lower(layer, {}, given)
+    parameters = own_parameters(layer)
+    y, vjp = lower(layer, parameters, given)
     assert y.shape == (2, *layer.output_shape(*shapes))
     upstream = uniform(3, "upstream", y.shape)
     every, gradients = vjp(upstream)
-    assert not gradients
+    assert set(gradients) == set(parameters)
+    for name, value in parameters.items():
+        numeric = differences(
+            lambda p, n=name: np.sum(upstream * lower(layer, parameters | {n: p}, given)[0]), value
+        )
+        assert_close(gradients[name].value, numeric)
+        assert gradients[name].scale >= np.linalg.norm(gradients[name].value)
     for number, (x, dx) in enumerate(zip(given, every, strict=True)):
 
         def objective(x, number=number):
             changed = (*given[:number], x, *given[number + 1 :])
-            return np.sum(upstream * lower(layer, {}, changed)[0])
+            return np.sum(upstream * lower(layer, parameters, changed)[0])
 
         assert_close(dx, differences(objective, x), 1e-7)
 

@@ -9,6 +9,7 @@ import pytest
 
 from backends.formats import Operand, to_tf32
 from backends.numpy import Backend
+from tasks import spec
 from tests.fixtures.findings import TASKS, findings
 from tests.fixtures.reference_cases import CASES, context_of, lower, own_parameters, smooth
 
@@ -74,3 +75,13 @@ def test_values_between_layers_of_tf32_are_float32s(task):
     for name, array in found.items():
         low = array.astype(np.float32).view(np.uint32) & 0x1FFF
         assert low.any() or not array.any(), name
+
+
+@pytest.mark.parametrize("layout", ["halves", "pairs"])
+def test_what_rotary_turns_is_still_rounded_where_it_is_multiplied(layout):
+    layer = spec.Rotary(width=4, layout=layout)
+    x = np.ones((2, 3, 4), np.float32)
+    y, vjp = Backend(precision="tf32").lowering(layer)(layer, {}, x.view(Operand), None)
+    assert isinstance(y, Operand)
+    assert isinstance(vjp(x.view(Operand))[0], Operand)
+    assert not isinstance(lower(layer, {}, x)[0], Operand)

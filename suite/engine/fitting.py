@@ -1,0 +1,64 @@
+"""Whether a task's data are what its model takes, before any worker is given them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tasks.base import Batch, Task
+from tasks.spec import CrossEntropy, Input
+
+
+def misfit(task: Task, batch: Batch) -> str | None:
+    """The first thing that does not fit, as a sentence; None if all does."""
+    return next(_misfits(task, batch), None)
+
+
+def _misfits(task: Task, batch: Batch) -> Iterator[str]:
+    inputs, model = task.model.every_input, task.model
+    given = batch.inputs if isinstance(batch.inputs, dict) else {"": batch.inputs}
+    if given.keys() != inputs.keys():
+        yield f"the inputs are {_told(given)}, they must be {_told(inputs)}"
+        return
+    for name, one in inputs.items():
+        yield from _of_input(f"inputs {name}".strip(), one, given[name], len(batch))
+    masks = batch.valid if isinstance(batch.valid, dict) else {"": batch.valid}
+    for name, mask in masks.items():
+        if mask is None:
+            continue
+        if name not in inputs:
+            yield f"valid names {_told([name])}, the inputs are {_told(inputs)}"
+            continue
+        wanted = (len(batch), *inputs[name].shape[:1])
+        if mask.dtype != np.bool_ or mask.shape != wanted:
+            what = f"valid {name}".strip()
+            yield f"{what} is {mask.dtype} {mask.shape}, it must be bool {wanted}"
+    if isinstance(task.loss, CrossEntropy):
+        *steps, classes = model.output_shape()
+        yield from _ids("targets", batch.targets, (len(batch), *steps), classes, None)
+
+
+def _of_input(what: str, given: Input, array: NDArray[Any], samples: int) -> Iterator[str]:
+    shape = (samples, *given.shape)
+    if given.vocabulary is not None:
+        yield from _ids(what, array, shape, given.vocabulary, 0)
+    elif array.shape != shape or not np.issubdtype(array.dtype, np.floating):
+        yield f"{what} is {array.dtype} {array.shape}, it must be real {shape}"
+
+
+def _ids(
+    what: str, array: NDArray[Any], shape: tuple[int, ...], count: int, least: int | None
+) -> Iterator[str]:
+    if array.shape != shape or array.dtype != np.int32:
+        yield f"{what} is {array.dtype} {array.shape}, it must be int32 {shape}"
+    elif array.size and array.max() >= count:
+        yield f"{what} has {array.max()}, it must be below {count}"
+    elif array.size and least is not None and array.min() < least:
+        yield f"{what} has {array.min()}, it must be at least {least}"
+
+
+def _told(names: Mapping[str, Any] | list[str]) -> str:
+    return ", ".join(name or "one without a name" for name in names) or "none"
