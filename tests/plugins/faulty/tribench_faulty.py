@@ -108,7 +108,12 @@ class Uncorrected(Backend):
     def update(self, optimizer, step, parameters, gradients, state):
         now = max(rate(optimizer, step), 1e-300)
         optimizer = replace(
-            optimizer, learning_rate=now, warmup_steps=0, milestones=(), schedule="constant"
+            optimizer,
+            learning_rate=now,
+            warmup_steps=0,
+            milestones=(),
+            schedule="constant",
+            decay_steps=None,
         )
         return super().update(optimizer, LATE, parameters, gradients, state)
 

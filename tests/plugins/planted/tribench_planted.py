@@ -600,7 +600,12 @@ class WarmFromZero(Backend):
         if optimizer.warmup_steps:
             rate = max(optimizers.rate(optimizer, step - 1), 1e-300)
             optimizer = replace(
-                optimizer, learning_rate=rate, warmup_steps=0, milestones=(), schedule="constant"
+                optimizer,
+                learning_rate=rate,
+                warmup_steps=0,
+                milestones=(),
+                schedule="constant",
+                decay_steps=None,
             )
         return super().update(optimizer, step, parameters, gradients, state)
 
