@@ -576,6 +576,7 @@ class AdamUncorrected(Backend):
                     warmup_steps=0,
                     milestones=(),
                     schedule="constant",
+                    decay_steps=None,
                 ),
                 10**7,
             )
