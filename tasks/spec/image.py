@@ -75,7 +75,7 @@ class Conv2d(Layer):
 class MaxPool(Layer):
     """The greatest value of each square window; what is left over is dropped.
 
-    ``padding`` places on each of the four sides stand for -∞. At a tie the gradient goes to the
+    ``padding`` places on each of the four sides stand for -inf. At a tie the gradient goes to the
     first index of the window, in row order.
     """
 

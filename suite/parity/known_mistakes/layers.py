@@ -217,7 +217,7 @@ def _others(case: Case) -> Iterator[tuple[str, str, dict[str, Any]]]:
             yield "order", "the last step in place of the first", {"inputs": x[:, ::-1]}
         case spec.MaxPool() if layer.padding:
             edges = ((0, 0), (0, 0), *((layer.padding, layer.padding),) * 2)
-            bare, words = replace(layer, padding=0), "padding with 0 in place of -∞"
+            bare, words = replace(layer, padding=0), "padding with 0 in place of -inf"
             yield "padding", words, {"layer": bare, "inputs": np.pad(x, edges)}
         case spec.PositionalEncoding():
             steps = x.shape[1]
