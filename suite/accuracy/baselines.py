@@ -48,10 +48,10 @@ def groups(all_inputs: Sequence[TaskInputs]) -> tuple[JobGroup, ...]:
 
 def _able(task: Task) -> bool:
     """Classifiers take one input and one target of a sample, counts the bytes before them."""
-    one = task.model.input
-    if one is None or task.score == "accuracy":
-        return one is not None and len(task.model.output_shape()) == 1
-    return one.vocabulary == task.model.output_shape()[-1]
+    given, (*steps, classes) = task.model.input, task.model.output_shape()
+    if given is None:
+        return False
+    return not steps if task.score == "accuracy" else given.vocabulary == classes
 
 
 def _job(task_inputs: TaskInputs) -> Job:

@@ -52,8 +52,8 @@ def _of_input(what: str, given: Input, array: NDArray[Any], samples: int) -> Ite
 def _ids(
     what: str, array: NDArray[Any], shape: tuple[int, ...], count: int, least: int | None
 ) -> Iterator[str]:
-    if array.shape != shape or array.dtype != np.int32:
-        yield f"{what} is {array.dtype} {array.shape}, it must be int32 {shape}"
+    if array.shape != shape or not np.issubdtype(array.dtype, np.integer):
+        yield f"{what} is {array.dtype} {array.shape}, it must be whole numbers {shape}"
     elif array.size and array.max() >= count:
         yield f"{what} has {array.max()}, it must be below {count}"
     elif array.size and least is not None and array.min() < least:
