@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from tasks.spec import Attention, Entry, Layer, LayerNorm, Layers, Linear, Residual, Sequential
+from tasks.spec import (
+    Attention,
+    Entry,
+    Layer,
+    LayerNorm,
+    Layers,
+    Linear,
+    Residual,
+    RMSNorm,
+    Sequential,
+)
 
 
 def transform(width: int, hidden: int, activation: Entry) -> Layers:
@@ -25,14 +35,16 @@ def post_norm(width: int, epsilon: float, *parts: Layers) -> Sequential:
     return Sequential(layers=tuple(entries))
 
 
-def pre_norm(width: int, epsilon: float, *parts: Layers) -> Sequential:
+def pre_norm(
+    width: int, epsilon: float, *parts: Layers, norm: type[LayerNorm | RMSNorm] = LayerNorm
+) -> Sequential:
     """Parts, each of which normalises what it is given, ``norm1``, before it adds to it, ``sum1``
     (arXiv 2002.04745).
     """
     entries: list[Entry] = []
     for number, layers in enumerate(parts, start=1):
-        norm = (f"norm{number}", LayerNorm(width=width, epsilon=epsilon))
-        entries.append((f"sum{number}", Residual(layers=(norm, *layers))))
+        first = (f"norm{number}", norm(width=width, epsilon=epsilon))
+        entries.append((f"sum{number}", Residual(layers=(first, *layers))))
     return Sequential(layers=tuple(entries))
 
 

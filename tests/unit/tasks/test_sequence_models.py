@@ -14,6 +14,7 @@ from tasks import codec
 from tasks.base import Batch, Task, probe_batch
 from tasks.models.bert import bert, roberta
 from tasks.models.gpt2 import gpt2
+from tasks.models.llama import llama
 from tasks.models.transformer import transformer
 from tasks.parameters import probe
 from tasks.spec import SGD, ModelSpec
@@ -28,6 +29,7 @@ PUBLISHED = [
     (gpt2(), 124_439_808, 196, 145.82e9),
     (gpt2(steps=256), 124_439_808, 196, 32.832e9),
     (transformer(), 63_082_496, 253, 2.0344e9),
+    (llama(), 100_092_672, 110, 121.80e9),
 ]
 SMALL = {"blocks": 2, "width": 8, "heads": 2, "vocabulary": 11}
 STEPS = {"source_steps": 5, "target_steps": 4}
@@ -37,6 +39,7 @@ TWINS = [
     bert(steps=5, rows=9, hidden=12, pooled=True, name="bert-pooled", **SMALL),
     gpt2(steps=5, rows=9, **SMALL),
     transformer(hidden=12, **STEPS, **SMALL),
+    llama(steps=5, hidden=12, key_value_heads=1, **SMALL),
 ]
 LEFT = np.array([[1, 1, 1, 1, 1], [0, 0, 1, 1, 1], [1, 1, 1, 0, 0]], dtype=bool)
 
