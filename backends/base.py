@@ -21,6 +21,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,7 +115,9 @@ class Context:
     second value, where the layer takes several. Before ``Backend.forward`` valid is the batch's, of
     named inputs by name; while a layer is computed it is that of what the layer takes; afterwards
     the logits'. Buffers are arrays that training changes without a gradient, such as
-    running statistics; they have local names.
+    running statistics; they have local names. ``random`` is what the adapter's random numbers of
+    this step come of, with the layer's ``number``; None where nothing is drawn, or where the
+    framework's own generator was set to it.
     """
 
     path: str
@@ -123,6 +126,12 @@ class Context:
     memory_valid: Array | None = None
     buffers: Mapping[str, Array] = field(default_factory=dict)
     new_buffers: dict[str, Array] = field(default_factory=dict)
+    random: Any = None
+
+    @property
+    def number(self) -> int:
+        """32 bits that tell the layer from the others, of its path."""
+        return crc32(self.path.encode())
 
     def buffer(self, name: str) -> Array:
         """The buffer's present value."""
@@ -167,13 +176,16 @@ class LayerVjp:
 @dataclass(frozen=True, kw_only=True)
 class State:
     """Everything that training changes, canonical: moments are {parameter path: {name: array}}.
-    Missing moments are 0, missing buffers as ``tasks.parameters.initial_buffers`` has them.
+    Missing moments are 0, missing buffers as ``tasks.parameters.initial_buffers`` has them. Random
+    numbers of a step follow from ``seed`` and ``step``: a program whose model draws none has no
+    seed, and one that loads a state without it keeps its own.
     """
 
     parameters: Arrays
     buffers: Arrays = field(default_factory=dict)
     moments: Mapping[str, Arrays] = field(default_factory=dict)
     step: int = 0
+    seed: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

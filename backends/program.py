@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from hashlib import sha256
 from itertools import zip_longest
 from typing import Any, ClassVar, Protocol
 
@@ -18,6 +19,13 @@ from tasks.parameters import initial_buffers
 from tasks.spec import Layer
 
 Floats = NDArray[np.float64]
+
+
+def stream(seed: int, step: int) -> int:
+    """32 bits of a seed and a step, for generators that are given one number. Neighbours have
+    nothing in common.
+    """
+    return int.from_bytes(sha256(f"{seed} {step}".encode()).digest()[:4], "little")
 
 
 class Layout(Protocol):
@@ -43,6 +51,7 @@ class BaseProgram(Program):
     buffers: dict[str, Array]
     moments: dict[str, dict[str, Array]]
     step: Any
+    seed: int | None
 
     def __init__(self, backend: Any, task: Task, parameters: Arrays) -> None:
         self.backend, self.task = backend, task
@@ -53,6 +62,7 @@ class BaseProgram(Program):
             for name in layer.parameters()
         }
         self.paths = tuple(task.model.parameters())
+        self.seed = 0 if task.model.random else None
         self.load_state(State(parameters=parameters))
 
     @abstractmethod
@@ -152,9 +162,12 @@ class BaseProgram(Program):
                 for path in self.paths
             },
             step=int(self.step),
+            seed=self.seed,
         )
 
     def load_state(self, state: State) -> None:
+        if self.seed is not None and state.seed is not None:
+            self.seed = state.seed
         names = self.task.optimizer.moments()
         known = {
             path: state.moments.get(path) or dict.fromkeys(names, np.zeros_like(parameter))

@@ -40,6 +40,7 @@ class Program(BaseProgram):
 
     def __init__(self, backend: Backend, task: Task, parameters: Arrays) -> None:
         self.latest: Array | None = None
+        self.key: Array | None = None
         self.ran: tuple[Any, Resident] | None = None
         super().__init__(backend, task, parameters)
         self.run_predict = backend.compile(self.logits)
@@ -67,7 +68,7 @@ class Program(BaseProgram):
     def train_step(self, batch: Batch | Resident) -> Array:
         batch = self.put(batch)
         self.latest, self.parameters, self.buffers, self.moments, self.step = self.run_step(
-            self.parameters, self.buffers, self.moments, self.step, batch
+            self.parameters, self.buffers, self.moments, self.step, batch, self.key
         )
         self.ran = (self.run_step, batch)
         return self.latest
@@ -85,19 +86,21 @@ class Program(BaseProgram):
     def capture(self, batch: Batch | Resident) -> Capture:
         batch = self.put(batch)
         entered: Tree = {}
+        random = _of_step(self.key, self.step)
         jax.eval_shape(
             lambda *given: self.training_loss(*given, entered.setdefault, _unseen)[0],
             self.parameters,
             self.buffers,
             batch,
+            random,
         )
         taps = {
             path: np.zeros(value.shape, value.dtype)
             for path, value in entered.items()
             if jnp.issubdtype(value.dtype, jnp.floating)
         }
-        inner, seen = self.run_inner(taps, self.parameters, self.buffers, batch)
-        loss, gradients, buffers = self.run_gradients(self.parameters, self.buffers, batch)
+        inner, seen = self.run_inner(taps, self.parameters, self.buffers, batch, random)
+        loss, gradients, buffers = self.run_gradients(self.parameters, self.buffers, batch, random)
         seen = {path: seen[path] for path in self.layers if path in seen}
         inner = {path: inner[path] for path in taps}
         return self.captured(loss, seen, gradients, inner, buffers)
@@ -112,7 +115,8 @@ class Program(BaseProgram):
         x, masks = self.given(inputs, valid)
         up = self.placed(arrays.activation_to_native(np.asarray(upstream, np.float64)))
         own = local(self.task.model.with_ties(self.parameters), path)
-        y, gradients, inner = self.run_vjp(path, own, self.buffers, x, masks, up)
+        random = _of_step(self.key, self.step)
+        y, gradients, inner = self.run_vjp(path, own, self.buffers, x, masks, up, random)
         gradients = {name: gradients[name] for name in self.layers[path].parameters()}
         return self.of_layer(path, y, inner, gradients)
 
@@ -129,6 +133,8 @@ class Program(BaseProgram):
 
     def hold(self, parameters: Tree, buffers: Tree, moments: Moments, step: int) -> None:
         self.latest = None  # a step that failed would raise again at every wait
+        if self.seed is not None:
+            self.key = jax.device_put(jax.random.key(self.seed), self.backend.target)
         super().hold(parameters, buffers, moments, self.placed(np.asarray(step, np.int32)))
 
     def make_update(self, gradients: Tree) -> None:
@@ -151,20 +157,25 @@ class Program(BaseProgram):
         return self.backend.forward(self.task, parameters, inputs, context)
 
     def training_loss(
-        self, parameters: Tree, buffers: Tree, batch: Resident, *hooks: Callable[..., Any]
+        self,
+        parameters: Tree,
+        buffers: Tree,
+        batch: Resident,
+        random: Array | None,
+        *hooks: Callable[..., Any],
     ) -> tuple[Array, Tree]:
         """Training's forward pass: loss and new buffers. ``hooks`` are those of ``forward``."""
-        context = Context(path="", training=True, valid=batch.valid, buffers=buffers)
+        context = Context(path="", training=True, valid=batch.valid, buffers=buffers, random=random)
         logits = self.backend.forward(self.task, parameters, batch.inputs, context, *hooks)
         loss = self.backend.loss(self.task.loss, logits, batch.targets, context.valid)
         return loss, buffers | context.new_buffers
 
     def gradients(
-        self, parameters: Tree, buffers: Tree, batch: Resident
+        self, parameters: Tree, buffers: Tree, batch: Resident, random: Array | None
     ) -> tuple[Array, Tree, Tree]:
         """Loss, gradients by path, new buffers."""
         differentiate = jax.value_and_grad(self.training_loss, has_aux=True)
-        (loss, buffers), gradients = differentiate(parameters, buffers, batch)
+        (loss, buffers), gradients = differentiate(parameters, buffers, batch, random)
         return loss, gradients, buffers
 
     def update(
@@ -177,10 +188,17 @@ class Program(BaseProgram):
         return found
 
     def _training_step(
-        self, parameters: Tree, buffers: Tree, moments: Moments, step: Array, batch: Resident
+        self,
+        parameters: Tree,
+        buffers: Tree,
+        moments: Moments,
+        step: Array,
+        batch: Resident,
+        key: Array | None,
     ) -> tuple[Array, Tree, Tree, Moments, Array]:
         """All of ``train_step``: one program, which gives back the memory of its first four."""
-        loss, gradients, buffers = self.gradients(parameters, buffers, batch)
+        random = _of_step(key, step)
+        loss, gradients, buffers = self.gradients(parameters, buffers, batch, random)
         step = step + 1
         parameters, moments = self.update(step, parameters, gradients, moments)
         return loss, parameters, buffers, moments, step
@@ -196,7 +214,7 @@ class Program(BaseProgram):
             return None
         run, batch = self.ran
         given = (self.parameters, self.buffers)
-        step = (self.moments, self.step, batch)
+        step = (self.moments, self.step, batch, self.key)
         more = step if run is self.run_step else (batch.inputs, batch.valid)
         plan = run.lower(*given, *more).compile().memory_analysis()
         if plan is None:
@@ -206,7 +224,7 @@ class Program(BaseProgram):
         return planned or None
 
     def _tapped_loss(
-        self, taps: Tree, parameters: Tree, buffers: Tree, batch: Resident
+        self, taps: Tree, parameters: Tree, buffers: Tree, batch: Resident, random: Array | None
     ) -> tuple[Array, Tree]:
         """The loss with zeros added to plain layers' inputs, and every layer's output. What
         differentiates by a tap sees the input through that layer alone.
@@ -216,22 +234,35 @@ class Program(BaseProgram):
         def enter(path: str, value: Array) -> Array:
             return value + taps[path] if path in taps else value
 
-        return self.training_loss(parameters, buffers, batch, enter, seen.__setitem__)[0], seen
+        hooks = (enter, seen.__setitem__)
+        return self.training_loss(parameters, buffers, batch, random, *hooks)[0], seen
 
     def _vjp(
-        self, path: str, own: Tree, buffers: Tree, x: Any, masks: Tree, upstream: Array
+        self,
+        path: str,
+        own: Tree,
+        buffers: Tree,
+        x: Any,
+        masks: Tree,
+        upstream: Array,
+        random: Array | None,
     ) -> tuple[Array, Tree, Any]:
         """One layer's output, gradients by local name, and input gradient unless of ids."""
         layer = self.layers[path]
 
         def run(own: Tree, x: Any) -> Array:
-            context = Context(path=path, training=True, buffers=buffers, **masks)
+            context = Context(path=path, training=True, buffers=buffers, random=random, **masks)
             return self.backend.compute(layer, own, x, context)
 
         y, pull = jax.vjp(run, own, x)
         gradients, inner = pull(upstream.astype(y.dtype))
         real = jnp.issubdtype(jax.tree.leaves(x)[0].dtype, jnp.floating)
         return y, gradients, inner if real else None
+
+
+def _of_step(key: Array | None, step: Array) -> Array | None:
+    """The key of this step's random numbers; None where none are drawn."""
+    return None if key is None else jax.random.fold_in(key, step)
 
 
 def _unseen(path: str, value: Array) -> None:

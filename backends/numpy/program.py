@@ -79,7 +79,9 @@ class Program(BaseProgram):
         """Run the layer at ``path`` alone; its gradients have local names."""
         x, masks = self.given(inputs, valid)
         own = local(self.task.model.with_ties(self.parameters), path)
-        context = Context(path=path, training=True, buffers=self.buffers, **masks)
+        context = Context(
+            path=path, training=True, buffers=self.buffers, random=self._random(), **masks
+        )
         output, vjp = self.backend.compute(self.layers[path], own, x, context)
         dx, gradients = vjp(self._input(upstream))
         values = {
@@ -111,7 +113,13 @@ class Program(BaseProgram):
         """The logits, and what is known afterwards. ``hooks`` are those of the backend's
         ``forward``.
         """
-        context = Context(path="", training=training, valid=batch.valid, buffers=self.buffers)
+        context = Context(
+            path="",
+            training=training,
+            valid=batch.valid,
+            buffers=self.buffers,
+            random=self._random(),
+        )
 
         def cast(total: Floats) -> Floats:
             found: Floats = self.backend.cast(total, self.backend.precision)
@@ -139,6 +147,10 @@ class Program(BaseProgram):
             if path not in found:  # an override has cut it off
                 found[path] = Gradient(np.zeros_like(parameter), lambda: np.zeros(1))
         return loss, found, inner, self.buffers | context.new_buffers
+
+    def _random(self) -> tuple[int, int] | None:
+        """The seed and the step, of which ``SeedSequence`` makes a stream."""
+        return None if self.seed is None else (self.seed, self.step)
 
     def _input(self, array: NDArray[Any]) -> NDArray[Any]:
         """Native, reals in the program's precision; token ids as they are."""

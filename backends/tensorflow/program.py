@@ -35,7 +35,8 @@ class Program(BaseProgram):
     layout: ClassVar[Layout] = arrays
 
     def __init__(self, backend: Backend, task: Task, parameters: Arrays) -> None:
-        self.step = None  # a variable from the first ``hold`` on
+        self.step = None  # a variable from the first ``hold`` on, as is the seed's
+        self.drawn: tf.Variable | None = None
         super().__init__(backend, task, parameters)
         self.run_predict = backend.compile(self.logits, task)
         self.run_gradients = backend.compile(self.gradients, task)
@@ -100,7 +101,11 @@ class Program(BaseProgram):
                     for path, named in moments.items()
                 }
                 self.step = tf.Variable(step, dtype=tf.int64)
+                if self.seed is not None:
+                    self.drawn = tf.Variable(self.seed, dtype=tf.int64)
             return
+        if self.drawn is not None:
+            self.drawn.assign(self.seed)
         self.step.assign(step)
         self._assign(parameters, moments)
 
@@ -122,7 +127,9 @@ class Program(BaseProgram):
         self, parameters: Tree, buffers: Tree, batch: Resident, *hooks: Callable[..., Any]
     ) -> tuple[tf.Tensor, Tree]:
         """Training's forward pass: loss and new buffers. ``hooks`` are those of ``forward``."""
-        context = Context(path="", training=True, valid=batch.valid, buffers=buffers)
+        context = Context(
+            path="", training=True, valid=batch.valid, buffers=buffers, random=self._random()
+        )
         logits = self.backend.forward(self.task, parameters, batch.inputs, context, *hooks)
         loss = self.backend.loss(self.task.loss, logits, batch.targets, context.valid)
         return loss, buffers | context.new_buffers
@@ -155,6 +162,12 @@ class Program(BaseProgram):
             parameter.assign(parameters[path])
             for name, moment in self.moments[path].items():
                 moment.assign(moments[path][name])
+
+    def _random(self) -> tf.Tensor | None:
+        """Two numbers of 64 bits, of the seed, before which a layer's 32 have room, and the step;
+        None where none are drawn.
+        """
+        return None if self.drawn is None else tf.stack([self.drawn * 2**32, self.step])
 
     def _input(self, array: NDArray[Any]) -> tf.Tensor:
         """With 64 bits for integers too: TensorFlow keeps int32 in the host's memory."""
@@ -197,7 +210,7 @@ class Program(BaseProgram):
         own = local(self.task.model.with_ties(_values(self.parameters)), path)
         several = x if isinstance(x, tuple) else (x,)
         real = {f"/{n}": one for n, one in enumerate(several) if one.dtype.is_floating}
-        context = Context(path=path, training=True, buffers=buffers, **masks)
+        context = Context(path=path, training=True, buffers=buffers, random=self._random(), **masks)
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(own | real)
             y = self.backend.compute(self.layers[path], own, x, context)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from backends.base import Arrays, Capture, Context, LayerVjp, Mask, Memory
-from backends.program import BaseProgram, Layout
+from backends.program import BaseProgram, Layout, stream
 from backends.torch import arrays
 from backends.torch.optimizers import Moments, Tree
 from tasks.base import Batch, Task, each
@@ -82,6 +82,7 @@ class Program(BaseProgram):
             entered[path] = fresh.view_as(fresh)  # a node of its own, apart from other uses
             return entered[path]
 
+        self._draw()
         context = Context(path="", training=True, valid=batch.valid, buffers=self.buffers)
         logits = self.backend.forward(
             self.task, self.parameters, batch.inputs, context, enter, seen.__setitem__
@@ -102,6 +103,7 @@ class Program(BaseProgram):
         several = x if isinstance(x, tuple) else (x,)
         real = [value.requires_grad_() for value in several if value.is_floating_point()]
         own = local(self.task.model.with_ties(self.parameters), path)
+        self._draw()
         context = Context(path=path, training=True, buffers=self.buffers, **masks)
         y = self.backend.compute(self.layers[path], own, x, context)
         up = torch.as_tensor(arrays.activation_to_native(upstream)).to(y)
@@ -152,8 +154,14 @@ class Program(BaseProgram):
         loss = self.backend.loss(self.task.loss, logits, batch.targets, context.valid)
         return loss, buffers | context.new_buffers
 
+    def _draw(self) -> None:
+        """Set PyTorch's generator, which compiled graphs take their seeds from, to this step."""
+        if self.seed is not None:
+            _generator(self.backend.target).manual_seed(stream(self.seed, self.step))
+
     def gradients(self, batch: Resident) -> tuple[Tensor, Tree, Tree]:
         """Loss, gradients by path, new buffers. The next call may overwrite the gradients."""
+        self._draw()
         loss, buffers = self.run_loss(self.parameters, self.buffers, batch)
         found = _gradients(loss, list(self.parameters.values()))
         gradients = map(_laid_out, found, self.parameters.values())
@@ -175,6 +183,15 @@ class Program(BaseProgram):
             inputs = inputs.to(self.backend.dtype)
         four = inputs.dim() == 4
         return inputs.contiguous(memory_format=torch.channels_last) if four else inputs
+
+
+def _generator(target: torch.device) -> torch.Generator:
+    """The one that PyTorch draws from on this device."""
+    if target.type == "cpu":
+        return torch.default_generator
+    torch.cuda.init()
+    found: torch.Generator = torch.cuda.default_generators[target.index]
+    return found
 
 
 def _gradients(

@@ -7,7 +7,7 @@ start from the same values.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -42,6 +42,13 @@ class TaskInputs:
     def spec(self) -> Any:
         """The task as a worker's ``build`` takes it."""
         return encode(portable(self.task))
+
+    @cached_property
+    def without_dropout(self) -> TaskInputs:
+        """The same of the model at rate 0, about which parity asks."""
+        model = self.task.model.without_dropout()
+        same = model is self.task.model
+        return self if same else replace(self, task=replace(self.task, model=model))
 
     @cached_property
     def splits(self) -> Splits:

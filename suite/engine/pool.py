@@ -79,16 +79,16 @@ class WorkerPool:
         self, configuration: Configuration, task_inputs: TaskInputs, parameters: str
     ) -> Program:
         """The task's program in the configuration's worker, with its data, at the parameters of
-        this file; built in place of another, or set back if it is there. Raises what Worker.call
-        raises.
+        this file and with random numbers of its seed; built in place of another, or set back if it
+        is there. Raises what Worker.call raises.
         """
         client, name = self.client(configuration), task_inputs.task.name
         program = client.programs.get(name)
         if program is None:
             client.clear()
-            program = client.build(name, task_inputs.spec, parameters)
+            program = client.build(name, task_inputs.spec, parameters, task_inputs.seed)
         else:
-            program.reset(parameters)
+            program.reset(parameters, task_inputs.seed)
         program.load(task_inputs.data)
         return program
 

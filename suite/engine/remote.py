@@ -184,9 +184,9 @@ class RemoteProgram:
         """Continue from what ``state`` gave."""
         self.program.restore(self.backend.write("restored", state))
 
-    def reset(self) -> None:
-        """Back to the start of a training, by a State without moments."""
-        self.program.reset(self.backend.path(f"{self.program.name}-start"))
+    def reset(self, seed: int = 0) -> None:
+        """Back to the start of a training, by a State without moments, with this seed."""
+        self.program.reset(self.backend.path(f"{self.program.name}-start"), seed)
 
 
 def loadable(batch: Batch) -> Arrays:

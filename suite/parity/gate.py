@@ -53,7 +53,8 @@ def groups(
 ) -> tuple[JobGroup, ...]:
     """A job group per program and part of the tasks, of which there is one per reference; a job per
     task and seed. ``thorough`` looks beyond the task's own data and recipe, at every layer alone
-    and at the optimizer checks, and asks for the training.
+    and at the optimizer checks, and asks for the training. All are asked about without dropout,
+    which draws other numbers in every framework.
 
     Every second program takes the tasks from the last to the first, so that two do not wait for the
     same answers of the reference (of all seven tasks, 100 s), and a backend's executions start one
@@ -78,7 +79,9 @@ def groups(
                 ).jobs(of_part[:: -1 if number % 2 else 1])
             ),
         )
-        for part, of_part in enumerate(_divided(all_inputs, len(references)))
+        for part, of_part in enumerate(
+            _divided([each.without_dropout for each in all_inputs], len(references))
+        )
         for number, (backend, execution) in enumerate(in_turn)
     )
 

@@ -5,6 +5,9 @@ The thorough questions are asked of a batch of the recipe's size. This one finds
 the size: a kernel that goes wrong from so many samples on, a step that leaves out its update or a
 part of the batch, a loss that is divided by a constant of the recipe. It cannot tell how well
 rounding is done; the thorough question does that.
+
+A step with dropout has nothing to be compared with. Its program is asked whether it trains, and one
+at rate 0, built beside it, whether it is the reference's.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from suite.engine.pool import WorkerPool
 from suite.engine.remote import Arrays, RemoteBackend, read
 from suite.parity.compare import Errors, kinked, worst
 from suite.parity.findings import Attempt
-from suite.parity.inquiry import Inquiry, all_finite, finite, named
+from suite.parity.inquiry import Inquiry, all_finite, finite, named, noted
 from suite.parity.layer_checks import relative
 from suite.parity.reference import Reference, ReferenceFailed, ReferenceLacks
 from suite.plan.configurations import Configuration
@@ -59,11 +62,12 @@ def look(
     backend = RemoteBackend(pool, configuration, files / "sizes")
     inquiry = Inquiry(backend=backend, task_inputs=task_inputs, reference=reference)
     asked = Attempt(phase=cell.phase, size=cell.batch_size)
+    drawn = asked.phase == "train" and task_inputs.task.model.random
     try:
         if step:
             with suppress(NotSupported):  # an optimizer of its own may only start anew
-                return ask(inquiry, replace(asked, step=step))
-        return ask(inquiry, asked)
+                return (_ask_drawn if drawn else ask)(inquiry, replace(asked, step=step))
+        return (_ask_drawn if drawn else ask)(inquiry, asked)
     except ReferenceLacks:
         return None
     except ReferenceFailed as error:
@@ -74,6 +78,26 @@ def look(
             verdict="not_supported",
             reason=f"the reference: {error}",
         )
+
+
+def _ask_drawn(inquiry: Inquiry, asked: Attempt) -> ParityResult:
+    """The answer for a step with dropout: what does not show which numbers were drawn, and all of a
+    program at rate 0 in the same worker, which is dropped again.
+    """
+    backend, timed = inquiry.backend, inquiry.task_inputs
+    still = timed.without_dropout
+    still = replace(still, task=replace(still.task, name=f"{timed.task.name}-without-dropout"))
+    wanted = inquiry.reference.attempt(still, asked)
+    found = asked.made(backend, timed, again=True)
+    own_rules = {"loss", "buffers", "moments", "update"}
+    answer = _judged(inquiry, asked, _step(found, wanted, read(timed.other), own_rules))
+    if answer.verdict == "same":
+        program = backend.client.build(still.task.name, still.spec, still.initial)
+        program.load(still.data)
+        answer = ask(replace(inquiry, task_inputs=still), asked)
+        backend.client.drop(still.task.name)
+        answer = noted(answer, "asked at rate 0; with dropout whether a step trains")
+    return answer.model_copy(update={"task": timed.task.name})
 
 
 def ask(inquiry: Inquiry, asked: Attempt) -> ParityResult:
@@ -87,6 +111,11 @@ def ask(inquiry: Inquiry, asked: Attempt) -> ParityResult:
         every = {"predictions/logits": distance(found["logits"], wanted["logits"])}
     else:
         every = _step(found, wanted, read(task_inputs.other), inquiry.differences())
+    return _judged(inquiry, asked, every)
+
+
+def _judged(inquiry: Inquiry, asked: Attempt, every: Errors) -> ParityResult:
+    task_inputs = inquiry.task_inputs
     smooth = _smooth(inquiry.model)
     limits = {key: _limit(key, inquiry.configuration.precision, smooth) for key in every}
     shares = {key: error / limits[key] for key, error in every.items()}
@@ -141,6 +170,8 @@ def _step(found: Arrays, wanted: Arrays, start: Arrays, own_rules: Collection[st
     """
     own_update = "update" in own_rules
     every = {"loss/loss": relative(found["loss"], wanted["loss"])}
+    if "loss" in own_rules:
+        every = {"loss/loss": 0.0 if np.isfinite(found["loss"]) else float("inf")}
     every |= {key: float(apart) for key, apart in found.items() if key.startswith("again/")}
     shown = any(key.startswith("moments/") for key in found)
     for key, right in wanted.items():

@@ -139,11 +139,11 @@ class Client:
         given = {"device": device, "precision": precision, "execution": execution, "timed": timed}
         self.import_seconds = self.call("start", backend=backend, **given)
 
-    def build(self, name: str, task: Any, parameters: str) -> Program:
-        """Build the encoded task's program at the parameters of this file; an older one of the name
-        is dropped.
+    def build(self, name: str, task: Any, parameters: str, seed: int = 0) -> Program:
+        """Build the encoded task's program at the parameters of this file, with random numbers of
+        this seed; an older one of the name is dropped.
         """
-        built = Built(*self.call("build", task=task, parameters=parameters))
+        built = Built(*self.call("build", task=task, parameters=parameters, seed=seed))
         self.programs[name] = Program(self.worker, name, task, built)
         return self.programs[name]
 

@@ -71,14 +71,16 @@ def start(
 
 
 @operation
-def build(workshop: Workshop, task: dict[str, Any], parameters: str) -> Built:
-    """Build the task's program at the parameters of this file; an older one is dropped."""
+def build(workshop: Workshop, task: dict[str, Any], parameters: str, seed: int = 0) -> Built:
+    """Build the task's program at the parameters of this file, with random numbers of this seed; an
+    older one is dropped.
+    """
     assert workshop.backend is not None
     spec = decode(task)
-    state = read_state(spec, parameters)
+    state = read_state(spec, parameters, seed)
     began = stopwatch.seconds()
     program = workshop.backend.build(spec, state.parameters)
-    if state.buffers:
+    if state.buffers or state.seed is not None:
         program.load_state(state)
     program.wait()
     seconds = stopwatch.seconds() - began
@@ -94,10 +96,12 @@ def differences(workshop: Workshop, task: str) -> dict[str, str]:
 
 
 @operation
-def reset(workshop: Workshop, task: str, parameters: str) -> None:
-    """Set the program back to the start of a training, at the parameters of this file."""
+def reset(workshop: Workshop, task: str, parameters: str, seed: int = 0) -> None:
+    """Set the program back to the start of a training, at the parameters of this file, with random
+    numbers of this seed.
+    """
     bench = workshop.benches[task]
-    bench.program.load_state(read_state(bench.task, parameters))
+    bench.program.load_state(read_state(bench.task, parameters, seed))
     bench.changed()
 
 

@@ -133,6 +133,7 @@ def restore(workshop: Workshop, task: str, path: str) -> None:
     parts: dict[str, dict[str, Any]] = {"parameters": {}, "buffers": {}, "moments": {}}
     with np.load(path) as arrays:
         step = int(arrays["step"])
+        seed = int(arrays["seed"]) if "seed" in arrays else None
         for key in arrays.files:
             part, _, name = key.partition("/")
             owner, _, moment = name.partition("/")
@@ -141,5 +142,5 @@ def restore(workshop: Workshop, task: str, path: str) -> None:
             elif name:
                 parts[part][name] = arrays[key]
     bench = workshop.benches[task]
-    bench.program.load_state(State(**parts, step=step))
+    bench.program.load_state(State(**parts, step=step, seed=seed))
     bench.changed()

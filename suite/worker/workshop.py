@@ -87,12 +87,14 @@ def uncollected() -> Iterator[None]:
         gc.collect()
 
 
-def read_state(task: Task, path: str) -> State:
-    """What a training starts from: parameters, and buffers if the file has any."""
+def read_state(task: Task, path: str, seed: int | None = None) -> State:
+    """What a training starts from: parameters, and buffers if the file has any. Without a ``seed``
+    a program keeps the one that it has.
+    """
     with np.load(path) as arrays:
         found = dict(arrays)
     buffers = {name: found.pop(name) for name in task.model.buffers() if name in found}
-    return State(parameters=found, buffers=buffers)
+    return State(parameters=found, buffers=buffers, seed=seed if task.model.random else None)
 
 
 def save(path: str, arrays: dict[str, NDArray[Any]]) -> None:
@@ -108,4 +110,6 @@ def everything(state: State) -> dict[str, NDArray[Any]]:
     arrays |= {f"buffers/{name}": array for name, array in state.buffers.items()}
     for owner, moments in state.moments.items():
         arrays |= {f"moments/{owner}/{name}": array for name, array in moments.items()}
+    if state.seed is not None:
+        arrays["seed"] = np.array(state.seed)
     return arrays | {"step": np.array(state.step)}

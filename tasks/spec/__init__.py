@@ -9,7 +9,7 @@ Shapes leave out the batch: an image is (channels, height, width), a sequence (s
 sequence of token ids (steps,). Parameters have PyTorch's shapes.
 """
 
-from tasks.spec.dense import GELU, LayerNorm, Linear, ReLU, RMSNorm, Sigmoid, SiLU, Tanh
+from tasks.spec.dense import GELU, Dropout, LayerNorm, Linear, ReLU, RMSNorm, Sigmoid, SiLU, Tanh
 from tasks.spec.image import (
     AvgPool,
     BatchNorm,
@@ -73,6 +73,7 @@ __all__ = [
     "Conv1d",
     "Conv2d",
     "CrossEntropy",
+    "Dropout",
     "Embedding",
     "Entry",
     "FirstStep",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import prod, sqrt
 from typing import ClassVar
 
-from tasks.spec.layer import Layer, Parameter, Shape, expect, positive
+from tasks.spec.layer import Layer, Parameter, Shape, SpecError, expect, positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +38,26 @@ class Sigmoid(Layer):
 @dataclass(frozen=True, kw_only=True)
 class Tanh(Layer):
     """tanh(x)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dropout(Layer):
+    """In training every value becomes 0 with probability ``rate``, each by itself, and else
+    x / (1 - rate) (Srivastava et al. 2014, scaled in training). In evaluation it is x.
+
+    The numbers are the framework's own. They follow from the training's seed, the step and the
+    layer's path alone: a step that is made again from the same state draws the same.
+    """
+
+    rate: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.rate < 1:
+            raise SpecError(f"Dropout: rate (={self.rate}) must lie in [0, 1)")
+
+    @property
+    def random(self) -> bool:
+        return self.rate > 0
 
 
 @dataclass(frozen=True, kw_only=True)

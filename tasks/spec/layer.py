@@ -54,12 +54,17 @@ class Layer:
     telling the mean of bfloat16 values far from 0 from its neighbours. ``multiplies`` is True of
     those that multiply matrices, which GPUs do in TF32 where a program computes so. ``takes`` is
     how many values a layer takes, at least and at most; one of several overrides ``output_shape``
-    and ``flops`` with ``*shapes``.
+    and ``flops`` with ``*shapes``. A ``random`` one draws numbers in training.
     """
 
     averages: ClassVar[bool] = False
     multiplies: ClassVar[bool] = False
     takes: ClassVar[tuple[int, float]] = (1, 1)
+
+    @property
+    def random(self) -> bool:
+        """Whether training draws random numbers for it."""
+        return False
 
     def parameters(self) -> dict[str, Parameter]:
         """The trained arrays by local name, in a fixed order."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any
 
+from tasks.spec.dense import Dropout
 from tasks.spec.layer import Layer, Parameter, Shape, SpecError
 
 Entry = tuple[str, Layer] | tuple[str, Layer, tuple[str, ...]]
@@ -145,7 +146,24 @@ class ModelSpec:
 
     def with_layer(self, path: str, layer: Layer) -> ModelSpec:
         """The same with another plain layer at this path; SpecError if it does not fit."""
-        return replace(self, layers=_with_layer(self.layers, path, layer, ""))
+        return replace(
+            self, layers=_changed(self.layers, lambda at, old: layer if at == path else old)
+        )
+
+    @property
+    def random(self) -> bool:
+        """Whether training draws random numbers."""
+        return any(place.layer.random for place in self.places())
+
+    def without_dropout(self) -> ModelSpec:
+        """The same with every rate 0, which frameworks compute alike: what parity asks about."""
+        if not self.random:
+            return self
+
+        def still(path: str, layer: Layer) -> Layer:
+            return replace(layer, rate=0.0) if isinstance(layer, Dropout) else layer
+
+        return replace(self, layers=_changed(self.layers, still))
 
     def output_shape(self) -> Shape:
         """The shape of one sample's result."""
@@ -156,18 +174,18 @@ class ModelSpec:
         return sum(place.layer.flops(*place.input_shapes) for place in self.places())
 
 
-def _with_layer(layers: Layers, path: str, new: Layer, prefix: str) -> Layers:
+def _changed(layers: Layers, change: Callable[[str, Layer], Layer], prefix: str = "") -> Layers:
+    """With what ``change`` makes of every plain layer, given its path."""
+
     def changed(name: str, layer: Layer) -> Layer:
         match layer:
             case Sequential():
-                return replace(
-                    layer, layers=_with_layer(layer.layers, path, new, f"{prefix}{name}.")
-                )
+                return replace(layer, layers=_changed(layer.layers, change, f"{prefix}{name}."))
             case Residual():
                 branches = (layer.layers, layer.shortcut)
-                inner, shortcut = (_with_layer(each, path, new, prefix) for each in branches)
+                inner, shortcut = (_changed(each, change, prefix) for each in branches)
                 return replace(layer, layers=inner, shortcut=shortcut)
-        return new if prefix + name == path else layer
+        return change(prefix + name, layer)
 
     return tuple((entry[0], changed(*entry[:2]), *entry[2:]) for entry in layers)
 

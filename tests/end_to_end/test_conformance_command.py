@@ -163,6 +163,17 @@ def test_a_wait_that_does_not_wait_is_caught(backend, phases, words, tribench, c
             assert re.match(words, result["reason"]), result
 
 
+def test_dropout_that_draws_the_same_in_every_step_is_caught(tribench):
+    asked = ("conformance", "frozen", *QUICKLY, "--check", "dropout,mask", "--json")
+    done = tribench(*asked, plugins=PLUGINS)
+    assert done.returncode == 1, done.stdout + done.stderr
+    results = json.loads(done.stdout)["results"]
+    verdicts = {(result["check"], result["case"]): result["verdict"] for result in results}
+    assert verdicts.pop(("dropout", "training")) == "fail"
+    assert {*verdicts.values()} == {"pass"}
+    assert results[0]["reason"].startswith("the masks of steps 1 and 2 agree in 1.00 of 2048")
+
+
 def test_an_execution_that_there_is_not_is_no_failure(tribench):
     asked = ("conformance", "jax", "--execution", "eager", "--json", "--quiet")
     done = tribench(*asked, root=ROOT)

@@ -18,6 +18,14 @@ class Dense(Backend):
     def relu(self, layer: spec.ReLU, parameters: Arrays, x: Array, context: Context) -> Array:
         return jax.nn.relu(x)
 
+    @lowers(spec.Dropout)
+    def dropout(self, layer: spec.Dropout, parameters: Arrays, x: Array, context: Context) -> Array:
+        if not (context.training and layer.random):
+            return x
+        key = jax.random.fold_in(context.random, context.number)
+        kept = jax.random.bernoulli(key, jnp.float32(1 - layer.rate), x.shape)
+        return jnp.where(kept, x / (1 - layer.rate), 0)
+
     @lowers(spec.GELU)
     def gelu(self, layer: spec.GELU, parameters: Arrays, x: Array, context: Context) -> Array:
         return jax.nn.gelu(wide(x), approximate=layer.approximate).astype(x.dtype)

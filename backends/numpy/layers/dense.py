@@ -30,6 +30,17 @@ class Dense(Backend):
         """Any shape."""
         return np.maximum(x, 0), lambda dy: ((x > 0) * dy, {})
 
+    @lowers(spec.Dropout)
+    def dropout(
+        self, layer: spec.Dropout, parameters: Parameters, x: Floats, context: Context
+    ) -> Lowered:
+        """Any shape."""
+        if not (context.training and layer.random):
+            return x, lambda dy: (dy, {})
+        draws = np.random.default_rng((*context.random, context.number))
+        factors = (draws.random(x.shape) >= layer.rate).astype(x.dtype) / (1 - layer.rate)
+        return x * factors, lambda dy: (dy * factors, {})
+
     @lowers(spec.GELU)
     def gelu(
         self, layer: spec.GELU, parameters: Parameters, x: Floats, context: Context

@@ -20,6 +20,18 @@ class Dense(Backend):
     ) -> tf.Tensor:
         return tf.nn.relu(x)
 
+    @lowers(spec.Dropout)
+    def dropout(
+        self, layer: spec.Dropout, parameters: Tensors, x: tf.Tensor, context: Context
+    ) -> tf.Tensor:
+        if not (context.training and layer.random):
+            return x
+        # In float32: tf.nn.experimental.stateless_dropout draws in x's precision, and bfloat16 has
+        # 128 values below 1, so that a rate of 0.1 is 0.1016.
+        seed = context.random + tf.constant([context.number, 0], tf.int64)
+        kept = tf.random.stateless_uniform(x.shape, seed) >= layer.rate
+        return tf.where(kept, x / tf.constant(1 - layer.rate, x.dtype), tf.zeros((), x.dtype))
+
     @lowers(spec.GELU)
     def gelu(
         self, layer: spec.GELU, parameters: Tensors, x: tf.Tensor, context: Context

@@ -17,6 +17,12 @@ class Dense(Backend):
     def relu(self, layer: spec.ReLU, parameters: Tensors, x: Tensor, context: Context) -> Tensor:
         return F.relu(x)
 
+    @lowers(spec.Dropout)
+    def dropout(
+        self, layer: spec.Dropout, parameters: Tensors, x: Tensor, context: Context
+    ) -> Tensor:
+        return F.dropout(x, layer.rate, context.training)
+
     @lowers(spec.GELU)
     def gelu(self, layer: spec.GELU, parameters: Tensors, x: Tensor, context: Context) -> Tensor:
         return F.gelu(x, approximate="tanh" if layer.approximate else "none")

@@ -129,6 +129,7 @@ CASES = [
     given("sigmoid", spec.Sigmoid(), (STEPS, 7)),
     given("tanh", spec.Tanh(), (STEPS, 7)),
     given("gelu", spec.GELU(), (3, 4, 5)),
+    given("dropout-0", spec.Dropout(rate=0.0), (3, 4, 5)),
     given("gelu-approximate", spec.GELU(approximate=True), (STEPS, 7)),
     given("flatten", spec.Flatten(), (3, 4, 5)),
     given("mean-places", spec.MeanPlaces(), (3, 4, 5)),

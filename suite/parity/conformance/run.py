@@ -13,7 +13,7 @@ from suite.engine.job import FAILURES
 from suite.engine.pool import LiveWorkers, WorkerPool
 from suite.engine.progress import Reporter
 from suite.engine.remote import RemoteBackend
-from suite.parity.conformance import layers, programs  # noqa: F401 (register checks)
+from suite.parity.conformance import layers, programs, random  # noqa: F401 (register checks)
 from suite.parity.conformance.checks import (
     CHECKS,
     ROUNDED,

@@ -69,6 +69,17 @@ class Sharing(Backend):
         return windows.amax((-2, -1))
 
 
+class Frozen(Backend):
+    """Dropout that draws the same in every step."""
+
+    name = "frozen"
+
+    @lowers(spec.Dropout)
+    def dropout(self, layer, parameters, x, context):
+        torch.manual_seed(context.number)
+        return super().dropout(layer, parameters, x, context)
+
+
 class Severed(Backend):
     """A linear layer whose weight no gradient reaches."""
 

@@ -53,6 +53,14 @@ def test_a_rule_of_its_own_must_only_move():
     assert _step(stands, RIGHT, START, own)["update/a"] == float("inf")
 
 
+def test_a_step_with_dropout_must_be_finite_and_move():
+    drawn = {"loss", "buffers", "moments", "update"}
+    other = RIGHT | {"loss": np.array(0.9), "parameters/a": np.array([2.0, 2.0])}
+    assert _step(other, RIGHT, START, drawn) == {"loss/loss": 0.0, "update/a": 0.0}
+    broken = {"loss": np.array(np.nan), "parameters/a": START["a"]}
+    assert set(_step(RIGHT | broken, RIGHT, START, drawn).values()) == {float("inf")}
+
+
 def test_what_a_second_step_did_otherwise_is_an_error():
     assert shares(again__loss=np.array(0.1))["again/loss"] == pytest.approx(0.1)
     model = catalogue.tasks()["rnn-tiny"].model

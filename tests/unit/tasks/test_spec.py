@@ -19,6 +19,27 @@ def model(shape, *layers, vocabulary=None):
     return ModelSpec(name="m", input=Input(shape=shape, vocabulary=vocabulary), layers=layers)
 
 
+def test_without_dropout_every_rate_is_0_and_nothing_is_random():
+    drop = spec.Dropout(rate=0.1)
+    body = (("norm", spec.RMSNorm(width=4, epsilon=1e-5)), ("drop", drop))
+    deep = spec.Sequential(layers=(("sum", spec.Residual(layers=body)), ("last", drop)))
+    dropped = model((5, 4), ("deep", deep), ("relu", spec.ReLU()))
+    assert dropped.random
+    still = dropped.without_dropout()
+    assert not still.random
+    assert [p.path for p in still.places()] == [p.path for p in dropped.places()]
+    rates = [p.layer.rate for p in still.places() if isinstance(p.layer, spec.Dropout)]
+    assert rates == [0.0, 0.0]
+    assert still.without_dropout() is still
+    assert (drop.parameters(), drop.flops((5, 4))) == ({}, 0)
+
+
+@pytest.mark.parametrize("rate", [-0.1, 1.0])
+def test_a_rate_that_drops_everything_or_less_than_nothing_is_refused(rate):
+    with pytest.raises(SpecError, match=r"Dropout: rate \(=.*\) must lie in \[0, 1\)"):
+        spec.Dropout(rate=rate)
+
+
 def test_tiny_names_are_those_of_the_article():
     tasks = catalogue.tasks()
     assert list(tasks["cnn-tiny"].model.parameters()) == [

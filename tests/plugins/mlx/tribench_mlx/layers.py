@@ -71,6 +71,16 @@ class Layers(Backend):
     def relu(self, layer: spec.ReLU, parameters: Arrays, x: mx.array, context: Context) -> mx.array:
         return mx.maximum(x, 0.0)
 
+    @lowers(spec.Dropout)
+    def dropout(
+        self, layer: spec.Dropout, parameters: Arrays, x: mx.array, context: Context
+    ) -> mx.array:
+        if not (context.training and layer.random):
+            return x
+        key = mx.random.key(context.random * 2**32 + context.number)
+        kept = mx.random.bernoulli(1 - layer.rate, x.shape, key=key)
+        return mx.where(kept, x / scalar(1 - layer.rate, x), scalar(0, x))
+
     @lowers(spec.GELU)
     def gelu(self, layer: spec.GELU, parameters: Arrays, x: mx.array, context: Context) -> mx.array:
         if layer.approximate:

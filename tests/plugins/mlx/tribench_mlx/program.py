@@ -12,7 +12,7 @@ import mlx.core as mx
 import numpy as np
 
 from backends.base import Arrays, Capture, Context, LayerVjp, Mask
-from backends.program import BaseProgram
+from backends.program import BaseProgram, stream
 from tasks.base import Batch, Task, each
 from tasks.spec import local
 from tribench_mlx import arrays
@@ -105,7 +105,9 @@ class Program(BaseProgram):
         real = several if mx.issubdtype(several[0].dtype, mx.floating) else ()
 
         def run(*given: mx.array) -> mx.array:
-            context = Context(path=path, training=True, buffers=self.buffers, **masks)
+            context = Context(
+                path=path, training=True, buffers=self.buffers, random=self._random(), **masks
+            )
             values = given[len(own) :] or several
             taken = values if len(values) > 1 else values[0]
             parameters = dict(zip(own, given, strict=False))
@@ -133,10 +135,20 @@ class Program(BaseProgram):
         self, parameters: dict[str, mx.array], batch: Resident, *hooks: Callable[..., Any]
     ) -> tuple[mx.array, dict[str, mx.array]]:
         """Training's forward pass: loss and new buffers. ``hooks`` are those of ``forward``."""
-        context = Context(path="", training=True, valid=batch.valid, buffers=self.buffers)
+        context = Context(
+            path="",
+            training=True,
+            valid=batch.valid,
+            buffers=self.buffers,
+            random=self._random(),
+        )
         logits = self.backend.forward(self.task, parameters, batch.inputs, context, *hooks)
         loss = self.backend.loss(self.task.loss, logits, batch.targets, context.valid)
         return loss, self.buffers | context.new_buffers
+
+    def _random(self) -> int | None:
+        """The number of this step; None where no random numbers are drawn."""
+        return None if self.seed is None else stream(self.seed, self.step)
 
     def gradients(
         self, batch: Resident
