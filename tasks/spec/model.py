@@ -7,6 +7,7 @@ in the bodies around it, then among the model's inputs; "" is what the body was 
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from math import inf
@@ -77,6 +78,8 @@ class ModelSpec:
     ties: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
+        # Equal in this order alone: the first input is another one in another order.
+        object.__setattr__(self, "inputs", OrderedDict(self.inputs))
         if (self.input is None) == (not self.inputs) or "" in self.inputs:
             raise SpecError(f"{self.name} takes one input, or inputs that have names")
         seen: set[str] = set()

@@ -328,6 +328,8 @@ def test_inputs_and_their_order_survive_the_journey_to_a_worker():
         assert made == task
         assert [*made.model.inputs] == [*task.model.inputs]
     assert codec.spec_hash(tasks[0]) != codec.spec_hash(tasks[1])
+    assert tasks[0] != tasks[1]
+    assert hash(tasks[0].model) == hash(replace(tasks[0].model))
 
 
 def norm(channels):
