@@ -36,6 +36,7 @@ LATER = {
     "Attention.rotary": None,
     "LSTM.bidirectional": False,
     "GRU.bidirectional": False,
+    "BatchNorm.over": "places",
 }  # fields that specs had not at first, in every class or in this one
 
 

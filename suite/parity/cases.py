@@ -54,6 +54,8 @@ def reads_mask(layer: Layer) -> bool:
     """Whether padding changes what the layer makes of valid steps."""
     if isinstance(layer, spec.PositionalEmbedding):
         return layer.count == "valid"
+    if isinstance(layer, spec.BatchNorm):
+        return layer.over == "valid"
     return isinstance(layer, MASKED)
 
 
@@ -80,7 +82,9 @@ def cases(place: Place, vocabulary: int | None) -> Iterator[Case]:
     layer, shapes = place.layer, place.input_shapes
     if isinstance(layer, spec.Recurrent):
         shapes = ((max(STEPS, shapes[0][0]), *shapes[0][1:]),)
-    axis = 1 if isinstance(layer, spec.BatchNorm) else 0  # a channel has statistics of its own
+    axis = 0
+    if isinstance(layer, spec.BatchNorm):  # a channel has statistics of its own
+        axis = 1 if layer.over == "places" else 2
     first, *others = (
         _ids(shape, vocabulary) if vocabulary else _inputs(layer, shape, axis, number)
         for number, shape in enumerate(shapes)
@@ -144,6 +148,7 @@ def _padded(
         name=name,
         inputs=tuple(inputs) if len(inputs) > 1 else inputs[0],
         kinds=tuple(NAMES[kind] + " and large values" * (name == HOT) for kind in paddings),
+        axis=0,
         valid=tuple(masks) if len(masks) > 1 else masks[0],
         finite=name == EMPTY,
     )

@@ -307,7 +307,10 @@ def _of_statistics(evidence: Evidence, whole: Diagnosis, sight: Sight) -> Diagno
     if not isinstance(place.layer, BatchNorm):
         return whole
     made, right = sight.found.capture.get(sight.key), sight.wanted.capture[sight.key]
-    count = len(sight.batch["targets"]) * prod(place.input_shape[1:])
+    count = len(sight.batch["targets"]) * prod(place.input_shape) // place.layer.channels
+    if place.layer.over == "valid":
+        valid = masks(evidence.model, sight.batch)[owner]
+        count = count if valid is None else int(valid.sum())
     old = read(sight.start).get(path)
     if old is None:  # a training's first step; see tasks.parameters.initial_buffers
         old = np.full_like(right, place.layer.buffers()[name].centre)

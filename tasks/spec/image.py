@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod, sqrt
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.spec.layer import Layer, Parameter, Shape, SpecError, divided, expect, positive
+from tasks.spec.layer import Layer, Parameter, Shape, SpecError, divided, expect, one_of, positive
 
 Size = int | tuple[int, int]
 
@@ -132,6 +132,10 @@ class BatchNorm(Layer):
     In training the mean and the variance (divided by n) are those of the batch, over samples and
     places; the running statistics become (1 - momentum) old + momentum new, the new variance being
     the unbiased one (divided by n - 1). In evaluation the running statistics stand for both.
+
+    ``over="valid"`` takes sequences (steps, channels) in place of images. Both statistics are then
+    over the samples' valid steps alone, and the output is 0 at the others. One valid step in all
+    has the variance 0, and so has none, whose mean is 0 too.
     """
 
     averages: ClassVar[bool] = True
@@ -140,9 +144,11 @@ class BatchNorm(Layer):
     epsilon: float
     momentum: float
     scale: bool = True
+    over: Literal["places", "valid"] = "places"
 
     def __post_init__(self) -> None:
         positive(self, channels=self.channels, epsilon=self.epsilon)
+        one_of(self, "over", "places", "valid")
         if not 0 < self.momentum <= 1:
             raise SpecError(f"BatchNorm: momentum (={self.momentum}) must lie in (0, 1]")
 
@@ -158,13 +164,17 @@ class BatchNorm(Layer):
         }
 
     def output_shape(self, shape: Shape) -> Shape:
+        if self.over == "valid":
+            fits = len(shape) == 2 and shape[1] == self.channels
+            expect(self, fits, f"(steps, {self.channels})", shape)
+            return shape
         fits = len(shape) == 3 and shape[0] == self.channels
         expect(self, fits, f"({self.channels}, height, width)", shape)
         return shape
 
     def least_batch(self, shape: Shape) -> int:
         """One value of a channel has no variance that could be divided by n - 1."""
-        return 2 if prod(shape[1:]) == 1 else 1
+        return 2 if prod(shape) == self.channels else 1
 
 
 @dataclass(frozen=True, kw_only=True)

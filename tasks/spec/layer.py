@@ -37,6 +37,14 @@ def positive(layer: Any, **values: float) -> None:
             raise SpecError(f"{type(layer).__name__}: {name} (={value}) must be positive")
 
 
+def one_of(layer: Any, name: str, *allowed: str) -> None:
+    """Raise SpecError unless the field of this name has one of these values."""
+    value = getattr(layer, name)
+    if value not in allowed:
+        wanted = " or ".join(allowed)
+        raise SpecError(f"{type(layer).__name__}: {name} (={value}) must be {wanted}")
+
+
 def divided(layer: Any, groups: int, **values: int) -> None:
     """Raise SpecError unless every named value is a multiple of ``groups``."""
     for name, value in values.items():

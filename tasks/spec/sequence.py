@@ -12,14 +12,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.spec.layer import Layer, Parameter, Shape, SpecError, expect, positive
-
-
-def _one_of(layer: Layer, name: str, *allowed: str) -> None:
-    value = getattr(layer, name)
-    if value not in allowed:
-        wanted = " or ".join(allowed)
-        raise SpecError(f"{type(layer).__name__}: {name} (={value}) must be {wanted}")
+from tasks.spec.layer import Layer, Parameter, Shape, SpecError, expect, one_of, positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +53,7 @@ class PositionalEncoding(Layer):
 
     def __post_init__(self) -> None:
         positive(self, width=self.width)
-        _one_of(self, "layout", "interleaved", "halves")
+        one_of(self, "layout", "interleaved", "halves")
         if self.width % 2:
             raise SpecError(f"PositionalEncoding: width (={self.width}) must be even")
 
@@ -97,7 +90,7 @@ class PositionalEmbedding(Layer):
     def __post_init__(self) -> None:
         deviation = self.initial_deviation
         positive(self, steps=self.steps, width=self.width, initial_deviation=deviation)
-        _one_of(self, "count", "all", "valid")
+        one_of(self, "count", "all", "valid")
         if self.offset < 0 or self.offset + self.steps > self.table_rows:
             rows = f"the {self.table_rows} rows"
             raise SpecError(
@@ -134,7 +127,7 @@ class Rotary(Layer):
 
     def __post_init__(self) -> None:
         positive(self, width=self.width, base=self.base)
-        _one_of(self, "layout", "halves", "pairs")
+        one_of(self, "layout", "halves", "pairs")
         if self.width % 2:
             raise SpecError(f"Rotary: width (={self.width}) must be even")
 

@@ -54,6 +54,8 @@ class Image(Backend):
     def batch_norm(
         self, layer: spec.BatchNorm, parameters: Arrays, x: Array, context: Context
     ) -> Array:
+        if layer.over == "valid":
+            return _steps_norm(layer, parameters, x, context)
         if context.training:
             mean = x.mean(axis=(0, 1, 2))
             variance = ((x - mean) ** 2).mean(axis=(0, 1, 2))
@@ -117,3 +119,22 @@ def _windows(layer: spec.MaxPool | spec.AvgPool, x: Array, padding: float) -> li
         for n in x.shape[1:3]
     )
     return [x[:, row, column] for row in rows for column in columns]
+
+
+def _steps_norm(layer: spec.BatchNorm, parameters: Arrays, x: Array, context: Context) -> Array:
+    """Batch norm of (batch, steps, channels) over valid steps."""
+    valid = jnp.ones(x.shape[:2], bool) if context.valid is None else context.valid
+    shown = valid[..., None]
+    x = jnp.where(shown, x, 0.0)
+    mean, variance = context.buffer("running_mean"), context.buffer("running_var")
+    if context.training:
+        count = jnp.maximum(valid.sum(), 1).astype(x.dtype)
+        olds = {"running_mean": mean, "running_var": variance}
+        mean = x.sum(axis=(0, 1)) / count
+        variance = ((x - mean) ** 2).sum(axis=(0, 1), where=shown) / count
+        unbiased = variance * (count / jnp.maximum(count - 1, 1))
+        for (name, old), new in zip(olds.items(), (mean, unbiased), strict=True):
+            context.set_buffer(name, (1 - layer.momentum) * old + layer.momentum * new)
+    normal = (x - mean) * lax.rsqrt(variance + layer.epsilon)
+    y = normal * parameters["weight"] if layer.scale else normal
+    return jnp.where(shown, y + parameters["bias"], 0.0)

@@ -6,6 +6,7 @@ import numpy as np
 
 from backends.base import Backend, Context, lowers
 from backends.numpy.layers.arithmetic import (
+    Bools,
     Floats,
     Gradients,
     Lowered,
@@ -15,6 +16,7 @@ from backends.numpy.layers.arithmetic import (
     convolution,
     padded_places,
     scattered,
+    valid_steps,
     windows,
     without_padding,
 )
@@ -71,35 +73,17 @@ class Image(Backend):
     def batch_norm(
         self, layer: spec.BatchNorm, parameters: Parameters, x: Floats, context: Context
     ) -> Lowered:
-        """x is (batch, channels, height, width)."""
-        weight = parameters["weight"][:, None, None] if layer.scale else np.ones((), x.dtype)
-        if context.training:
-            mean = _channel_means(x)
-            variance = _channel_means((x - mean) ** 2)
-            count = x.size // layer.channels
-            for name, new in (
-                ("running_mean", mean),
-                ("running_var", variance * (count / (count - 1))),
-            ):
-                old = context.buffer(name)
-                new = (1 - layer.momentum) * old + layer.momentum * new[:, 0, 0]
-                context.set_buffer(name, new)
-        else:
-            mean, variance = (
-                context.buffer(name)[:, None, None] for name in ("running_mean", "running_var")
-            )
-        root = np.sqrt(variance + layer.epsilon)
-        normal = (x - mean) / root
+        """x is (batch, channels, height, width), or (batch, steps, channels): images of a row."""
+        if layer.over == "places":
+            return _batch_norm(layer, parameters, x, context)
+        valid = valid_steps(context, x)[:, None, None]
+        y, inner = _batch_norm(layer, parameters, _as_row(x), context, valid)
 
         def vjp(dy: Floats) -> tuple[Floats, Gradients]:
-            dnormal = dy * weight
-            if context.training:
-                along = normal * _channel_means(dnormal * normal)
-                dnormal = dnormal - _channel_means(dnormal) - along
-            gradients = {"weight": channel_gradient(dy * normal)} if layer.scale else {}
-            return dnormal / root, gradients | {"bias": channel_gradient(dy)}
+            dx, gradients = inner(_as_row(dy))
+            return dx[:, :, 0].swapaxes(1, 2), gradients
 
-        return normal * weight + parameters["bias"][:, None, None], vjp
+        return y[:, :, 0].swapaxes(1, 2), vjp
 
     @lowers(spec.GroupNorm)
     def group_norm(
@@ -152,7 +136,56 @@ class Image(Backend):
         return y, lambda dy: (dy.swapaxes(1, 2).reshape(x.shape), {})
 
 
-def _channel_means(values: Floats) -> Floats:
-    """As (channels, 1, 1)."""
-    means: Floats = channel_sums(values) / (values.size // values.shape[1])
-    return means[:, None, None]
+def _as_row(x: Floats) -> Floats:
+    """(batch, steps, channels) as (batch, channels, 1, steps)."""
+    return x.swapaxes(1, 2)[:, :, None]
+
+
+def _batch_norm(
+    layer: spec.BatchNorm,
+    parameters: Parameters,
+    x: Floats,
+    context: Context,
+    valid: Bools | None = None,
+) -> Lowered:
+    """x is (batch, channels, height, width). What is not ``valid``, which is (batch, 1, height,
+    width), counts for nothing and becomes 0.
+    """
+    count = x.size // layer.channels if valid is None else max(int(valid.sum()), 1)
+
+    def kept(values: Floats) -> Floats:
+        return values if valid is None else np.where(valid, values, values.dtype.type(0))
+
+    def means(values: Floats) -> Floats:
+        found: Floats = channel_sums(kept(values)) / count
+        return found[:, None, None]
+
+    x = kept(x)
+    weight = parameters["weight"][:, None, None] if layer.scale else np.ones((), x.dtype)
+    if context.training:
+        mean = means(x)
+        variance = means((x - mean) ** 2)
+        for name, new in (
+            ("running_mean", mean),
+            ("running_var", variance * (count / max(count - 1, 1))),
+        ):
+            old = context.buffer(name)
+            new = (1 - layer.momentum) * old + layer.momentum * new[:, 0, 0]
+            context.set_buffer(name, new)
+    else:
+        mean, variance = (
+            context.buffer(name)[:, None, None] for name in ("running_mean", "running_var")
+        )
+    root = np.sqrt(variance + layer.epsilon)
+    normal = (x - mean) / root
+
+    def vjp(dy: Floats) -> tuple[Floats, Gradients]:
+        dy = kept(dy)
+        dnormal = dy * weight
+        if context.training:
+            along = normal * means(dnormal * normal)
+            dnormal = dnormal - means(dnormal) - along
+        gradients = {"weight": channel_gradient(dy * normal)} if layer.scale else {}
+        return kept(dnormal / root), gradients | {"bias": channel_gradient(dy)}
+
+    return kept(normal * weight + parameters["bias"][:, None, None]), vjp

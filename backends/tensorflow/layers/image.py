@@ -46,6 +46,8 @@ class Image(Backend):
     def batch_norm(
         self, layer: spec.BatchNorm, parameters: Tensors, x: tf.Tensor, context: Context
     ) -> tf.Tensor:
+        if layer.over == "valid":
+            return _steps_norm(layer, parameters, x, context)
         run = _batch_norm_exact if x.dtype == tf.float64 else _batch_norm_fused
         mean, variance = context.buffer("running_mean"), context.buffer("running_var")
         bias = parameters["bias"]
@@ -134,3 +136,25 @@ def _batch_norm_exact(
         unbiased = variance * (count / (count - 1))
     y = (x - mean) * (weight * tf.math.rsqrt(variance + epsilon)) + bias
     return y, mean, unbiased
+
+
+def _steps_norm(
+    layer: spec.BatchNorm, parameters: Tensors, x: tf.Tensor, context: Context
+) -> tf.Tensor:
+    """Batch norm of (batch, steps, channels) over valid steps."""
+    valid = tf.ones(x.shape[:2], tf.bool) if context.valid is None else context.valid
+    shown = valid[..., None]
+    x = tf.where(shown, x, 0.0)
+    mean, variance = context.buffer("running_mean"), context.buffer("running_var")
+    if context.training:
+        count = tf.maximum(tf.reduce_sum(tf.cast(valid, x.dtype)), 1.0)
+        olds = {"running_mean": mean, "running_var": variance}
+        mean = tf.reduce_sum(x, axis=(0, 1)) / count
+        squares = tf.where(shown, (x - mean) ** 2, 0.0)
+        variance = tf.reduce_sum(squares, axis=(0, 1)) / count
+        unbiased = variance * (count / tf.maximum(count - 1, 1.0))
+        for (name, old), new in zip(olds.items(), (mean, unbiased), strict=True):
+            context.set_buffer(name, (1 - layer.momentum) * old + layer.momentum * new)
+    normal = (x - mean) * tf.math.rsqrt(variance + layer.epsilon)
+    y = normal * parameters["weight"] if layer.scale else normal
+    return tf.where(shown, y + parameters["bias"], 0.0)

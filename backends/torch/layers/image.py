@@ -38,6 +38,8 @@ class Image(Backend):
     def batch_norm(
         self, layer: spec.BatchNorm, parameters: Tensors, x: Tensor, context: Context
     ) -> Tensor:
+        if layer.over == "valid":
+            return _steps_norm(layer, parameters, x, context)
         mean, variance = context.buffer("running_mean"), context.buffer("running_var")
         if context.training:  # the kernel writes into them
             mean, variance = mean.clone(), variance.clone()
@@ -72,3 +74,24 @@ class Image(Backend):
         self, layer: spec.PlacesToSteps, parameters: Tensors, x: Tensor, context: Context
     ) -> Tensor:
         return x.flatten(2).transpose(1, 2)
+
+
+def _steps_norm(layer: spec.BatchNorm, parameters: Tensors, x: Tensor, context: Context) -> Tensor:
+    """Batch norm of (batch, steps, channels) over valid steps, by hand: to pick them for the kernel
+    would give a shape that only their number tells, which torch.compile cannot take.
+    """
+    valid = x.new_ones(x.shape[:2], dtype=torch.bool) if context.valid is None else context.valid
+    hidden = ~valid[..., None]
+    x = x.masked_fill(hidden, 0.0)
+    mean, variance = context.buffer("running_mean"), context.buffer("running_var")
+    if context.training:
+        count = valid.sum().clamp(min=1).to(x.dtype)
+        olds = {"running_mean": mean, "running_var": variance}
+        mean = x.sum(dim=(0, 1)) / count
+        variance = (x - mean).masked_fill(hidden, 0.0).square().sum(dim=(0, 1)) / count
+        unbiased = variance * (count / (count - 1).clamp(min=1))
+        for (name, old), new in zip(olds.items(), (mean, unbiased), strict=True):
+            context.set_buffer(name, torch.lerp(old, new.detach(), layer.momentum))
+    normal = (x - mean) * torch.rsqrt(variance + layer.epsilon)
+    y = normal * parameters["weight"] if layer.scale else normal
+    return (y + parameters["bias"]).masked_fill(hidden, 0.0)

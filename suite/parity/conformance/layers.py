@@ -30,6 +30,7 @@ PADDINGS = {"full": None, "ragged": RAGGED, "left": LEFT, "holes": HOLES, "none"
 
 LSTM = spec.LSTM(input_size=5, hidden_size=4, num_layers=2)
 GRU = spec.GRU(input_size=5, hidden_size=4, num_layers=2)
+VALID_NORM = spec.BatchNorm(channels=5, epsilon=1e-2, momentum=0.3, over="valid")
 MEMORY = ((4, 8), (STEPS, 8))  # attention's, of steps that see and steps that are seen
 SHARED = spec.Attention(width=16, heads=4, key_value_heads=2)
 HALVES, PAIRS = (spec.Rotary(width=4, base=100.0, layout=layout) for layout in ("halves", "pairs"))
@@ -121,6 +122,8 @@ CASES = [
         spec.BatchNorm(channels=3, epsilon=1e-2, momentum=0.3, scale=False),
         (3, 4, 5),
     ),
+    *_padded("batch-norm-valid", VALID_NORM),
+    given("batch-norm-valid-unscaled", replace(VALID_NORM, scale=False), (STEPS, 5), HOLES),
     given("group-norm", spec.GroupNorm(channels=4, groups=2, epsilon=1e-2), (4, 3, 5)),
     given("group-norm-1", spec.GroupNorm(channels=3, groups=1, epsilon=1e-2), (3, 4, 5)),
     given("group-norm-each", spec.GroupNorm(channels=3, groups=3, epsilon=1e-2), (3, 4, 5)),

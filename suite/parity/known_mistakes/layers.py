@@ -186,6 +186,8 @@ def _others(case: Case) -> Iterator[tuple[str, str, dict[str, Any]]]:
         case spec.RMSNorm():
             words = "the mean subtracted, as layer norm does"
             yield "mean", words, {"inputs": x - x.mean(axis=-1, keepdims=True)}
+        case spec.BatchNorm() if case.valid is not None:
+            yield "statistics", "the statistics over padding too", _over_padding(case, layer)
         case spec.Conv2d():
             if any(spec.pair(layer.padding)):
                 strided = any(step > 1 for step in spec.pair(layer.stride))
@@ -290,6 +292,20 @@ def _others(case: Case) -> Iterator[tuple[str, str, dict[str, Any]]]:
     if case.valid is not None:
         yield "mask", "padding taken for steps", {"valid": each(np.ones_like, case.valid)}
         yield "mask", "the mask's meaning inverted", {"valid": each(np.logical_not, case.valid)}
+
+
+def _over_padding(case: Case, layer: spec.BatchNorm) -> dict[str, Any]:
+    """The weight and the bias with which the valid steps' statistics give what those of all steps
+    give with the layer's own.
+    """
+    x, p = case.several[0], case.parameters
+    right, wrong = (
+        (values.mean(axis=0), np.sqrt(values.var(axis=0) + layer.epsilon))
+        for values in (x[case.valid], x.reshape(-1, layer.channels))
+    )
+    weight = p.get("weight", np.ones(layer.channels)) / wrong[1]
+    moved = {"weight": weight * right[1], "bias": p["bias"] + weight * (right[0] - wrong[0])}
+    return {"layer": replace(layer, scale=True), "parameters": p | moved}
 
 
 def _rotations(layer: spec.Rotary) -> Iterator[tuple[str, spec.Rotary]]:

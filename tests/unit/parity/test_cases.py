@@ -29,5 +29,5 @@ def test_situations_have_a_row_of_every_padding_that_can_be_told():
             assert valid.any() == (kind != "no valid step")
     assert padded == {
         *(spec.Attention, spec.LSTM, spec.GRU, spec.LastStep, spec.MeanSteps),
-        *(spec.Conv1d, spec.PositionalEmbedding),
+        *(spec.Conv1d, spec.PositionalEmbedding, spec.BatchNorm),
     }

@@ -86,6 +86,12 @@ def test_recipes_are_those_of_the_article():
         ((3, 8, 2), spec.MaxPool(size=5, stride=1, padding=1), "odd", ">= 3"),
         ((3, 8, 2), CONV, "odd", "(3, height >= 1, width >= 3)"),
         ((3, 8, 8), spec.BatchNorm(channels=4, epsilon=1, momentum=1), "odd", "(4, "),
+        (
+            (4, 8, 8),
+            spec.BatchNorm(channels=4, epsilon=1, momentum=1, over="valid"),
+            "odd",
+            "(steps, 4)",
+        ),
         ((3, 8, 8), spec.GroupNorm(channels=4, groups=2, epsilon=1), "odd", "(4, "),
         ((5, 4), spec.RMSNorm(width=5, epsilon=1e-5), "odd", "(..., 5)"),
         ((4,), spec.LastStep(), "odd", "(steps, features)"),
@@ -247,6 +253,10 @@ def test_two_layers_of_one_path_are_refused():
         (lambda: spec.MaxPool(size=3, stride=1, padding=2), r"padding \(=2\) .* size \(=3\)"),
         (lambda: spec.AvgPool(size=2, stride=1, padding=-1), r"padding \(=-1\) .* size \(=2\)"),
         (lambda: spec.BatchNorm(channels=1, epsilon=1, momentum=0), r"momentum \(=0\) .* \(0, 1\]"),
+        (
+            lambda: spec.BatchNorm(channels=1, epsilon=1, momentum=1, over="steps"),
+            r"over \(=steps\) must be places or valid",
+        ),
         (lambda: spec.AvgPool(size=0, stride=1), r"size \(=0\) must be positive"),
         (
             lambda: spec.GroupNorm(channels=4, groups=3, epsilon=1),

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import inf, pi, sqrt
 
 import mlx.core as mx
@@ -54,18 +55,23 @@ class Layers(Backend):
     def batch_norm(
         self, layer: spec.BatchNorm, parameters: Arrays, x: mx.array, context: Context
     ) -> mx.array:
+        over = context if layer.over == "valid" else replace(context, valid=None)
+        x, axes = _valid(over, x), (*range(x.ndim - 1),)
         if context.training:
-            mean = x.mean(axis=(0, 1, 2))
-            variance = mx.square(x - mean).mean(axis=(0, 1, 2))
-            count, momentum = x.size // layer.channels, scalar(layer.momentum, x)
-            unbiased = variance * scalar(count / (count - 1), x)
+            count, momentum = scalar(x.size // layer.channels, x), scalar(layer.momentum, x)
+            if over.valid is not None:
+                count = mx.maximum(over.valid.sum(), 1).astype(x.dtype)
+            mean = x.sum(axis=axes) / count
+            variance = mx.square(_valid(over, x - mean)).sum(axis=axes) / count
+            unbiased = variance * (count / mx.maximum(count - 1, scalar(1, x)))
             for name, new in (("running_mean", mean), ("running_var", unbiased)):
                 old = context.buffer(name)
                 context.set_buffer(name, old + momentum * (new - old))
         else:
             mean, variance = context.buffer("running_mean"), context.buffer("running_var")
         normal = (x - mean) / mx.sqrt(variance + scalar(layer.epsilon, x))
-        return (normal * parameters["weight"] if layer.scale else normal) + parameters["bias"]
+        y = (normal * parameters["weight"] if layer.scale else normal) + parameters["bias"]
+        return _valid(over, y)
 
     @lowers(spec.ReLU)
     def relu(self, layer: spec.ReLU, parameters: Arrays, x: mx.array, context: Context) -> mx.array:

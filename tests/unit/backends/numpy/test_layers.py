@@ -31,6 +31,8 @@ from tests.fixtures.reference_cases import (
     own_parameters,
 )
 
+ONE = np.arange(24).reshape(6, 4) == 6  # a single valid step in all
+
 # Values, against literal transcriptions
 
 
@@ -336,6 +338,36 @@ def test_steps_that_are_valid_make_the_last_and_the_mean():
         assert last[n].tolist() == (steps[-1].tolist() if steps else [0, 0, 0])
         average = np.mean(steps, axis=0).tolist() if steps else [0, 0, 0]
         assert mean[n].tolist() == pytest.approx(average)
+
+
+@pytest.mark.parametrize("valid", [None, PADDED, PADDED & ONE, PADDED & False])
+def test_batch_norm_of_steps_is_over_the_valid_ones(valid):
+    layer = replace(BATCH_NORM, over="valid")
+    x, p, context = uniform(1, "x", (len(PADDED), 4, 2)), own_parameters(layer), context_of(layer)
+    old = {name: context.buffer(name) for name in layer.buffers()}
+    context.valid = valid
+    y, _ = lower(layer, p, x, context=context)
+    shown = np.ones(x.shape[:2], bool) if valid is None else valid
+    steps = x[shown] if shown.any() else np.zeros((1, 2))
+    mean, variance = steps.mean(axis=0), steps.var(axis=0)
+    wanted = (x - mean) / np.sqrt(variance + layer.epsilon) * p["weight"] + p["bias"]
+    assert_close(y, np.where(shown[..., None], wanted, 0), EXACT)
+    unbiased = variance * len(steps) / max(len(steps) - 1, 1)
+    for name, new in (("running_mean", mean), ("running_var", unbiased)):
+        found = context.new_buffers[f"layer.{name}"]
+        assert_close(found, 0.8 * old[name] + 0.2 * new, EXACT)
+
+
+def test_what_stands_in_padding_does_not_reach_a_batch_norm_of_steps():
+    layer, x = replace(BATCH_NORM, over="valid"), uniform(1, "x", (len(PADDED), 4, 2))
+    other = np.where(PADDED[..., None], x, np.nan)
+    for training in (True, False):
+        found, wanted = (
+            lower(layer, own_parameters(layer), each, context=context_of(layer, PADDED, training))
+            for each in (other, x)
+        )
+        np.testing.assert_array_equal(found[0], wanted[0])
+        np.testing.assert_array_equal(found[1](other)[0], wanted[1](x)[0])
 
 
 def test_flatten_has_channels_slowest():
