@@ -13,25 +13,17 @@ from backends.base import Arrays, Capture, LayerVjp, Memory, NotSupported, State
 from tasks.base import Batch, Task
 from tasks.parameters import initial_buffers
 from tasks.spec import (
-    GRU,
-    LSTM,
     Attention,
-    CrossEntropy,
-    Embedding,
     Layer,
+    ModelSpec,
     PositionalEmbedding,
-    PositionalEncoding,
     Residual,
     local,
 )
 
 UNKNOWN = {  # fields that no peer has with another value than their default
-    Attention: ("key_value_heads", "key_bias", "biases", "rotary"),
-    Embedding: ("scale",),
-    PositionalEncoding: ("layout",),
+    Attention: ("key_value_heads", "biases", "rotary"),
     PositionalEmbedding: ("offset", "count", "rows"),
-    LSTM: ("bidirectional",),
-    GRU: ("bidirectional",),
 }
 
 Native = Any  # one layer's arrays as its module has them; the kind's arrays.py knows
@@ -50,9 +42,10 @@ class Inside:
 
 
 class Backend(base.Backend):
-    """A peer's; ``layers`` and ``optimizers`` are its kind's modules."""
+    """A peer's; ``layers``, ``losses`` and ``optimizers`` are its kind's modules."""
 
     layers: ClassVar[ModuleType]
+    losses: ClassVar[ModuleType]
     optimizers: ClassVar[ModuleType]
     program: ClassVar[type[Program]]
 
@@ -68,17 +61,11 @@ class Backend(base.Backend):
         return self.program(self, task, parameters)
 
     def check(self, task: Task) -> None:
-        if task.model.input is None:
-            raise NotSupported(f"{self.name} takes one input")
-        if task.model.ties:
-            raise NotSupported(f"{self.name} ties no parameters")
-        if task.loss != CrossEntropy():
-            raise NotSupported(f"{self.name} has no loss {task.loss}")
-        if task.optimizer.schedule != "constant":
-            raise NotSupported(f"{self.name} has no schedule {task.optimizer.schedule}")
+        tied = {path for path, _ in task.model.ties}
         for place in task.model.places():
-            if len(place.sources) > 1 and not isinstance(place.layer, Residual):
-                raise NotSupported(f"{self.name} has no layer of several values")
+            own = {f"{place.path}.{name}" for name in place.layer.parameters()}
+            if own & tied and own - tied:
+                raise NotSupported(f"{self.name} ties all parameters of {place.path} or none")
             for name in UNKNOWN.get(type(place.layer), ()):
                 plain = next(f.default for f in fields(place.layer) if f.name == name)
                 if getattr(place.layer, name) != plain:
@@ -86,6 +73,7 @@ class Backend(base.Backend):
                     raise NotSupported(f"{self.name} has no {name} of {kind}")
         for what, part, known in (
             *(("layer", layer, self.layers.lower) for layer in _plain(task)),
+            ("loss", task.loss, self.losses.loss),
             ("optimizer", task.optimizer, self.optimizers.optimizer),
         ):
             if known.dispatch(type(part)) is known.dispatch(object):
@@ -106,7 +94,12 @@ class Program:
         self.backend, self.task = backend, task
         places = task.model.places()
         self.shapes = {place.path: place.output_shape for place in places}
-        self.owners = {place.path: place.layer for place in places if place.layer.parameters()}
+        tied = {path for path, _ in task.model.ties}  # their owners stand for them
+        self.owners = {
+            place.path: place.layer
+            for place in places
+            if {f"{place.path}.{name}" for name in place.layer.parameters()} - tied
+        }
         self.make()
         self.load_state(State(parameters=parameters))
 
@@ -208,8 +201,21 @@ def _plain(task: Task) -> list[Layer]:
     return [layer for layer in layers if not isinstance(layer, Residual)]
 
 
-def no_padding(batch: Batch) -> Batch:
-    """The batch, if every step of it is valid."""
-    if batch.valid is not None:
-        raise NotSupported("the peers have no masks")
-    return batch
+def tied(model: ModelSpec) -> dict[str, str]:
+    """The paths of the layers whose parameters stand for those of other layers, by theirs."""
+    return {path.rpartition(".")[0]: owner.rpartition(".")[0] for path, owner in model.ties}
+
+
+def weights(batch: Batch) -> np.ndarray | None:
+    """1 for every target that counts and 0 for those that are left out; None where all count."""
+    counts = batch.targets >= 0
+    return None if counts.all() else counts
+
+
+def masks(batch: Batch) -> dict[str, Any]:
+    """Which steps are valid, by the name of the input; NotSupported of an input without one."""
+    if batch.valid is None:
+        return {}
+    if not isinstance(batch.valid, dict):
+        raise NotSupported("the peers have masks of named inputs only")
+    return batch.valid

@@ -3,7 +3,7 @@
 import jax
 
 from tribench_peers import base
-from tribench_peers.flax_ import layers, optimizers
+from tribench_peers.flax_ import layers, losses, optimizers
 from tribench_peers.flax_.program import Program
 
 
@@ -11,7 +11,7 @@ class Backend(base.Backend):
     name = "flax"
     framework = "flax"
     executions = ("compiled",)
-    layers, optimizers, program = layers, optimizers, Program
+    layers, losses, optimizers, program = layers, losses, optimizers, Program
 
     def __init__(
         self, *, device: str = "cpu", precision: str = "float32", execution: str | None = None

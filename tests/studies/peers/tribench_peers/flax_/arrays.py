@@ -18,6 +18,7 @@ Arrays = dict[str, np.ndarray]
 Trees = dict[str, dict[str, Any]]
 
 NAMES: dict[type[spec.Layer], tuple[str, ...]] = {
+    spec.Conv1d: ("kernel", "bias"),
     spec.Conv2d: ("kernel", "bias"),
     spec.Linear: ("kernel", "bias"),
     spec.BatchNorm: ("scale", "bias"),
@@ -91,7 +92,7 @@ def _(layer: spec.Recurrent, found: Trees, gradient: bool) -> Arrays:
 def ends(layer: spec.Layer) -> list[str]:
     """What the names of the layer's modules end with."""
     if isinstance(layer, spec.Recurrent):
-        return [f"_l{level}" for level in range(layer.num_layers)]
+        return [f"_{end}" for level in layer.levels() for end in level]
     return [""]
 
 

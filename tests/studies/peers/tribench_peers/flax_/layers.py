@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import singledispatch
 from typing import Any
 
@@ -10,19 +10,26 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
-from backends.base import NotSupported
+from backends.base import Context, NotSupported, walk_masked
 from tasks import spec
+from tribench_peers import base
 
 OUTPUT = " output"  # what is sown must not have a module's name
 
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where a layer stands; its modules' names begin with the path."""
+    """Where a layer stands; its modules' names begin with the path. ``tied`` has the paths of the
+    tables that stand for a layer's weights; ``tables`` gets those that are made.
+    """
 
     path: str
     train: bool
     dtype: jnp.dtype
+    valid: Array | None = None
+    memory_valid: Array | None = None
+    tied: dict[str, str] = field(default_factory=dict)
+    tables: dict[str, nn.Embed] = field(default_factory=dict)
 
 
 @singledispatch
@@ -37,14 +44,18 @@ class Model(nn.Module):
     model: spec.ModelSpec
 
     @nn.compact
-    def __call__(self, x: Array, train: bool, dtype: jnp.dtype) -> Array:
-        def apply(path: str, layer: spec.Layer, value: Array) -> Array:
-            return lower(layer, value, Place(path=path, train=train, dtype=dtype))
+    def __call__(self, x: Any, valid: Any, train: bool, dtype: jnp.dtype) -> Array:
+        start = Place(path="", train=train, dtype=dtype, tied=base.tied(self.model))
+        context = Context(path="", training=train, valid=valid)
+
+        def apply(path: str, layer: spec.Layer, value: Any) -> Array:
+            masks = {"valid": context.valid, "memory_valid": context.memory_valid}
+            return lower(layer, value, replace(start, path=path, **masks))
 
         def observe(path: str, value: Array) -> None:
             self.sow("intermediates", f"{path}{OUTPUT}", value)
 
-        return spec.walk(self.model.layers, x, apply, observe)
+        return walk_masked(self.model, x, context, apply, observe)
 
 
 class Positions(nn.Module):
@@ -53,6 +64,24 @@ class Positions(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         return x + self.param("embedding", nn.initializers.normal(), x.shape[1:])
+
+
+@lower.register
+def _(layer: spec.Add, x: tuple[Array, ...], place: Place) -> Array:
+    return sum(x[1:], x[0])
+
+
+@lower.register
+def _(layer: spec.Conv1d, x: Array, place: Place) -> Array:
+    return nn.Conv(
+        layer.out_features,
+        (layer.kernel_size,),
+        strides=layer.stride,
+        padding=layer.padding,
+        feature_group_count=layer.groups,
+        use_bias=layer.bias,
+        name=place.path,
+    )(x)
 
 
 @lower.register
@@ -112,12 +141,20 @@ def _(layer: spec.Flatten, x: Array, place: Place) -> Array:
 
 @lower.register
 def _(layer: spec.Linear, x: Array, place: Place) -> Array:
+    if place.path in place.tied:
+        return place.tables[place.tied[place.path]].attend(x)
     return nn.Dense(layer.out_features, use_bias=layer.bias, name=place.path)(x)
 
 
 @lower.register
 def _(layer: spec.Embedding, x: Array, place: Place) -> Array:
-    return nn.Embed(layer.vocabulary, layer.width, name=place.path)(x)
+    if place.path in place.tied:
+        table = place.tables[place.tied[place.path]]
+    else:
+        table = nn.Embed(layer.vocabulary, layer.width, name=place.path)
+        place.tables[place.path] = table
+    y = table(x)
+    return y if layer.scale == 1 else y * layer.scale
 
 
 @lower.register
@@ -136,9 +173,13 @@ def _(layer: spec.LayerNorm, x: Array, place: Place) -> Array:
 
 
 @lower.register
-def _(layer: spec.Attention, x: Array, place: Place) -> Array:
-    mask = nn.make_causal_mask(x[..., 0]) if layer.causal else None
-    return nn.MultiHeadDotProductAttention(layer.heads, name=place.path)(x, mask=mask)
+def _(layer: spec.Attention, x: Any, place: Place) -> Array:
+    first, memory = x if isinstance(x, tuple) else (x, x)
+    valid = place.memory_valid if isinstance(x, tuple) else place.valid
+    mask = nn.make_causal_mask(first[..., 0]) if layer.causal else None
+    if valid is not None:
+        mask = nn.combine_masks(mask, valid[:, None, None])
+    return nn.MultiHeadDotProductAttention(layer.heads, name=place.path)(first, memory, mask=mask)
 
 
 @lower.register
@@ -152,9 +193,12 @@ def _(layer: spec.GRU, x: Array, place: Place) -> Array:
 
 
 def _stacked(kind: type[nn.RNNCellBase], layer: spec.Recurrent, x: Array, place: Place) -> Array:
-    for level in range(layer.num_layers):
-        name = f"{place.path}_l{level}"
-        x = nn.RNN(kind(layer.hidden_size, param_dtype=place.dtype, name=name))(x)
+    for level in layer.levels():
+        ways = [
+            nn.RNN(kind(layer.hidden_size, param_dtype=place.dtype, name=f"{place.path}_{end}"))
+            for end in level
+        ]
+        x = (nn.Bidirectional(*ways) if layer.bidirectional else ways[0])(x)
     return x
 
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from backends.base import NotSupported
+from backends.schedules import rate
 from tasks import spec
 from tasks.base import Task
 
@@ -42,11 +43,13 @@ def _(optimizer: spec.AdamW) -> optax.GradientTransformation:
 
 
 def schedule(given: spec.Optimizer) -> optax.ScalarOrSchedule:
-    """The rate, with its warm-up and milestones."""
+    """The rate, with its warm-up, decay and milestones."""
+    if given.schedule != "constant":
+        return lambda count: rate(given, count + 1.0, jnp)
     drops = optax.piecewise_constant_schedule(1.0, dict.fromkeys(given.milestones, 0.1))
     if given.warmup_steps < 2:
-        rate = given.learning_rate
-        return (lambda count: rate * drops(count)) if given.milestones else rate
+        peak = given.learning_rate
+        return (lambda count: peak * drops(count)) if given.milestones else peak
     # optax.linear_schedule divides integers, which JAX does in float32: 6e-7 off in float64.
     slope = given.learning_rate / given.warmup_steps
     return lambda count: slope * jnp.minimum(count + 1, given.warmup_steps) * drops(count)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import flax
@@ -13,9 +14,9 @@ from flax.training import train_state
 from jax import Array
 
 from backends.base import Arrays
-from tasks.base import Batch
+from tasks.base import Batch, each
 from tribench_peers import base
-from tribench_peers.flax_ import arrays, layers, optimizers
+from tribench_peers.flax_ import arrays, layers, losses, optimizers
 
 
 class TrainState(train_state.TrainState):
@@ -26,8 +27,10 @@ class TrainState(train_state.TrainState):
 class Resident:
     """A batch as JAX's arrays."""
 
-    inputs: Array
+    inputs: Array | dict[str, Array]
     targets: Array
+    valid: dict[str, Array] | None = None
+    weights: Array | None = None
 
 
 class Program(base.Program):
@@ -46,18 +49,23 @@ class Program(base.Program):
     def put(self, batch: Batch | Resident) -> Resident:
         if isinstance(batch, Resident):
             return batch
-        inputs = base.no_padding(batch).inputs
-        if inputs.ndim == 4:
-            inputs = inputs.transpose(0, 2, 3, 1)
-        real = np.issubdtype(inputs.dtype, np.floating)
         return Resident(
-            jnp.array(inputs, self.dtype if real else jnp.int32),
-            jnp.array(batch.targets, jnp.int32),
+            inputs=each(self.input, batch.inputs),
+            targets=jnp.array(np.maximum(batch.targets, 0), jnp.int32),
+            valid=each(jnp.array, base.masks(batch)) or None,
+            weights=each(partial(jnp.array, dtype=self.dtype), base.weights(batch)),
         )
 
+    def input(self, array: np.ndarray) -> Array:
+        """Reals in this precision, images channels-last."""
+        array = array.transpose(0, 2, 3, 1) if array.ndim == 4 else array
+        real = np.issubdtype(array.dtype, np.floating)
+        return jnp.array(array, self.dtype if real else jnp.int32)
+
     def predict(self, batch: Batch | Resident) -> Array:
+        batch = self.put(batch)
         self.latest = self.run_predict(
-            self.now.params, self.now.batch_stats, self.put(batch).inputs
+            self.now.params, self.now.batch_stats, batch.inputs, batch.valid
         )
         return self.latest
 
@@ -85,7 +93,7 @@ class Program(base.Program):
     def look(self, batch: Resident) -> base.Inside:
         params, stats = self.now.params, self.now.batch_stats
         (loss, after), gradients = self.run_gradients(params, stats, batch)
-        shown = self.run_inside(params, stats, batch.inputs)
+        shown = self.run_inside(params, stats, batch)
         return base.Inside(
             loss=float(loss),
             gradients=self._by_path(gradients),
@@ -122,20 +130,20 @@ class Program(base.Program):
     def restart(self) -> None:
         """``write`` has made a new state."""
 
-    def logits(self, params: Any, stats: Any, inputs: Array) -> Array:
+    def logits(self, params: Any, stats: Any, inputs: Any, valid: Any) -> Array:
         """Evaluation."""
         variables = {"params": params, "batch_stats": stats}
-        return self.model.apply(variables, inputs, False, self.dtype)
+        return self.model.apply(variables, inputs, valid, False, self.dtype)
 
     def loss(self, params: Any, stats: Any, batch: Resident) -> tuple[Array, Any]:
         """The loss, and the new running statistics."""
-        logits, changed = self._trained(params, stats, batch.inputs, "batch_stats")
-        losses = optax.softmax_cross_entropy_with_integer_labels(logits, batch.targets)
-        return losses.mean(), changed.get("batch_stats", stats)
+        logits, changed = self._trained(params, stats, batch, "batch_stats")
+        loss = losses.loss(self.task.loss, logits, batch.targets, batch.weights)
+        return loss, changed.get("batch_stats", stats)
 
-    def inside(self, params: Any, stats: Any, inputs: Array) -> Any:
+    def inside(self, params: Any, stats: Any, batch: Resident) -> Any:
         """What every layer makes."""
-        shown = self._trained(params, stats, inputs, "batch_stats", "intermediates")[1]
+        shown = self._trained(params, stats, batch, "batch_stats", "intermediates")[1]
         return shown["intermediates"]
 
     def step(self, state: TrainState, batch: Resident) -> tuple[TrainState, Array]:
@@ -144,9 +152,12 @@ class Program(base.Program):
         (loss, stats), gradients = differentiate(state.params, state.batch_stats, batch)
         return state.apply_gradients(grads=gradients, batch_stats=stats), loss
 
-    def _trained(self, params: Any, stats: Any, inputs: Array, *mutable: str) -> tuple[Array, Any]:
+    def _trained(
+        self, params: Any, stats: Any, batch: Resident, *mutable: str
+    ) -> tuple[Array, Any]:
         variables = {"params": params, "batch_stats": stats}
-        return self.model.apply(variables, inputs, True, self.dtype, mutable=list(mutable))
+        given = batch.inputs, batch.valid, True, self.dtype
+        return self.model.apply(variables, *given, mutable=list(mutable))
 
     def _tree(self, native: dict[str, base.Native]) -> Any:
         named = {

@@ -41,6 +41,16 @@ def _(layer: spec.Conv2d, found: Weights, gradient: bool) -> Arrays:
 
 
 @to_native.register
+def _(layer: spec.Conv1d, given: Arrays, gradient: bool) -> Weights:
+    return [given["weight"].transpose(2, 1, 0), *([given["bias"]] if layer.bias else [])]
+
+
+@to_canonical.register
+def _(layer: spec.Conv1d, found: Weights, gradient: bool) -> Arrays:
+    return dict(zip(layer.parameters(), [found[0].transpose(2, 1, 0), *found[1:]], strict=True))
+
+
+@to_native.register
 def _(layer: spec.Linear, given: Arrays, gradient: bool) -> Weights:
     return [given["weight"].T, *([given["bias"]] if layer.bias else [])]
 
@@ -52,8 +62,8 @@ def _(layer: spec.Linear, found: Weights, gradient: bool) -> Arrays:
 
 @to_native.register
 def _(layer: spec.Attention, given: Arrays, gradient: bool) -> Weights:
-    # The keys' bias, which softmax cancels: 0, and its gradient is 0 but for rounding.
-    given = given | {"key.bias": np.zeros(layer.width)}
+    # A keys' bias that ours has not, as softmax cancels it: 0, its gradient 0 but for rounding.
+    given = {"key.bias": np.zeros(layer.width)} | given
     heads, size = layer.heads, layer.width // layer.heads
     weights = []
     for name in ("query", "key", "value"):
@@ -80,9 +90,9 @@ def _(layer: spec.Attention, found: Weights, gradient: bool) -> Arrays:
 @to_native.register
 def _(layer: spec.LSTM, given: Arrays, gradient: bool) -> Weights:
     weights = []
-    for level in range(layer.num_layers):
-        bias, held = given[f"bias_ih_l{level}"], given[f"bias_hh_l{level}"]
-        weights += [given[f"weight_ih_l{level}"].T, given[f"weight_hh_l{level}"].T]
+    for end in _ends(layer):
+        bias, held = given[f"bias_ih_{end}"], given[f"bias_hh_{end}"]
+        weights += [given[f"weight_ih_{end}"].T, given[f"weight_hh_{end}"].T]
         weights += [bias if gradient else bias + held]
     return weights
 
@@ -90,13 +100,13 @@ def _(layer: spec.LSTM, given: Arrays, gradient: bool) -> Weights:
 @to_canonical.register
 def _(layer: spec.LSTM, found: Weights, gradient: bool) -> Arrays:
     arrays = {}
-    for level in range(layer.num_layers):
-        kernel, recurrent, bias = found[3 * level : 3 * level + 3]
+    for number, end in enumerate(_ends(layer)):
+        kernel, recurrent, bias = found[3 * number : 3 * number + 3]
         arrays |= {
-            f"weight_ih_l{level}": kernel.T,
-            f"weight_hh_l{level}": recurrent.T,
-            f"bias_ih_l{level}": bias,
-            f"bias_hh_l{level}": bias if gradient else np.zeros_like(bias),
+            f"weight_ih_{end}": kernel.T,
+            f"weight_hh_{end}": recurrent.T,
+            f"bias_ih_{end}": bias,
+            f"bias_hh_{end}": bias if gradient else np.zeros_like(bias),
         }
     return arrays
 
@@ -104,9 +114,9 @@ def _(layer: spec.LSTM, found: Weights, gradient: bool) -> Arrays:
 @to_native.register
 def _(layer: spec.GRU, given: Arrays, gradient: bool) -> Weights:
     weights = []
-    for level in range(layer.num_layers):
-        biases = given[f"bias_ih_l{level}"], given[f"bias_hh_l{level}"]
-        weights += [_ordered(given[f"weight_{part}_l{level}"]).T for part in ("ih", "hh")]
+    for end in _ends(layer):
+        biases = given[f"bias_ih_{end}"], given[f"bias_hh_{end}"]
+        weights += [_ordered(given[f"weight_{part}_{end}"]).T for part in ("ih", "hh")]
         weights += [np.stack([_ordered(bias) for bias in biases])]
     return weights
 
@@ -114,15 +124,20 @@ def _(layer: spec.GRU, given: Arrays, gradient: bool) -> Weights:
 @to_canonical.register
 def _(layer: spec.GRU, found: Weights, gradient: bool) -> Arrays:
     arrays = {}
-    for level in range(layer.num_layers):
-        kernel, recurrent, biases = found[3 * level : 3 * level + 3]
+    for number, end in enumerate(_ends(layer)):
+        kernel, recurrent, biases = found[3 * number : 3 * number + 3]
         arrays |= {
-            f"weight_ih_l{level}": _ordered(kernel.T),
-            f"weight_hh_l{level}": _ordered(recurrent.T),
-            f"bias_ih_l{level}": _ordered(biases[0]),
-            f"bias_hh_l{level}": _ordered(biases[1]),
+            f"weight_ih_{end}": _ordered(kernel.T),
+            f"weight_hh_{end}": _ordered(recurrent.T),
+            f"bias_ih_{end}": _ordered(biases[0]),
+            f"bias_hh_{end}": _ordered(biases[1]),
         }
     return arrays
+
+
+def _ends(layer: spec.Recurrent) -> list[str]:
+    """Of the names of parameters, in Keras's order."""
+    return [end for level in layer.levels() for end in level]
 
 
 def _ordered(rows: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import keras
 from keras.src.backend.common import dtypes
 
 from tribench_peers import base
-from tribench_peers.keras_ import layers, optimizers
+from tribench_peers.keras_ import layers, losses, optimizers
 from tribench_peers.keras_.program import Program
 
 
@@ -21,7 +21,7 @@ class Keras(base.Backend):
     framework = "keras"
     engine: ClassVar[ModuleType]
     layout: ClassVar[str] = "channels_last"
-    layers, optimizers, program = layers, optimizers, Program
+    layers, losses, optimizers, program = layers, losses, optimizers, Program
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

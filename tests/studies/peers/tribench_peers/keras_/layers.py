@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import singledispatch
+from functools import partial, singledispatch
 from typing import Any
 
 import keras
 import numpy as np
 from keras import layers
 
-from backends.base import NotSupported
+from backends.base import Context, NotSupported, walk_masked
 from tasks import spec
+from tribench_peers import base
 
 Tensor = Any  # symbolic
 AXIS = {"channels_first": 1, "channels_last": -1}
@@ -34,15 +35,36 @@ class Positions(layers.Layer):
         return x + keras.ops.cast(self.table, x.dtype)
 
 
+class Table(layers.Embedding):
+    """KerasHub's ReversibleEmbedding: with ``reverse`` the head that its table is the weight of."""
+
+    def call(self, x: Tensor, reverse: bool = False) -> Tensor:
+        if not reverse:
+            return super().call(x)
+        table = keras.ops.convert_to_tensor(self.embeddings)
+        return keras.ops.matmul(x, keras.ops.transpose(table))
+
+    def compute_output_shape(self, shape: tuple[int, ...], reverse: bool = False) -> Any:
+        return (*shape[:-1], self.input_dim) if reverse else super().compute_output_shape(shape)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Place:
     """Where a layer stands. ``made`` gets the Keras layers with its parameters; ``last`` tells that
-    only the last step of a sequence is used.
+    only the last step of a sequence is used. ``tied`` has the paths of the tables that stand for a
+    layer's weights.
     """
 
     path: str
     made: dict[str, list[layers.Layer]] = field(default_factory=dict)
     last: bool = False
+    valid: Tensor | None = None
+    memory_valid: Tensor | None = None
+    tied: dict[str, str] = field(default_factory=dict)
+
+    def table(self) -> Table | None:
+        """The table that the layer's weight is tied to, if it is."""
+        return self.made[self.tied[self.path]][0] if self.path in self.tied else None
 
     def keep(self, layer: layers.Layer) -> layers.Layer:
         """The layer, noted as this place's."""
@@ -54,6 +76,28 @@ class Place:
 def lower(layer: spec.Layer, x: Tensor, place: Place) -> Tensor:
     """What the layer makes of a symbolic tensor."""
     raise NotSupported(f"Keras has no layer {type(layer).__name__}")
+
+
+@lower.register
+def _(layer: spec.Add, x: tuple[Tensor, ...], place: Place) -> Tensor:
+    return layers.Add()(list(x))
+
+
+@lower.register
+def _(layer: spec.Conv1d, x: Tensor, place: Place) -> Tensor:
+    same = layer.stride == 1 and 2 * layer.padding == layer.kernel_size - 1
+    if layer.padding and not same:
+        x = layers.ZeroPadding1D(layer.padding)(x)
+    convolution = layers.Conv1D(
+        layer.out_features,
+        layer.kernel_size,
+        strides=layer.stride,
+        padding="same" if same else "valid",
+        data_format="channels_last",
+        groups=layer.groups,
+        use_bias=layer.bias,
+    )
+    return place.keep(convolution)(x)
 
 
 @lower.register
@@ -109,11 +153,19 @@ def _(layer: spec.ReLU, x: Tensor, place: Place) -> Tensor:
 
 @lower.register
 def _(layer: spec.GELU, x: Tensor, place: Place) -> Tensor:
-    if layer.approximate:
-        raise NotSupported("the Keras peers have the exact GELU only")
-    if keras.config.floatx() == "float64":  # tf.nn.gelu holds its sqrt(2) in float32
-        return layers.Activation(lambda x: x * (1 + keras.ops.erf(x / np.sqrt(2))) / 2)(x)
-    return layers.Activation("gelu")(x)
+    if keras.config.floatx() == "float64":  # tf.nn.gelu holds its constants in float32
+        return layers.Activation(_tanh_gelu if layer.approximate else _gelu)(x)
+    return layers.Activation(partial(keras.activations.gelu, approximate=layer.approximate))(x)
+
+
+def _gelu(x: Tensor) -> Tensor:
+    return x * (1 + keras.ops.erf(x / np.sqrt(2))) / 2
+
+
+def _tanh_gelu(x: Tensor) -> Tensor:
+    root, cubic = np.float64(np.sqrt(2 / np.pi)), np.float64(0.044715)
+    inner = root * (x + cubic * x**3)
+    return x * (1 + keras.ops.tanh(inner)) / 2
 
 
 @lower.register
@@ -125,12 +177,16 @@ def _(layer: spec.Flatten, x: Tensor, place: Place) -> Tensor:
 
 @lower.register
 def _(layer: spec.Linear, x: Tensor, place: Place) -> Tensor:
+    if (table := place.table()) is not None:
+        return table(x, reverse=True)
     return place.keep(layers.Dense(layer.out_features, use_bias=layer.bias))(x)
 
 
 @lower.register
 def _(layer: spec.Embedding, x: Tensor, place: Place) -> Tensor:
-    return place.keep(layers.Embedding(layer.vocabulary, layer.width))(x)
+    table = place.table() or place.keep(Table(layer.vocabulary, layer.width))
+    y = table(x)
+    return y if layer.scale == 1 else y * layer.scale
 
 
 @lower.register
@@ -149,13 +205,18 @@ def _(layer: spec.LayerNorm, x: Tensor, place: Place) -> Tensor:
 
 
 @lower.register
-def _(layer: spec.Attention, x: Tensor, place: Place) -> Tensor:
+def _(layer: spec.Attention, x: Any, place: Place) -> Tensor:
+    first, memory = x if isinstance(x, tuple) else (x, x)
+    valid = place.memory_valid if isinstance(x, tuple) else place.valid
+    given = {"use_causal_mask": layer.causal}
+    if valid is not None:
+        given["attention_mask"] = valid[:, None]
     attention = place.keep(layers.MultiHeadAttention(layer.heads, layer.width // layer.heads))
     if keras.config.floatx() == "float64":
         # jax.nn.dot_product_attention takes its softmax in float32 whatever it is given; whoever
         # asks for the scores gets the matrix products. float64 is for parity and never timed.
-        return attention(x, x, use_causal_mask=layer.causal, return_attention_scores=True)[0]
-    return attention(x, x, use_causal_mask=layer.causal)
+        return attention(first, memory, **given, return_attention_scores=True)[0]
+    return attention(first, memory, **given)
 
 
 @lower.register
@@ -171,7 +232,9 @@ def _(layer: spec.GRU, x: Tensor, place: Place) -> Tensor:
 def _stacked(kind: type[layers.RNN], layer: spec.Recurrent, x: Tensor, place: Place) -> Tensor:
     for level in range(layer.num_layers):
         below = level < layer.num_layers - 1
-        made = kind(layer.hidden_size, return_sequences=below or not place.last)
+        last = place.last and not layer.bidirectional
+        made = kind(layer.hidden_size, return_sequences=below or not last)
+        made = layers.Bidirectional(made) if layer.bidirectional else made
         x = place.keep(made)(x)
     return x
 
@@ -188,17 +251,23 @@ def _(layer: spec.MeanSteps, x: Tensor, place: Place) -> Tensor:
 
 def model(given: spec.ModelSpec) -> tuple[keras.Model, keras.Model, dict[str, list[layers.Layer]]]:
     """The model, another of the same layers that gives what each of them makes, by path, and the
-    Keras layers by path.
+    Keras layers by path. Inputs that have names have a mask each, NAME_valid.
     """
-    places, shown, start = given.places(), {}, Place(path="")
+    places, shown, start = given.places(), {}, Place(path="", tied=base.tied(given))
     following = dict(zip((p.path for p in places), (p.layer for p in places[1:]), strict=False))
 
     def apply(path: str, layer: spec.Layer, x: Tensor) -> Tensor:
         last = isinstance(following.get(path), spec.LastStep)
-        return lower(layer, x, replace(start, path=path, last=last))
+        masks = {"valid": context.valid, "memory_valid": context.memory_valid}
+        return lower(layer, x, replace(start, path=path, last=last, **masks))
 
-    x = _input(given.input)
-    y = spec.walk(given.layers, x, apply, shown.__setitem__)
+    inputs = {name: _input(each) for name, each in given.every_input.items()}
+    valid = {name: keras.Input(each.shape[:1], dtype="bool") for name, each in given.inputs.items()}
+    context = Context(path="", training=True, valid=valid or None)
+    x = inputs if given.input is None else inputs[""]
+    y = walk_masked(given, x, context, apply, shown.__setitem__)
+    if valid:
+        x = inputs | {f"{name}_valid": mask for name, mask in valid.items()}
     return keras.Model(x, y), keras.Model(x, shown), start.made
 
 

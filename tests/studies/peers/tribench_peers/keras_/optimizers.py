@@ -16,6 +16,7 @@ from keras.optimizers.schedules import (
 )
 
 from backends.base import NotSupported
+from backends.schedules import rate
 from tasks import spec
 from tasks.base import Task
 
@@ -59,16 +60,28 @@ class Product(LearningRateSchedule):
         return prod(part(step) for part in self.parts)
 
 
+class Decay(LearningRateSchedule):
+    """A rate that decays, of steps counted from 0."""
+
+    def __init__(self, given: spec.Optimizer) -> None:
+        self.given = given
+
+    def __call__(self, step: Any) -> Any:
+        return rate(self.given, keras.ops.cast(step, keras.config.floatx()) + 1, keras.ops)
+
+
 def schedule(given: spec.Optimizer) -> float | LearningRateSchedule:
-    """The rate, with its warm-up and milestones; Keras counts steps from 0."""
-    last, rate, parts = given.warmup_steps - 1, given.learning_rate, list[LearningRateSchedule]()
+    """The rate, with its warm-up, decay and milestones; Keras counts steps from 0."""
+    if given.schedule != "constant":
+        return Decay(given)
+    last, peak, parts = given.warmup_steps - 1, given.learning_rate, list[LearningRateSchedule]()
     if last > 0:
-        parts.append(PolynomialDecay(rate / given.warmup_steps, last, end_learning_rate=rate))
+        parts.append(PolynomialDecay(peak / given.warmup_steps, last, end_learning_rate=peak))
     if given.milestones:
-        first = 1.0 if parts else rate
+        first = 1.0 if parts else peak
         values = [first * 0.1**number for number in range(len(given.milestones) + 1)]
         parts.append(PiecewiseConstantDecay([step - 1 for step in given.milestones], values))
-    return Product(*parts) if len(parts) > 1 else parts[0] if parts else rate
+    return Product(*parts) if len(parts) > 1 else parts[0] if parts else peak
 
 
 @singledispatch

@@ -9,9 +9,9 @@ import keras
 import numpy as np
 
 from backends.base import Arrays
-from tasks.base import Batch
+from tasks.base import Batch, each
 from tribench_peers import base
-from tribench_peers.keras_ import arrays, layers, optimizers
+from tribench_peers.keras_ import arrays, layers, losses, optimizers
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Resident:
 
     inputs: Any
     targets: Any
+    weights: Any = None
 
 
 class Program(base.Program):
@@ -27,7 +28,7 @@ class Program(base.Program):
 
     def make(self) -> None:
         self.model, self.shown, self.made = layers.model(self.task.model)
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        loss = losses.loss(self.task.loss)
         self.model.compile(optimizers.optimizer(self.task.optimizer), loss)
         self.model.optimizer.build(self.model.trainable_variables)
         # The same again to see the gradients that train_on_batch computes: what is left in the
@@ -44,22 +45,32 @@ class Program(base.Program):
     def put(self, batch: Batch | Resident) -> Resident:
         if isinstance(batch, Resident):
             return batch
-        inputs = base.no_padding(batch).inputs
-        if inputs.ndim == 4 and self.backend.layout == "channels_last":
-            inputs = inputs.transpose(0, 2, 3, 1)
-        real = np.issubdtype(inputs.dtype, np.floating)
-        dtype = self.backend.precision if real else "int32"
+        given, masks = each(self.input, batch.inputs), base.masks(batch)
+        put = keras.ops.convert_to_tensor
+        for name, values in self.task.model.inputs.items():
+            every = np.ones((len(batch), *values.shape[:1]), bool)
+            given[f"{name}_valid"] = put(masks.get(name, every), dtype="bool")
+        weights = base.weights(batch)
         return Resident(
-            keras.ops.convert_to_tensor(np.ascontiguousarray(inputs), dtype=dtype),
-            keras.ops.convert_to_tensor(batch.targets, dtype="int32"),
+            given,
+            put(np.maximum(batch.targets, 0), dtype="int32"),
+            None if weights is None else put(weights, dtype=self.backend.precision),
         )
+
+    def input(self, array: np.ndarray) -> Any:
+        """Reals in this precision, images in the layout."""
+        if array.ndim == 4 and self.backend.layout == "channels_last":
+            array = array.transpose(0, 2, 3, 1)
+        real = np.issubdtype(array.dtype, np.floating)
+        dtype = self.backend.precision if real else "int32"
+        return keras.ops.convert_to_tensor(np.ascontiguousarray(array), dtype=dtype)
 
     def predict(self, batch: Batch | Resident) -> np.ndarray:
         return self.model.predict_on_batch(self.put(batch).inputs)
 
     def train_step(self, batch: Batch | Resident) -> float:
         batch = self.put(batch)
-        return self.model.train_on_batch(batch.inputs, batch.targets)
+        return self.model.train_on_batch(batch.inputs, batch.targets, batch.weights)
 
     def facts(self) -> dict[str, str]:
         engine = self.backend.engine
@@ -77,7 +88,7 @@ class Program(base.Program):
         shown = self.shown(batch.inputs, training=True)
         self.write(parameters, before)
         _restart(self.probe.optimizer)
-        loss = self.probe.train_on_batch(batch.inputs, batch.targets)
+        loss = self.probe.train_on_batch(batch.inputs, batch.targets, batch.weights)
         left = zip(self.probe.trainable_variables, self.probe.optimizer.momentums, strict=True)
         gradients = {id(variable): -_array(momentum) for variable, momentum in left}
         buffers = self.read_buffers()

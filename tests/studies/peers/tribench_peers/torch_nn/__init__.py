@@ -1,7 +1,7 @@
 """torch.nn modules, torch.optim, and the loop of PyTorch's tutorials."""
 
 from tribench_peers import base
-from tribench_peers.torch_nn import layers, optimizers
+from tribench_peers.torch_nn import layers, losses, optimizers
 from tribench_peers.torch_nn.program import Program
 
 
@@ -9,7 +9,7 @@ class Backend(base.Backend):
     name = "torch-nn"
     framework = "torch"
     executions = ("eager", "compiled")
-    layers, optimizers, program = layers, optimizers, Program
+    layers, losses, optimizers, program = layers, losses, optimizers, Program
 
 
 __all__ = ["Backend"]

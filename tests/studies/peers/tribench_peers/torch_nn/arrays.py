@@ -20,8 +20,9 @@ def to_native(layer: spec.Layer, given: Arrays, gradient: bool) -> Arrays:
 
 @to_native.register
 def _(layer: spec.Attention, given: Arrays, gradient: bool) -> Arrays:
-    # The keys' bias, which softmax cancels: 0, and its gradient is 0 but for rounding.
-    biases = given["query.bias"], np.zeros(layer.width), given["value.bias"]
+    # A keys' bias that ours has not, as softmax cancels it: 0, its gradient 0 but for rounding.
+    given = {"key.bias": np.zeros(layer.width)} | given
+    biases = given["query.bias"], given["key.bias"], given["value.bias"]
     return {
         "in_proj_weight": np.concatenate([given[f"{n}.weight"] for n in ("query", "key", "value")]),
         "in_proj_bias": np.concatenate(biases),
@@ -39,12 +40,14 @@ def to_canonical(layer: spec.Layer, found: Arrays, gradient: bool) -> Arrays:
 @to_canonical.register
 def _(layer: spec.Attention, found: Arrays, gradient: bool) -> Arrays:
     weights, biases = np.split(found["in_proj_weight"], 3), np.split(found["in_proj_bias"], 3)
-    return {
+    every = {
         "query.weight": weights[0],
         "query.bias": biases[0],
         "key.weight": weights[1],
+        "key.bias": biases[1],
         "value.weight": weights[2],
         "value.bias": biases[2],
         "output.weight": found["out_proj.weight"],
         "output.bias": found["out_proj.bias"],
     }
+    return {name: every[name] for name in layer.parameters()}

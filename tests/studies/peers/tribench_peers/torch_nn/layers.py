@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import singledispatch
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from backends.base import NotSupported
@@ -26,6 +27,42 @@ class Sum(nn.Module):
         return self.shortcut(x) + self.layers(x)
 
 
+class Added(nn.Module):
+    """The sum of values."""
+
+    def forward(self, first: Tensor, *others: Tensor) -> Tensor:
+        for value in others:
+            first = first + value
+        return first
+
+
+class Graph(nn.Module):
+    """Layers that take values by name, of inputs by name; ``valid`` has the masks of inputs that
+    are padded. A value has the mask of the first of those that it is made of.
+    """
+
+    def __init__(self, model: spec.ModelSpec, modules: Modules) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(modules.values())
+        places = model.places()
+        self.takes = [(place.path, place.sources) for place in places]
+        lasts = {source: place.path for place in places for source in place.sources}
+        self.ends = [[name for name in lasts if lasts[name] == place.path] for place in places]
+
+    def forward(self, inputs: dict[str, Tensor], valid: dict[str, Tensor]) -> Tensor:
+        values, masks = dict(inputs), dict(valid)
+        for part, (path, sources), ends in zip(self.parts, self.takes, self.ends, strict=True):
+            given = [values[name] for name in sources]
+            if isinstance(part, Attention):
+                values[path] = part(*given, valid=masks.get(sources[-1]))
+            else:
+                values[path] = part(*given)
+            masks[path] = masks.get(sources[0])
+            for name in ends:  # or else predictions hold every value to the end
+                del values[name]
+        return values[path]
+
+
 class Positions(nn.Module):
     """Adds a table, trained or not."""
 
@@ -38,6 +75,58 @@ class Positions(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.weight
+
+
+class Attention(nn.Module):
+    """nanoGPT's: one product for queries, keys and values, or of a memory's keys and values, and
+    the fused kernel. Its parameters have the names that nn.MultiheadAttention gives them.
+    """
+
+    def __init__(self, width: int, heads: int, causal: bool) -> None:
+        super().__init__()
+        self.in_proj_weight = nn.Parameter(torch.empty(3 * width, width))
+        self.in_proj_bias = nn.Parameter(torch.empty(3 * width))
+        self.out_proj = nn.Linear(width, width)
+        self.width, self.heads, self.causal = width, heads, causal
+
+    def forward(
+        self, x: Tensor, memory: Tensor | None = None, valid: Tensor | None = None
+    ) -> Tensor:
+        weight, bias, width = self.in_proj_weight, self.in_proj_bias, self.width
+        if memory is None:
+            projected = F.linear(x, weight, bias).split(width, dim=-1)
+        else:
+            both = F.linear(memory, weight[width:], bias[width:])
+            projected = F.linear(x, weight[:width], bias[:width]), *both.split(width, dim=-1)
+        query, key, value = (y.unflatten(-1, (self.heads, -1)).transpose(1, 2) for y in projected)
+        mask = None
+        if valid is not None:
+            mask = valid[:, None, None]
+            if self.causal:
+                sides = x.shape[1], key.shape[2]
+                mask = mask & torch.ones(sides, dtype=torch.bool, device=x.device).tril()
+        y = F.scaled_dot_product_attention(
+            query, key, value, attn_mask=mask, is_causal=self.causal and mask is None
+        )
+        return self.out_proj(y.transpose(1, 2).flatten(-2))
+
+
+class ScaledEmbedding(nn.Embedding):
+    """Its rows times a number."""
+
+    def __init__(self, vocabulary: int, width: int, scale: float) -> None:
+        super().__init__(vocabulary, width)
+        self.scale = scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) * self.scale
+
+
+class ConvolvedSteps(nn.Conv1d):
+    """Of a sequence whose steps stand before its features."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.transpose(1, 2)).transpose(1, 2)
 
 
 class Recurrent(nn.Module):
@@ -72,6 +161,27 @@ class Place:
     def beside(self, layers: spec.Layers) -> nn.Sequential:
         """Layers whose paths begin as this one's does."""
         return sequential(layers, self, self.path[: self.path.rfind(".") + 1])
+
+
+def model(given: spec.ModelSpec, modules: Modules) -> nn.Module:
+    """Layers in a row, or a graph where inputs have names; ``modules`` gets them."""
+    steps = next(iter(given.every_input.values())).shape[0]
+    above = Place(path="", modules=modules, steps=steps)
+    if given.input is not None:
+        made = sequential(given.layers, above)
+    else:
+        for place in given.places():
+            if type(place.layer).valid is not spec.Layer.valid:
+                raise NotSupported(f"torch-nn's graphs keep their steps, {place.path} does not")
+            steps = place.input_shape[0]
+            plain = not isinstance(place.layer, spec.Residual)
+            at = replace(above, path=place.path, steps=steps)
+            modules[place.path] = lower(place.layer, at) if plain else Added()
+        made = Graph(given, modules)
+    for tied, owner in given.ties:
+        (path, name), (owners, source) = (each.rsplit(".", 1) for each in (tied, owner))
+        setattr(modules[path], name, getattr(modules[owners], source))
+    return made
 
 
 def sequential(layers: spec.Layers, above: Place, prefix: str = "") -> nn.Sequential:
@@ -174,6 +284,11 @@ def _(layer: spec.Residual, place: Place) -> nn.Module:
 
 
 @lower.register
+def _(layer: spec.Add, place: Place) -> nn.Module:
+    return Added()
+
+
+@lower.register
 def _(layer: spec.Conv2d, place: Place) -> nn.Module:
     return nn.Conv2d(
         layer.in_channels,
@@ -226,7 +341,9 @@ def _(layer: spec.Linear, place: Place) -> nn.Module:
 
 @lower.register
 def _(layer: spec.Embedding, place: Place) -> nn.Module:
-    return nn.Embedding(layer.vocabulary, layer.width)
+    if layer.scale == 1:
+        return nn.Embedding(layer.vocabulary, layer.width)
+    return ScaledEmbedding(layer.vocabulary, layer.width, layer.scale)
 
 
 @lower.register
@@ -246,20 +363,40 @@ def _(layer: spec.LayerNorm, place: Place) -> nn.Module:
 
 @lower.register
 def _(layer: spec.Attention, place: Place) -> nn.Module:
-    raise NotSupported("torch-nn has attention as a part of nn.TransformerEncoderLayer only")
+    return Attention(layer.width, layer.heads, layer.causal)
 
 
 @lower.register
 def _(layer: spec.LSTM, place: Place) -> nn.Module:
-    return Recurrent(
-        nn.LSTM(layer.input_size, layer.hidden_size, layer.num_layers, batch_first=True)
-    )
+    return _recurrent(nn.LSTM, layer)
 
 
 @lower.register
 def _(layer: spec.GRU, place: Place) -> nn.Module:
-    return Recurrent(
-        nn.GRU(layer.input_size, layer.hidden_size, layer.num_layers, batch_first=True)
+    return _recurrent(nn.GRU, layer)
+
+
+def _recurrent(kind: type[nn.LSTM | nn.GRU], layer: spec.Recurrent) -> nn.Module:
+    made = kind(
+        layer.input_size,
+        layer.hidden_size,
+        layer.num_layers,
+        batch_first=True,
+        bidirectional=layer.bidirectional,
+    )
+    return Recurrent(made)
+
+
+@lower.register
+def _(layer: spec.Conv1d, place: Place) -> nn.Module:
+    return ConvolvedSteps(
+        layer.in_features,
+        layer.out_features,
+        layer.kernel_size,
+        stride=layer.stride,
+        padding=layer.padding,
+        groups=layer.groups,
+        bias=layer.bias,
     )
 
 

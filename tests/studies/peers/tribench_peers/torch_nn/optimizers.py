@@ -8,6 +8,7 @@ from functools import singledispatch
 from torch import nn, optim
 
 from backends.base import NotSupported
+from backends.schedules import rate
 from tasks import spec
 from tasks.base import Task
 
@@ -42,7 +43,12 @@ def _(optimizer: spec.AdamW, parameters: Iterable[nn.Parameter]) -> optim.Optimi
 
 
 def schedules(given: spec.Optimizer, made: optim.Optimizer) -> list[optim.lr_scheduler.LRScheduler]:
-    """The warm-up and the milestones, if any; each is stepped after every step."""
+    """The warm-up and the milestones, if any, or one of a rate that decays; each is stepped after
+    every step.
+    """
+    if given.schedule != "constant":
+        share = lambda step: rate(given, step + 1) / given.learning_rate  # noqa: E731
+        return [optim.lr_scheduler.LambdaLR(made, share)]
     found: list[optim.lr_scheduler.LRScheduler] = []
     if (last := given.warmup_steps - 1) > 0:
         found.append(optim.lr_scheduler.LinearLR(made, 1 / given.warmup_steps, total_iters=last))

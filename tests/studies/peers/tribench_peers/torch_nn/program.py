@@ -12,17 +12,18 @@ from torch import Tensor, nn
 from torch._dynamo.utils import counters
 
 from backends.base import Arrays
-from tasks.base import Batch
+from tasks.base import Batch, each
 from tribench_peers import base
-from tribench_peers.torch_nn import arrays, layers, optimizers
+from tribench_peers.torch_nn import arrays, layers, losses, optimizers
 
 
 @dataclass(frozen=True)
 class Resident:
-    """A batch as tensors."""
+    """A batch as tensors; the model is called with what is ``given``."""
 
-    inputs: Tensor
+    given: tuple[Tensor] | tuple[dict[str, Tensor], dict[str, Tensor]]
     targets: Tensor
+    number: int  # of targets that count
 
 
 class Program(base.Program):
@@ -34,28 +35,32 @@ class Program(base.Program):
         self.dtype = getattr(torch, self.backend.precision)
         self.modules: layers.Modules = {}
         model = self.task.model
-        above = layers.Place(path="", modules=self.modules, steps=model.input.shape[0])
-        self.model = layers.sequential(model.layers, above).to(self.dtype)
-        if len(model.input.shape) == 3:
+        self.model = layers.model(model, self.modules).to(self.dtype)
+        if any(len(given.shape) == 3 for given in model.every_input.values()):
             self.model.to(memory_format=torch.channels_last)
-        self.criterion = nn.CrossEntropyLoss()
+        self.criterion = losses.loss(self.task.loss)
         compiled = self.backend.execution == "compiled"
         self.run = torch.compile(self.model, dynamic=False) if compiled else self.model
 
     def put(self, batch: Batch | Resident) -> Resident:
         if isinstance(batch, Resident):
             return batch
-        inputs = torch.tensor(base.no_padding(batch).inputs)
+        valid, given = each(torch.tensor, base.masks(batch)), each(self.input, batch.inputs)
+        targets = torch.tensor(batch.targets, dtype=torch.int64).clamp(min=-1)
+        inputs = (given, valid) if isinstance(given, dict) else (given,)
+        return Resident(inputs, targets, int((targets >= 0).sum()))
+
+    def input(self, array: np.ndarray) -> Tensor:
+        """Reals in this precision, images channels-last."""
+        inputs = torch.tensor(array)
         if inputs.is_floating_point():
             inputs = inputs.to(self.dtype)
-        if inputs.dim() == 4:
-            inputs = inputs.to(memory_format=torch.channels_last)
-        return Resident(inputs, torch.tensor(batch.targets, dtype=torch.int64))
+        return inputs.to(memory_format=torch.channels_last) if inputs.dim() == 4 else inputs
 
     def predict(self, batch: Batch | Resident) -> Tensor:
         self.model.eval()
         with torch.inference_mode():
-            return self.run(self.put(batch).inputs)
+            return self.run(*self.put(batch).given)
 
     def train_step(self, batch: Batch | Resident) -> Tensor:
         loss = self.backward(self.put(batch))
@@ -86,7 +91,7 @@ class Program(base.Program):
             return self.modules[path].register_forward_hook(hook)
 
         hooks = [show(path) for path in self.modules]
-        self.model.train()(batch.inputs)
+        self.model.train()(*batch.given)
         for hook in hooks:
             hook.remove()
         self.write(parameters, before)
@@ -141,7 +146,7 @@ class Program(base.Program):
         """Loss, with the gradients left in the parameters."""
         self.model.train()
         self.model.zero_grad()
-        loss = self.criterion(self.run(batch.inputs), batch.targets)
+        loss = self.criterion(self.run(*batch.given), batch.targets, batch.number)
         loss.backward()
         return loss
 
