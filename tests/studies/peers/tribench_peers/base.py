@@ -206,9 +206,9 @@ def tied(model: ModelSpec) -> dict[str, str]:
     return {path.rpartition(".")[0]: owner.rpartition(".")[0] for path, owner in model.ties}
 
 
-def weights(batch: Batch) -> np.ndarray | None:
+def weights(targets: np.ndarray) -> np.ndarray | None:
     """1 for every target that counts and 0 for those that are left out; None where all count."""
-    counts = batch.targets >= 0
+    counts = targets >= 0
     return None if counts.all() else counts
 
 

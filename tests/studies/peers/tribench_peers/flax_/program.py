@@ -53,7 +53,7 @@ class Program(base.Program):
             inputs=each(self.input, batch.inputs),
             targets=jnp.array(np.maximum(batch.targets, 0), jnp.int32),
             valid=each(jnp.array, base.masks(batch)) or None,
-            weights=each(partial(jnp.array, dtype=self.dtype), base.weights(batch)),
+            weights=each(partial(jnp.array, dtype=self.dtype), base.weights(batch.targets)),
         )
 
     def input(self, array: np.ndarray) -> Array:

@@ -36,16 +36,24 @@ class Positions(layers.Layer):
 
 
 class Table(layers.Embedding):
-    """KerasHub's ReversibleEmbedding: with ``reverse`` the head that its table is the weight of."""
+    """KerasHub's ReversibleEmbedding: with ``reverse`` the head that its table is the weight of.
+    Its rows are scaled by a number.
+    """
+
+    def __init__(self, vocabulary: int, width: int, scale: float) -> None:
+        super().__init__(vocabulary, width)
+        self.scale = scale
 
     def call(self, x: Tensor, reverse: bool = False) -> Tensor:
         if not reverse:
-            return super().call(x)
+            return super().call(x) if self.scale == 1 else super().call(x) * self.scale
         table = keras.ops.convert_to_tensor(self.embeddings)
         return keras.ops.matmul(x, keras.ops.transpose(table))
 
-    def compute_output_shape(self, shape: tuple[int, ...], reverse: bool = False) -> Any:
-        return (*shape[:-1], self.input_dim) if reverse else super().compute_output_shape(shape)
+    def compute_output_spec(self, x: Tensor, reverse: bool = False) -> Tensor:
+        if not reverse:
+            return super().compute_output_spec(x)
+        return keras.KerasTensor((*x.shape[:-1], self.input_dim), self.compute_dtype)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +95,7 @@ def _(layer: spec.Add, x: tuple[Tensor, ...], place: Place) -> Tensor:
 def _(layer: spec.Conv1d, x: Tensor, place: Place) -> Tensor:
     same = layer.stride == 1 and 2 * layer.padding == layer.kernel_size - 1
     if layer.padding and not same:
-        x = layers.ZeroPadding1D(layer.padding)(x)
+        x = layers.ZeroPadding1D(layer.padding, "channels_last")(x)
     convolution = layers.Conv1D(
         layer.out_features,
         layer.kernel_size,
@@ -184,9 +192,8 @@ def _(layer: spec.Linear, x: Tensor, place: Place) -> Tensor:
 
 @lower.register
 def _(layer: spec.Embedding, x: Tensor, place: Place) -> Tensor:
-    table = place.table() or place.keep(Table(layer.vocabulary, layer.width))
-    y = table(x)
-    return y if layer.scale == 1 else y * layer.scale
+    table = place.table() or place.keep(Table(layer.vocabulary, layer.width, layer.scale))
+    return table(x)
 
 
 @lower.register
@@ -214,7 +221,9 @@ def _(layer: spec.Attention, x: Any, place: Place) -> Tensor:
     attention = place.keep(layers.MultiHeadAttention(layer.heads, layer.width // layer.heads))
     if keras.config.floatx() == "float64":
         # jax.nn.dot_product_attention takes its softmax in float32 whatever it is given; whoever
-        # asks for the scores gets the matrix products. float64 is for parity and never timed.
+        # asks for the scores gets the matrix products. TensorFlow makes float32 of a Python float:
+        # 3e-9 of gpt-tiny's logits. float64 is for parity and never timed.
+        attention._inverse_sqrt_key_dim = np.float64(attention._inverse_sqrt_key_dim)
         return attention(first, memory, **given, return_attention_scores=True)[0]
     return attention(first, memory, **given)
 
@@ -261,8 +270,11 @@ def model(given: spec.ModelSpec) -> tuple[keras.Model, keras.Model, dict[str, li
         masks = {"valid": context.valid, "memory_valid": context.memory_valid}
         return lower(layer, x, replace(start, path=path, last=last, **masks))
 
-    inputs = {name: _input(each) for name, each in given.every_input.items()}
-    valid = {name: keras.Input(each.shape[:1], dtype="bool") for name, each in given.inputs.items()}
+    inputs = {name: _input(name, each) for name, each in given.every_input.items()}
+    valid = {
+        name: keras.Input(each.shape[:1], dtype="bool", name=f"{name}_valid")
+        for name, each in given.inputs.items()
+    }
     context = Context(path="", training=True, valid=valid or None)
     x = inputs if given.input is None else inputs[""]
     y = walk_masked(given, x, context, apply, shown.__setitem__)
@@ -271,8 +283,9 @@ def model(given: spec.ModelSpec) -> tuple[keras.Model, keras.Model, dict[str, li
     return keras.Model(x, y), keras.Model(x, shown), start.made
 
 
-def _input(given: spec.Input) -> Tensor:
+def _input(name: str, given: spec.Input) -> Tensor:
     shape = given.shape
     if len(shape) == 3 and keras.config.image_data_format() == "channels_last":
         shape = (*shape[1:], shape[0])
-    return keras.Input(shape, dtype=None if given.vocabulary is None else "int32")
+    dtype = None if given.vocabulary is None else "int32"
+    return keras.Input(shape, dtype=dtype, name=name or None)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from functools import singledispatch
 
 import keras
+import numpy as np
 
 from backends.base import NotSupported
 from tasks import spec
+from tribench_peers import base
 
 
 @singledispatch
 def loss(loss: spec.Loss) -> keras.losses.Loss:
-    """What ``compile`` gets; targets of weight 0 are left out."""
+    """What ``compile`` gets."""
     raise NotSupported(f"Keras has no loss {type(loss).__name__}")
 
 
@@ -31,3 +33,14 @@ def _(loss: spec.CTC) -> keras.losses.Loss:
     if loss.blank:
         raise NotSupported("Keras's CTC has class 0 as its blank")
     return keras.losses.CTC()
+
+
+@singledispatch
+def weights(loss: spec.Loss, targets: np.ndarray) -> np.ndarray | None:
+    """What ``train_on_batch`` gets beside the targets, of which those below 0 are left out."""
+    return None
+
+
+@weights.register
+def _(loss: spec.CrossEntropy, targets: np.ndarray) -> np.ndarray | None:
+    return base.weights(targets)

@@ -50,7 +50,7 @@ class Program(base.Program):
         for name, values in self.task.model.inputs.items():
             every = np.ones((len(batch), *values.shape[:1]), bool)
             given[f"{name}_valid"] = put(masks.get(name, every), dtype="bool")
-        weights = base.weights(batch)
+        weights = losses.weights(self.task.loss, batch.targets)
         return Resident(
             given,
             put(np.maximum(batch.targets, 0), dtype="int32"),
