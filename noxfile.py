@@ -251,7 +251,7 @@ def trials(session: nox.Session) -> None:
 
 @nox.session(name="peers-trial", venv_backend="none", default=False, requires=["suite", *PEERS])
 def peers_trial(session: nox.Session) -> None:
-    """Is every adapter as fast as its fastest peer? 75 minutes on two cores."""
+    """Is every adapter as fast as its fastest peer? 90 minutes on two cores."""
     run(session, "suite", "tests.studies.trials.peers", *peer_pythons(), *session.posargs)
 
 
