@@ -28,5 +28,5 @@ def test_torch_nn_is_the_same_function_and_the_others_tell_what_they_lack(triben
         for name, lacking in (("flax", "jax"), ("keras-torch", "keras")):
             assert told[name]["verdict"] == "not_available"
             assert f"No module named '{lacking}'" in told[name]["reason"]
-        if question == "function":
+        if (task, question) == ("transformer-tiny", "function"):  # gpt-tiny clips, by another rule
             assert {"update", "trained"} <= told["torch-nn"]["errors"].keys()

@@ -30,6 +30,8 @@ def _(loss: spec.CrossEntropy) -> keras.losses.Loss:
 @loss.register
 def _(loss: spec.CTC) -> keras.losses.Loss:
     """Of all steps; a target of 0 is padding."""
+    if keras.backend.backend() == "tensorflow":
+        raise NotSupported("tf.nn.ctc_loss computes in float32, also where all else is float64")
     if loss.blank:
         raise NotSupported("Keras's CTC has class 0 as its blank")
     return keras.losses.CTC()
