@@ -22,7 +22,7 @@ def each(change: Callable[[Any], Any], x: Any) -> Any:
     return None if x is None else change(x)
 
 
-Score = Literal["accuracy", "bits_per_byte"]
+Score = Literal["accuracy", "bits_per_byte", "token_accuracy"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,9 +101,9 @@ class Task:
     """One model on one data set. ``batch_size`` is the recipe's, for training to the end;
     ``timed_batch_size`` is the one that throughput and memory are measured with. How long a
     training takes to a validation accuracy of ``target_accuracy`` is told. ``score`` is what
-    trainings are compared by: the share of targets that is guessed, or of a language model the
-    cross-entropy in bits. One of ``real_size`` takes minutes where others take seconds: it runs
-    only when it is asked for.
+    trainings are compared by: the share of targets that is guessed, be they of samples or the
+    tokens of a text, or of a language model the cross-entropy in bits. One of ``real_size`` takes
+    minutes where others take seconds: it runs only when it is asked for.
     """
 
     name: str

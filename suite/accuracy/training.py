@@ -138,6 +138,7 @@ class TrainingJob:
     def _record(self, done: Progress, tested: Evaluation, repeats: bool | None) -> Training:
         task = self.task_inputs.task
         reached = _reached(done.validation_accuracies, task.target_accuracy)
+        accuracy = tested.correct / tested.samples
         return Training(
             task=task.name,
             **self.configuration.named,
@@ -147,7 +148,7 @@ class TrainingJob:
             batch_size=task.batch_size,
             seconds=sum(done.epoch_seconds),
             **asdict(done),
-            test_accuracy=tested.correct / tested.samples,
+            test_accuracy=accuracy,
             test_loss=tested.loss,
             test_correct=tested.correct,
             test_samples=tested.samples,
@@ -160,6 +161,7 @@ class TrainingJob:
             repeats=repeats,
             score=task.score,
             bits_per_byte=tested.loss / BIT if task.score == "bits_per_byte" else None,
+            token_accuracy=accuracy if task.score == "token_accuracy" else None,
         )
 
 

@@ -134,6 +134,9 @@ class _View:
             accuracy=fmean(t.test_accuracy for t in trained) if trained else None,
             test_samples=trained[0].test_samples if trained else None,
             bits_per_byte=_mean([t.bits_per_byte for t in trained if t.bits_per_byte is not None]),
+            token_accuracy=_mean(
+                [t.token_accuracy for t in trained if t.token_accuracy is not None]
+            ),
             parity=self._parity(cell),
             command=again,
             launch_seconds=[median(rounds.values()) for _, rounds in sorted(steps.items())],

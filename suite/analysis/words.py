@@ -197,6 +197,11 @@ def accuracy_interval(training: Training) -> Interval:
     return wilson(training.test_correct / training.test_samples, training.test_samples)
 
 
+def perplexity(training: Training) -> float | None:
+    """Of a token: e to the power of the cross-entropy, where the score is of tokens."""
+    return None if training.token_accuracy is None else math.exp(training.test_loss)
+
+
 def wilson(share: float, samples: int) -> Interval:
     """A share of so many samples with Wilson's 95 % interval, which stays inside 0 and 1."""
     z = 1.96

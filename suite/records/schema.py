@@ -257,8 +257,9 @@ class Training(Model):
     reaching is timed, None times if it was not. ``repeats``: the first epoch gave the same bits
     once more; None if that was not looked at. ``resumed_after``: epochs after which another process
     went on. ``score`` is what the task's trainings are compared by. Where that is ``bits_per_byte``
-    (the test loss over ln 2), ``test_samples`` counts the targets of all steps, and accuracies are
-    shares of these.
+    (the test loss over ln 2) or ``token_accuracy`` (the test accuracy), ``test_samples`` counts the
+    targets of all steps, and accuracies are shares of these; e to the power of the test loss is the
+    perplexity of one.
     """
 
     task: str
@@ -289,6 +290,7 @@ class Training(Model):
     resumed_after: list[int] = []
     score: Score = "accuracy"
     bits_per_byte: float | None = None
+    token_accuracy: float | None = None
 
 
 class AccuracyRecord(Record):
@@ -300,7 +302,8 @@ class AccuracyRecord(Record):
 
 class ReferenceLine(Model):
     """What a simple classifier of scikit-learn reaches on the same split; where ``bits_per_byte``
-    are told, what counts of bytes do.
+    are told, what counts of bytes do, and where ``token_accuracy`` is, what a look-up of the
+    nearest training source and counts of tokens do.
     """
 
     task: str
@@ -311,6 +314,7 @@ class ReferenceLine(Model):
     seconds: float
     data_hash: str
     bits_per_byte: float | None = None
+    token_accuracy: float | None = None
 
 
 class LineRecord(Record):
@@ -483,7 +487,8 @@ class CellMemory(Model):
 
 class CellSummary(Cell):
     """A cell's results. ``accuracy`` is of the test samples, the mean over seeds, for ``train``
-    cells, and so are ``bits_per_byte`` where they are the task's score. ``latency`` is of
+    cells, and so are ``bits_per_byte`` and ``token_accuracy`` where they are the task's score.
+    ``latency`` is of
     inference, where each step is waited for; ``fed_seconds`` of a step that has its batch put on
     the device; ``joules_per_sample`` of the whole GPU while such steps run. ``cpu_seconds`` are
     what the worker's process takes of all cores for a step, the median of the blocks that count.
@@ -515,6 +520,7 @@ class CellSummary(Cell):
     launch_seconds: list[float] = []  # empty in older runs
     cpu_seconds: float | None = None  # None in older summaries
     bits_per_byte: float | None = None
+    token_accuracy: float | None = None
 
 
 class CeilingSummary(Model):

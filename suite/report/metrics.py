@@ -85,7 +85,8 @@ class Metric(Column):
         if found is None:
             return None
         value = self.scale * found
-        if self.key == "accuracy" and cell.test_samples and cell.bits_per_byte is None:
+        of_samples = cell.bits_per_byte is None and cell.token_accuracy is None
+        if self.key == "accuracy" and cell.test_samples and of_samples:
             share = words.wilson(found, cell.test_samples)
             return (value, self.scale * share.low, self.scale * share.high)
         timed = self.judged in ("time", "rate")
@@ -305,6 +306,21 @@ METRICS: tuple[Metric, ...] = (
         head="bits/byte",
         short="bits/\nbyte",
     ),
+    Metric(
+        key="token_accuracy",
+        field="token_accuracy",
+        name="Test token accuracy",
+        unit="%",
+        scale=100,
+        better="higher",
+        note="Of translations after training to the end, mean over seeds: the share of tokens that "
+        "are guessed, each with the right ones before it given.",
+        judged="learning",
+        **_apart("token_accuracy"),
+        head="token accuracy",
+        short="token\naccuracy",
+        show=lambda cell: words.percent(cell.token_accuracy),
+    ),
 )
 
 COMPARISON = [
@@ -318,7 +334,7 @@ ARM = [
     Column(head="execution", field="execution", short="exec"),
 ]
 # Live and reserved memory stand before these in the table, and behind the process on the page.
-BEHIND = ("process", "planned", "device", "accuracy", "bits_per_byte")
+BEHIND = ("process", "planned", "device", "accuracy", "bits_per_byte", "token_accuracy")
 RESULTS: list[Column] = [
     *sorted((one for one in METRICS if one.head), key=lambda one: one.key in BEHIND),
     Column(head="parity", field="parity", show=lambda cell: words.spaced(cell.parity)),

@@ -72,6 +72,10 @@ def records(run: Run) -> Iterator[str]:
                 bits, loss = trained.bits_per_byte, trained.test_loss
                 if bits is not None and not abs(bits - loss / BIT) <= ROUNDING * bits:
                     yield f"{name}: {bits:g} bits are not a loss of {loss:g}"
+                tokens = trained.token_accuracy
+                if tokens is not None and tokens != trained.test_accuracy:
+                    what = f"a token accuracy of {tokens:g}"
+                    yield f"{name}: {what} is not the accuracy of {trained.test_accuracy:g}"
                 right, samples = trained.test_correct, trained.test_samples
                 counted = 0 <= right <= samples != 0
                 if not (counted and abs(right / samples - trained.test_accuracy) <= ROUNDING):

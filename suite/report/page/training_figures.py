@@ -61,30 +61,30 @@ def accuracy_figures(trainings: list[Training], looks: Styles) -> list[Figure]:
 
 def _test_scores(number: int, trainings: list[Training], looks: Styles) -> Figure:
     """A row per arm and a mark per seed."""
-    draw = _test_accuracy if trainings[0].score == "accuracy" else _test_bits
-    return draw(number, trainings, looks)
-
-
-def _test_bits(number: int, trainings: list[Training], looks: Styles) -> Figure:
+    if trainings[0].score == "accuracy":
+        return _test_accuracy(number, trainings, looks)
+    score = SCORES[trainings[0].score]
     arms = grouped(trainings, lambda training: (training.backend, training.execution))
-    plot = rows_frame([label(" ".join(arm)) for arm in arms], "test bits per byte")
+    axis = f"test {score.name}" + (", %" if score.unit == "%" else "")
+    plot = rows_frame([label(" ".join(arm)) for arm in arms], axis)
     rows = []
     for row, (arm, ours) in enumerate(arms.items()):
         points: list[Mark] = []
         for position, training in enumerate(ours):
-            bits = SCORES["bits_per_byte"].test(training)
-            text = f"{label(_name(training))}: {words.number(bits)}"
-            points.append((beside(row, position, len(ours)), (bits, bits, bits), text))
-            rows.append([_name(training), f"{training.test_samples:,}", f"{bits:.4f}"])
+            value = score.scale * score.test(training)
+            text = f"{label(_name(training))}: {words.number(value)}"
+            points.append((beside(row, position, len(ours)), (value, value, value), text))
+            told = f"{value:.{score.digits + 1}f}"
+            rows.append([_name(training), f"{training.test_samples:,}", told])
         plot.add(**marks(points, looks[arm]))
     return Figure(
-        name=f"test-bits-{number}",
+        name=f"test-{trainings[0].score.replace('_', '-')}-{number}",
         task=trainings[0].task,
         arms=list(arms),
-        title=f"{trainings[0].task}: test bits per byte",
-        caption="The cross-entropy over ln 2; lower is better. One mark per seed.",
+        title=f"{trainings[0].task}: test {score.name}",
+        caption=f"{score.note} One mark per seed.",
         plot=plot,
-        heads=["training", "bytes", "bits per byte"],
+        heads=["training", score.counted, score.name],
         rows=rows,
     )
 
@@ -171,7 +171,7 @@ def _validation(training: Training) -> Curve:
 
 def _scores(training: Training) -> list[str]:
     score = SCORES[training.score]
-    show = words.percent if training.score == "accuracy" else words.number
+    show = words.percent if score.unit == "%" else words.number
     return list(map(show, score.curve(training)))
 
 

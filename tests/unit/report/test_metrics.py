@@ -52,6 +52,10 @@ class TestMetrics:
         told = cell.model_copy(update={"bits_per_byte": 2.5})
         assert BY_KEY["bits_per_byte"].value(told) == (2.5,)
         assert BY_KEY["accuracy"].value(told) == (100 * (cell.accuracy or 0),)
+        tokens = cell.model_copy(update={"token_accuracy": 0.5})
+        assert BY_KEY["token_accuracy"].value(tokens) == (50.0,)
+        assert BY_KEY["accuracy"].value(tokens) == (100 * (cell.accuracy or 0),)
+        assert (BY_KEY["token_accuracy"].apart, BY_KEY["token_accuracy"].margin) == ("points", 1.0)
         bits, shares = BY_KEY["bits_per_byte"], BY_KEY["accuracy"]
         assert (bits.apart, bits.margin) == ("bits", 0.02)
         assert (shares.apart, shares.margin) == ("points", 2.0)
@@ -66,14 +70,15 @@ class TestColumns:
             *("samples/s", "ms/step", "GFLOP/s", "of ceiling", "ms/step fed", "CPU ms/step"),
             *("mJ/sample", "latency p50 ms", "latency p99 ms", "compile s", "pays after steps"),
             *("live MiB", "reserved MiB", "process MiB", "planned MiB", "device MiB"),
-            *("test accuracy", "bits/byte", "parity", "tier", "status"),
+            *("test accuracy", "bits/byte", "token accuracy", "parity", "tier", "status"),
         ]
 
     def test_metrics_keep_their_order_on_the_page(self) -> None:
         assert [metric.key for metric in METRICS] == [
             *("throughput", "step", "flops", "ceiling", "fed", "cpu", "energy"),
             *("p50", "p90", "p99", "compile", "pays"),
-            *("process", "live", "reserved", "planned", "device", "accuracy", "bits_per_byte"),
+            *("process", "live", "reserved", "planned", "device"),
+            *("accuracy", "bits_per_byte", "token_accuracy"),
         ]
 
     def test_a_column_has_a_text_and_a_value_where_the_cell_has_one(self, run: Run) -> None:

@@ -130,6 +130,11 @@ def test_lines_that_kills_cut_off_are_lost_to_nobody(run, kills, told):
         (AccuracyRecord, {"training": {"test_samples": 0}}, "of 0 test samples"),
         (AccuracyRecord, {"training": {"test_correct": 1}}, "is not 1 of 360 test samples"),
         (AccuracyRecord, {"training": {"bits_per_byte": 9.0}}, "9 bits are not a loss of"),
+        (
+            AccuracyRecord,
+            {"training": {"token_accuracy": 0.5}},
+            "a token accuracy of 0.5 is not the accuracy of",
+        ),
         (LineRecord, {"line": {"test_accuracy": 7.0}}, "SVM (RBF): a share of 7 is not between"),
         (MemoryRecord, {"process": -1}, "a process peak of -1 bytes is below the parameters' 0"),
         (

@@ -11,7 +11,7 @@ from suite.analysis import words
 from suite.records.run import Run
 from suite.report.page.page import render
 from tests.fixtures.sample_run import HOSTILE
-from tests.fixtures.summaries import emptied, of_language_models
+from tests.fixtures.summaries import emptied, of_language_models, of_translations
 
 
 @pytest.fixture(scope="module")
@@ -97,8 +97,25 @@ class TestLanguageModels:
         assert "validation bits per byte" in text
         assert "percentage points" not in text
 
+    def test_translations_are_told_by_their_tokens(self, run: Run) -> None:
+        text = render(of_translations(run))
+        assert "Difference of test token accuracy, seed by seed, in percentage points, with" in text
+        assert "puts it within" not in text
+        assert "within ±1 points; DIFFERENT" in text
+        assert "0.28 points</td>" in text  # of rounding
+        for head in (">token accuracy</button></th>", ">perplexity</button></th>"):
+            assert head in text
+        assert '<td class="number" data-value="7.38905609893065">7.39</td>' in text
+        assert ">token accuracy</th>" in text  # of the reference lines
+        assert "beside the nearest source of the training part" in text
+        assert "test token accuracy, %" in text
+        assert "validation token accuracy" in text
+        assert "bits per byte" not in text.replace("Test bits per byte", "")
+
     def test_others_are_told_as_ever(self, page: str) -> None:
         assert "seed by seed, in percentage points, with its 95 % interval" in page
         assert "within ±2 points; DIFFERENT" in page
         assert "0.28 points</td>" in page
         assert ">bits per byte" not in page
+        assert ">token accuracy" not in page
+        assert ">perplexity" not in page

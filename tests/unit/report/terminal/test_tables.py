@@ -18,7 +18,7 @@ from suite.report.exports import EXPORTS
 from suite.report.page.page import render
 from suite.report.terminal import tables
 from tests.fixtures.sample_run import HOSTILE, UNMEASURED
-from tests.fixtures.summaries import emptied, of_language_models, printed
+from tests.fixtures.summaries import emptied, of_language_models, of_translations, printed
 
 
 def wild(run: Run) -> Summary:
@@ -139,4 +139,13 @@ def test_language_models_are_told_by_their_bits(run: Run) -> None:
         assert "2.50" in text
     told = tables.markdown(of_language_models(run).summary)
     assert "| task | finding | difference, bits (95 %) | verdict | rests on |" in told
+    assert "## Test accuracy" not in told
+
+
+def test_translations_are_told_by_their_tokens(run: Run) -> None:
+    text = printed(of_translations(run).summary, 200)
+    assert "Test token accuracy: the first less the second, in points" in text
+    assert " token " in text.partition("Test token accuracy")[0]  # the first line of a head
+    told = tables.markdown(of_translations(run).summary)
+    assert "## Test token accuracy" in told
     assert "## Test accuracy" not in told
