@@ -1,5 +1,5 @@
 """What simple classifiers reach on the same split: baselines for the networks' accuracy. Of
-language models, what counts of bytes do.
+language models, what counts of bytes do; of translations, what is looked up (translations.py).
 
 They see what the networks see, flattened; token ids as one-hot columns. Scaled by the training
 samples' own mean and deviation; the settings are scikit-learn's, untuned, so that test data has no
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from suite.accuracy import translations
 from suite.engine.inputs import TaskInputs
 from suite.engine.job import Job, JobGroup, Sink
 from suite.engine.pool import WorkerPool
@@ -47,7 +48,11 @@ def groups(all_inputs: Sequence[TaskInputs]) -> tuple[JobGroup, ...]:
 
 
 def _able(task: Task) -> bool:
-    """Classifiers take one input and one target of a sample, counts the bytes before them."""
+    """Classifiers take one input and one target of a sample, counts the bytes before them; what is
+    looked up is of a source and the translation so far.
+    """
+    if task.score == "token_accuracy":
+        return translations.able(task)
     given, (*steps, classes) = task.model.input, task.model.output_shape()
     if given is None:
         return False
@@ -80,6 +85,8 @@ def baselines(task_inputs: TaskInputs) -> list[ReferenceLine]:
 
     if task_inputs.task.score == "bits_per_byte":
         return counts(task_inputs)
+    if task_inputs.task.score == "token_accuracy":
+        return translations.baselines(task_inputs)
     train, test = task_inputs.splits.train, task_inputs.splits.test
     vocabulary = task_inputs.task.model.every_input[""].vocabulary
     scaler = StandardScaler().fit(_columns(train, vocabulary))

@@ -8,12 +8,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from suite.accuracy import translations
 from suite.accuracy.baselines import baselines, classifiers, groups
 from suite.engine.inputs import TaskInputs
 from suite.plan import catalogue
 from tasks.base import Batch
 from tasks.codec import bare
-from tasks.spec import SGD, Input, Linear, ModelSpec
+from tasks.spec import SGD, Attention, Embedding, Input, Linear, ModelSpec
 
 
 def test_baselines_are_of_the_same_split(tmp_path):
@@ -82,3 +83,53 @@ def test_tasks_without_baselines_have_no_job(inputs, score, able, tmp_path):
     model = ModelSpec(name="m", layers=(("fc", Linear(in_features=3, out_features=2)),), **inputs)
     task = replace(bare(model, SGD(learning_rate=0.1), 4), score=score)
     assert bool(groups([TaskInputs(task, 0, tmp_path)])) == able
+
+
+class TestTranslations:
+    """The end is token 1, the beginning 0; of the sources some steps are padding."""
+
+    def parts(self):
+        def batch(sources, valid, targets):
+            targets = np.array(targets, np.int32)
+            so_far = np.maximum(np.roll(targets, 1, axis=1), 0)
+            so_far[:, 0] = 0
+            source, there = np.array(sources, np.int32), np.array(valid, bool)
+            inputs, masks = {"source": source, "target": so_far}, {"source": there}
+            return Batch(inputs=inputs, targets=targets, valid=masks)
+
+        valid = [[1, 1, 1], [1, 1, 0], [1, 1, 0]]
+        train = batch([[2, 3, 4], [2, 5, 1], [6, 6, 1]], valid, [[4, 5, 1], [7, 1, -1], [7, 5, 1]])
+        test = batch([[5, 2, 6], [6, 3, 2]], [[1, 1, 0], [1, 1, 1]], [[7, 6, 1], [4, 1, -1]])
+        return train, test
+
+    def test_the_nearest_source_is_looked_up_without_its_padding(self):
+        train, test = self.parts()
+        # The second test source has a cosine of 0.67, 0.41 and 0.58 with those of the training.
+        assert translations.nearest(train, test, 8).tolist() == [1, 0]
+
+    def test_they_are_told_by_their_token_accuracy(self):
+        train, test = self.parts()
+        model = ModelSpec(
+            name="m",
+            inputs={name: Input(shape=(3,), vocabulary=8) for name in ("source", "target")},
+            layers=(
+                ("encoder", Embedding(vocabulary=8, width=2)),
+                ("word", Embedding(vocabulary=8, width=2), ("target",)),
+                ("cross", Attention(width=2, heads=1), ("word", "encoder")),
+                ("head", Linear(in_features=2, out_features=8)),
+            ),
+        )
+        task = replace(bare(model, SGD(learning_rate=0.1), 4), score="token_accuracy")
+        assert translations.able(task)
+        splits = SimpleNamespace(train=train, test=test)
+        looked_up, after = found = baselines(
+            SimpleNamespace(task=task, splits=splits, data_hash="a")
+        )
+        assert [line.model for line in found] == ["nearest training source", "pairs of tokens"]
+        # Guessed are 7 1 and 4 5 of 7 6 1 and 4 1.
+        assert looked_up.token_accuracy == looked_up.test_accuracy == 2 / 5
+        # After 0, 4, 5, 6, 7 stand 7, 5, 1, nothing, 1: of 7 6 1 and 4 1 that is 7 1 0 and 7 5.
+        assert after.token_accuracy == 1 / 5
+        assert {line.test_samples for line in found} == {5}
+        other = replace(catalogue.tasks()["gpt-tiny"], score="token_accuracy")
+        assert not translations.able(other)
