@@ -27,6 +27,7 @@ from suite.engine.inputs import TaskInputs
 from suite.engine.pool import WorkerPool
 from suite.engine.remote import Arrays, RemoteBackend, read
 from suite.parity.compare import Errors, kinked, worst
+from suite.parity.ensemble import moving
 from suite.parity.findings import Attempt
 from suite.parity.inquiry import Inquiry, all_finite, finite, named, noted
 from suite.parity.layer_checks import relative
@@ -110,7 +111,9 @@ def ask(inquiry: Inquiry, asked: Attempt) -> ParityResult:
     if asked.phase == "infer":
         every = {"predictions/logits": distance(found["logits"], wanted["logits"])}
     else:
-        every = _step(found, wanted, read(task_inputs.other), inquiry.differences())
+        among = moving(task_inputs.task, inquiry.reference.findings(task_inputs))
+        start = read(task_inputs.other)
+        every = _step(found, wanted, start, among, inquiry.differences())
     return _judged(inquiry, asked, every)
 
 
@@ -164,9 +167,17 @@ def _smooth(model: ModelSpec) -> set[str]:
     return found - before
 
 
-def _step(found: Arrays, wanted: Arrays, start: Arrays, own_rules: Collection[str]) -> Errors:
+def _step(
+    found: Arrays,
+    wanted: Arrays,
+    start: Arrays,
+    among: Collection[str],
+    own_rules: Collection[str],
+) -> Errors:
     """The errors of the step: its loss, the buffers, the moments, which tell the gradients (where
     the backend shows any), what became of the parameters, and what a second step did otherwise.
+    Parameters are those ``among`` which training moves: another one's gradient, such as that of a
+    bias before a batch norm, is rounding, of which float32 has 1e9 times as much as float64.
     """
     own_update = "update" in own_rules
     every = {"loss/loss": relative(found["loss"], wanted["loss"])}
@@ -176,6 +187,9 @@ def _step(found: Arrays, wanted: Arrays, start: Arrays, own_rules: Collection[st
     shown = any(key.startswith("moments/") for key in found)
     for key, right in wanted.items():
         part, _, path = key.partition("/")
+        owner = path.rpartition("/")[0] if part == "moments" else path
+        if part in ("moments", "parameters") and owner not in among:
+            continue
         compared = part == "buffers" or (part == "moments" and shown and not own_update)
         if compared and part not in own_rules:
             every[key] = relative(found.get(key), right)
