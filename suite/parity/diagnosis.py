@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import combinations
 from math import isfinite, prod
 from typing import Any
 
@@ -22,7 +23,7 @@ from suite.parity.loss_checks import LossCheck
 from suite.parity.optimizer_checks import RECIPE, WrongUpdate, ruled
 from suite.parity.reference import ReferenceFailed
 from suite.parity.thresholds import ALONE, CHECKS, FUNCTION
-from suite.parity.whole import IN_EVALUATION, TWICE, Evaluated, Sight, masks
+from suite.parity.whole import IN_EVALUATION, TWICE, Evaluated, Sight, in_whole, masks
 from suite.records.schema import Location
 from tasks.base import Task
 from tasks.spec import BatchNorm, Layer, ModelSpec, Optimizer, Residual, local
@@ -151,9 +152,10 @@ def _diagnosis(
             return _of_layer(evidence, sight.location, fault).saying(*sight.words)
     if sight.part == "gradients" and not np.any(sight.found.capture.get(sight.key, True)):
         return whole.by("gradient", CUT)
-    if sight.part in ("activations", "predictions"):
+    swapped = _of_place(evidence, whole, sight)
+    if swapped.cause is None and sight.part in ("activations", "predictions"):
         return _of_hidden(evidence, whole, sight)
-    return whole
+    return swapped
 
 
 def _close(error: float) -> float:
@@ -178,8 +180,10 @@ def _of_layer(evidence: Evidence, location: Location, fault: cases.Fault) -> Dia
         if key.startswith("gradients/"):
             right = evidence.reference.alone(task_inputs)[case.at][key]
             found = found.saying(only(made.get(key), right))
-            if key in made and not made[key].any():
-                found = found.by("gradient", CUT)
+            if key in made and _cut(made[key], right):
+                found = found.by("gradient", CUT if not made[key].any() else f"{CUT} there")
+        elif key in made and not made[key].any():
+            found = found.by("gradient", CUT)
         return found
     parameters = evidence.model.with_ties(read(task_inputs.probe))
     given = replace(case, parameters=local(parameters, case.path))
@@ -188,6 +192,13 @@ def _of_layer(evidence: Evidence, location: Location, fault: cases.Fault) -> Dia
         for mistake, misled in evidence.reference.misled(given)
     )
     return found.saying(only_where).by_first(tries, _close(fault.error))
+
+
+def _cut(made: NDArray[Any], right: NDArray[Any]) -> bool:
+    """Does no gradient reach the rows that are off, or the whole?"""
+    rows = np.abs(made - right).reshape(len(right), -1).max(axis=1)
+    off = rows > FLOAT32 * rows.max()
+    return made.shape == right.shape and not made[off].any()
 
 
 def _of_evaluation(
@@ -319,6 +330,54 @@ def _of_statistics(evidence: Evidence, whole: Diagnosis, sight: Sight) -> Diagno
         for mistake in layers.of_statistics(name, place.layer.momentum, old, right, count)
     )
     return whole.by_first(tries, _close(whole.error))
+
+
+def _of_place(evidence: Evidence, whole: Diagnosis, sight: Sight) -> Diagnosis:
+    """A layer that is right alone, but was given another one of the model's inputs, or its mask; or
+    that is wrong at this place only, where another one like it is right.
+    """
+    path, model = whole.location.path, evidence.model
+    place = next((one for one in model.places() if one.path == path), None)
+    made = sight.found.capture.get(sight.key)
+    plain = sight.part == "activations" and sight.start == evidence.task_inputs.probe
+    if not plain or place is None or made is None or isinstance(place.layer, Residual):
+        return whole
+    right, reference = in_whole(evidence, sight.wanted, place, sight.batch), evidence.reference
+
+    def tries() -> Iterator[tuple[Mistake[Any], float]]:
+        for mistake in exchanged(model, sight.batch):
+            case = in_whole(evidence, sight.wanted, place, mistake.instead)
+            if not _alike(case, right):
+                found = reference.supposing(case)["output"]
+                yield mistake, relative(made.reshape(found.shape), found)
+        if not ensemble.is_large(evidence.task_inputs.task):
+            for known, misled in reference.misled(right):
+                found = misled["output"]
+                yield known, relative(made.reshape(found.shape), found)
+
+    return whole.by_first(tries(), _close(whole.error))
+
+
+def exchanged(model: ModelSpec, batch: Arrays) -> Iterator[Mistake[Arrays]]:
+    """The batch with two named inputs of one kind in each other's place, or their masks."""
+    for one, other in combinations(model.inputs, 2):
+        for part, word in (("inputs", "inputs"), ("valid", "mask")):
+            names = f"{part}.{one}", f"{part}.{other}"
+            if model.inputs[one] == model.inputs[other] and {*names} <= {*batch}:
+                swapped = batch | {
+                    name: batch[source] for name, source in zip(names, names[::-1], strict=True)
+                }
+                what = "the values" if part == "inputs" else "the masks"
+                yield Mistake(word, f"{what} of {one} and {other} exchanged", swapped)
+
+
+def _alike(case: Case, other: Case) -> bool:
+    """Is it given the same?"""
+    masks = [
+        each.valid if isinstance(each.valid, tuple) else (each.valid,) for each in (case, other)
+    ]
+    given = zip((*case.several, *masks[0]), (*other.several, *masks[1]), strict=True)
+    return all(np.array_equal(one, two) for one, two in given)
 
 
 def _of_hidden(evidence: Evidence, whole: Diagnosis, sight: Sight) -> Diagnosis:

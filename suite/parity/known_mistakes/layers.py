@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from math import sqrt
+from math import ceil, sqrt
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ EPSILONS = (1e-3, 1e-5, 1e-6, 1e-12, 1e-8, 1e-7, 1e-4, 1e-2, 1e-15, 1e-300)
 
 FLIPPED = "the kernel flipped, as a mathematical convolution"
 DEALT = "channels dealt to the groups in turn"
+SAME = "padding at the end first, as SAME with stride 2"
 
 
 def mistakes(case: Case) -> Mistakes:
@@ -190,15 +191,15 @@ def _others(case: Case) -> Iterator[tuple[str, str, dict[str, Any]]]:
             yield "statistics", "the statistics over padding too", _over_padding(case, layer)
         case spec.Conv2d():
             if any(spec.pair(layer.padding)):
-                strided = any(step > 1 for step in spec.pair(layer.stride))
-                yield from _paddings(layer, spec.pair(layer.padding), strided, x)
+                yield from _paddings(layer, x, layer.kernel_size, layer.stride, layer.padding)
             if layer.groups > 1:
                 dealt = np.arange(layer.in_channels).reshape(-1, layer.groups).T.ravel()
                 yield "groups", DEALT, {"inputs": x[:, dealt]}
         case spec.Conv1d():
             if layer.padding:
                 seen = x if case.valid is None else x * case.valid[..., None]
-                along = _paddings(layer, (layer.padding,), layer.stride > 1, seen.swapaxes(1, 2))
+                kernel, stride, sides = (layer.kernel_size,), (layer.stride,), (layer.padding,)
+                along = _paddings(layer, seen.swapaxes(1, 2), kernel, stride, sides)
                 for word, words, changes in along:
                     inputs = changes["inputs"].swapaxes(1, 2)
                     yield word, words, changes | {"inputs": inputs, "valid": None}
@@ -221,6 +222,10 @@ def _others(case: Case) -> Iterator[tuple[str, str, dict[str, Any]]]:
             edges = ((0, 0), (0, 0), *((layer.padding, layer.padding),) * 2)
             bare, words = replace(layer, padding=0), "padding with 0 in place of -inf"
             yield "padding", words, {"layer": bare, "inputs": np.pad(x, edges)}
+            ends = _same(x.shape[2:], (layer.size,) * 2, (layer.stride,) * 2)
+            if layer.stride > 1 and ends != [*edges[2:]]:
+                padded = np.pad(x, [(0, 0), (0, 0), *ends], constant_values=-np.inf)
+                yield "padding", SAME, {"layer": bare, "inputs": padded}
         case spec.PositionalEncoding():
             steps = x.shape[1]
             table = layer.table(steps)
@@ -238,6 +243,7 @@ def _others(case: Case) -> Iterator[tuple[str, str, dict[str, Any]]]:
                 ),
                 ("positions counted from 1", layer.table(steps + 1)[1:]),
                 ("cosines before sines", crossed),
+                ("wave lengths by width / 2 - 1, as Tensor2Tensor", _ending(layer, steps)),
                 ("no position added", np.zeros_like(table)),
             ):
                 yield "position", words, {"inputs": x + (other - table)}
@@ -252,6 +258,11 @@ def _others(case: Case) -> Iterator[tuple[str, str, dict[str, Any]]]:
             if layer.count == "valid":
                 words = "all steps counted in place of valid ones"
                 yield "position", words, {"layer": replace(layer, count="all")}
+            if layer.count == "valid" and case.valid is not None:
+                at = layer.offset + np.maximum(case.valid.cumsum(axis=1) - 1, 0)
+                rows_too = np.where(case.valid[..., None], 0.0, case.parameters["weight"][at])
+                words = "a row for steps that are padding too"
+                yield "position", words, {"inputs": x + rows_too}
         case spec.Rotary():
             for words, rotary in _rotations(layer):
                 yield "position", words, {"layer": rotary}
@@ -265,8 +276,7 @@ def _others(case: Case) -> Iterator[tuple[str, str, dict[str, Any]]]:
                 masks = case.valid if isinstance(case.valid, tuple) else (case.valid, None)
                 own = {"inputs": (x, x), "valid": (masks[0], masks[0])}
                 yield "inputs", "keys and values not of the memory", own
-                padded = any(mask is not None for mask in masks)
-                if padded and case.several[1].shape == x.shape:
+                if any(mask is not None for mask in masks) and case.several[1].shape == x.shape:
                     words = "the other value's mask in place of the memory's"
                     yield "mask", words, {"valid": masks[::-1]}
         case spec.MeanSteps():
@@ -292,6 +302,27 @@ def _others(case: Case) -> Iterator[tuple[str, str, dict[str, Any]]]:
     if case.valid is not None:
         yield "mask", "padding taken for steps", {"valid": each(np.ones_like, case.valid)}
         yield "mask", "the mask's meaning inverted", {"valid": each(np.logical_not, case.valid)}
+        yield "mask", "each row's last valid step left out", {"valid": each(_shorter, case.valid)}
+
+
+def _shorter(valid: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Lengths that are a step too short, as those of a stride that rounds down; a row keeps one."""
+    last = valid.shape[1] - 1 - valid[:, ::-1].argmax(axis=1)
+    at = np.arange(valid.shape[1])
+    kept: NDArray[np.bool_] = valid & ((at != last[:, None]) | (valid.sum(axis=1) < 2)[:, None])
+    return kept
+
+
+def _ending(layer: spec.PositionalEncoding, steps: int) -> Floats:
+    """A table whose last wave is 10,000 steps long, not the one after it (tensor2tensor,
+    layers/common_attention.py).
+    """
+    half = layer.width // 2
+    angles = np.arange(steps)[:, None] / 10_000 ** (np.arange(half) / max(half - 1, 1))
+    waves = np.sin(angles), np.cos(angles)
+    if layer.layout == "halves":
+        return np.concatenate(waves, axis=-1)
+    return np.stack(waves, axis=-1).reshape(steps, layer.width)
 
 
 def _over_padding(case: Case, layer: spec.BatchNorm) -> dict[str, Any]:
@@ -322,21 +353,41 @@ def _rotations(layer: spec.Rotary) -> Iterator[tuple[str, spec.Rotary]]:
 
 
 def _paddings(
-    layer: spec.Conv2d | spec.Conv1d, sides: tuple[int, ...], strided: bool, x: Floats
+    layer: spec.Conv2d | spec.Conv1d, x: Floats, *sizes: int | tuple[int, ...]
 ) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Other paddings of the last axes, ``sides`` wide, in place of a convolution's own."""
-    same = "padding at the end first, as SAME with stride 2"
+    """Other paddings of the last axes in place of a convolution's own; ``sizes`` are its kernel,
+    its stride and its padding, of each axis or of both.
+    """
+    each_axis = tuple(spec.pair(size) if isinstance(size, int) else size for size in sizes)
+    kernel, stride, sides = each_axis
+    own = [(side, side) for side in sides]
+    same = _same(x.shape[2:], kernel, stride)
+    ways = [
+        ("padding at the end only", [(0, 2 * side) for side in sides], "constant"),
+        ("padding at the start only", [(2 * side, 0) for side in sides], "constant"),
+        ("padding by reflection", own, "reflect"),
+        ("padding by repeating the edge", own, "edge"),
+    ]
+    if same != own and any(step > 1 for step in stride):
+        ways.insert(0, (SAME, same, "constant"))
     bare = replace(layer, padding=0)
-    for words, start, end, mode in (
-        (same if strided else "padding at the end only", 0, 2, "constant"),
-        ("padding at the start only", 2, 0, "constant"),
-        ("padding by reflection", 1, 1, "reflect"),
-        ("padding by repeating the edge", 1, 1, "edge"),
-    ):
+    for words, edges, mode in ways:
         pad: Any = np.pad  # its overloads know no mode that is a variable
-        edges = [(start * side, end * side) for side in sides]
         padded = pad(x, [(0, 0)] * (x.ndim - len(sides)) + edges, mode=mode)
         yield "padding", words, {"layer": bare, "inputs": padded}
+
+
+def _same(
+    sizes: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, ...]
+) -> list[tuple[int, int]]:
+    """TensorFlow's padding of each axis: as little as gives a window for every ``stride`` places,
+    the odd one at the end (tf.nn, "Notes on padding").
+    """
+    totals = [
+        max((ceil(size / step) - 1) * step + window - size, 0)
+        for size, window, step in zip(sizes, kernel, stride, strict=True)
+    ]
+    return [(total // 2, total - total // 2) for total in totals]
 
 
 def unseen(place: Place, parameters: Mapping[str, Any]) -> list[Mistake[Case]]:

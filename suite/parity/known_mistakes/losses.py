@@ -121,16 +121,21 @@ def cross_entropy(
     below: int | None = None,
     over: Size = counted,
     by_sample: bool = False,
+    smoothed_over_all: bool = False,
     scale: float = 1.0,
 ) -> Any:
     """The loss with these changes: ``below`` is the class that targets below 0 are taken for, and
-    ``over`` what the sum of all terms is divided by; ``by_sample`` takes each sample's mean first.
+    ``over`` what the sum of all terms is divided by; ``by_sample`` takes each sample's mean first;
+    ``smoothed_over_all`` takes the smoothing's mean over all targets.
     """
     if below is not None:
         targets = np.where(targets < 0, below % logits.shape[-1], targets)
     if by_sample:
         rows = [row for row in zip(logits, targets, strict=True) if (row[1] >= 0).any()]
         return sum(cross_entropy(loss, *row, None) for row in rows) / max(1, len(rows))
+    if smoothed_over_all:
+        plain = cross_entropy(loss, logits, targets, valid, amount=0.0)
+        return (1 - loss.smoothing) * plain - loss.smoothing * logs(logits).mean()
     found = logs(logits)[targets >= 0]
     hit = found[np.arange(len(found)), targets[targets >= 0]]
     each = share(loss.smoothing if amount is None else amount, found, hit)
@@ -152,6 +157,8 @@ def _of_cross_entropy(loss: CrossEntropy) -> Iterator[Found]:
             ("label smoothing divided by K - 1 in place of K", one_class_less),
         ):
             yield "smoothing", words, {"share": share}
+        words = "label smoothing of targets that are left out too"
+        yield "smoothing", words, {"smoothed_over_all": True}
     for amount in AMOUNTS:
         if amount != loss.smoothing:
             yield "smoothing", f"label smoothing of {amount:g}", {"amount": amount}

@@ -132,6 +132,11 @@ def unscaled(o: Optimizer, step: int) -> float:
     return shaped(o, step) / sqrt(max(1, o.warmup_steps))
 
 
+def without_peak(o: Optimizer, step: int) -> float:
+    """An inverse square root of the step, which falls from the first one on."""
+    return 1 / sqrt(step)
+
+
 def warm(o: Optimizer, step: int, shape: Callable[[Optimizer, int], float] = shaped) -> float:
     """The rate of a step, as specified."""
     grown = min(1.0, step / o.warmup_steps) if o.warmup_steps else 1.0
@@ -348,6 +353,7 @@ def _shapes(o: Optimizer) -> Iterator[tuple[str, Callable[[Optimizer, int], floa
         case "inverse_sqrt":
             yield "the learning rate as the factor of the paper's formula", unscaled
             yield "the inverse square root of the steps since the warm-up", after_the_start
+            yield "the inverse square root of the step, in the warm-up too", without_peak
         case "cosine":
             yield "a cosine that rises again after its end", risen_again
             yield "a line in place of the cosine", straight

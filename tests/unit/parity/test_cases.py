@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from suite.parity import cases
 from tasks import spec
 from tests.fixtures.layer_cases import every
@@ -31,3 +33,30 @@ def test_situations_have_a_row_of_every_padding_that_can_be_told():
         *(spec.Attention, spec.LSTM, spec.GRU, spec.LastStep, spec.MeanSteps),
         *(spec.Conv1d, spec.PositionalEmbedding, spec.BatchNorm),
     }
+
+
+def test_a_wrong_output_stands_before_the_gradients_that_follow_from_it():
+    attention = spec.Attention(width=4, heads=2)
+    model = spec.ModelSpec(
+        name="one", input=spec.Input(shape=(5, 4)), layers=(("attention", attention),)
+    )
+    wanted = {
+        case.at: {"output": np.ones_like(case.upstream), "input_gradients": np.zeros((6, 5, 4))}
+        for case in cases.chosen(model)
+    }
+    padded, hot = ("attention", "padding"), ("attention", cases.HOT)
+    steep = {"input_gradients": np.full((6, 5, 4), 1e6)}
+    found = wanted | {padded: wanted[padded] | {"output": 1.5 * wanted[padded]["output"]}}
+    (fault,) = cases.faults(model, found | {hot: wanted[hot] | steep}, wanted)
+    assert (fault.case.name, fault.key) == ("padding", "output")
+    # What no more than rounding is does not hide it.
+    found |= {padded: wanted[padded] | {"output": (1 + 1e-6) * wanted[padded]["output"]}}
+    (fault,) = cases.faults(model, found | {hot: wanted[hot] | steep}, wanted)
+    assert (fault.case.name, fault.key) == (cases.HOT, "input_gradients")
+
+
+def test_ids_are_neither_large_nor_constant():
+    (embedding,) = (
+        case for layer, case in every() if isinstance(layer, spec.Embedding) and layer.scale == 1
+    )
+    assert {*embedding.kinds} == {"ordinary", cases.STEEP}

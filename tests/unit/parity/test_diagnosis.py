@@ -10,7 +10,7 @@ import pytest
 
 from backends.numpy.losses import loss as right
 from suite.parity import loss_checks, optimizer_checks
-from suite.parity.diagnosis import _of_loss
+from suite.parity.diagnosis import _cut, _of_loss, exchanged
 from suite.parity.known_mistakes import losses
 from tasks import spec
 from tests.fixtures.layer_cases import LOSSES, given_to_loss
@@ -37,3 +37,32 @@ def test_every_mistake_about_a_loss_is_named(loss):
         assert diagnosis.cause == mistake.words
         assert diagnosis.location.kind == "loss"
         assert diagnosis.words == (f"only in the check of {first.name}",)
+
+
+def test_a_row_that_no_gradient_reaches_is_told_from_one_that_is_wrong():
+    right = np.array([[1.0, 2.0], [3.0, 4.0]])
+    assert _cut(right * [[0], [1]], right)
+    assert _cut(0 * right, right)
+    assert not _cut(right * [[0.5], [1]], right)
+    assert not _cut(right * [[0], [0.5]], right)
+
+
+def test_inputs_of_one_kind_are_exchanged_and_their_masks():
+    words = spec.Input(shape=(3,), vocabulary=7)
+    model = spec.ModelSpec(
+        name="two",
+        inputs={"source": words, "target": words, "other": spec.Input(shape=(2,))},
+        layers=(
+            ("one", spec.Embedding(vocabulary=7, width=2), ("source",)),
+            ("two", spec.Embedding(vocabulary=7, width=2), ("target",)),
+            ("add", spec.Add(), ("one", "two")),
+            ("mean", spec.MeanSteps()),
+            ("sum", spec.Add(), ("mean", "other")),
+        ),
+    )
+    batch = {"inputs.source": 1, "inputs.target": 2, "inputs.other": 3, "valid.source": 4}
+    (values,) = exchanged(model, batch)
+    assert values.instead == batch | {"inputs.source": 2, "inputs.target": 1}
+    assert values.words == "the values of source and target exchanged"
+    _, masks = exchanged(model, batch | {"valid.target": 5})
+    assert (masks.word, masks.instead["valid.source"]) == ("mask", 5)

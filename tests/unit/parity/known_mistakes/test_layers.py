@@ -45,3 +45,17 @@ def test_rounding_keeps_so_many_bits(value, bits):
     kept = layers.narrowed(array, bits)
     assert np.abs(kept - array) <= np.abs(array) * 2.0**-bits
     assert np.array_equal(layers.narrowed(kept, bits), kept)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "kernel", "stride", "edges"),
+    [
+        ((6, 8), (3, 3), (2, 2), [(0, 1), (0, 1)]),
+        ((224,), (7,), (2,), [(2, 3)]),  # where a ResNet begins
+        ((5, 8), (3, 5), (2, 1), [(1, 1), (2, 2)]),
+        ((9,), (2,), (4,), [(0, 1)]),
+        ((8,), (2,), (4,), [(0, 0)]),
+    ],
+)
+def test_same_pads_as_little_as_it_must_and_at_the_end_first(sizes, kernel, stride, edges):
+    assert layers._same(sizes, kernel, stride) == edges
