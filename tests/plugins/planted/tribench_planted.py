@@ -220,12 +220,15 @@ class Same(Backend):
     def fault(self, layer, parameters, x, context):
         if layer.stride == 1:
             return self.conv2d(layer, parameters, x, context)
-        padded = np.pad(x, ((0, 0), (0, 0), (0, 2), (0, 2)))
+        height, width = x.shape[2:]
+        edges = [(size % 2, 1) for size in (height, width)]  # of a kernel of 3
+        padded = np.pad(x, ((0, 0), (0, 0), *edges))
         y, vjp = self.conv2d(replace(layer, padding=0), parameters, padded, context)
 
         def inner(dy):
             dx, gradients = vjp(dy)
-            return dx[:, :, :-2, :-2], gradients
+            (top, _), (left, _) = edges
+            return dx[:, :, top : top + height, left : left + width], gradients
 
         return y, inner
 

@@ -8,10 +8,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from backends.numpy import Backend
 from backends.numpy.losses import loss as right
 from suite.parity import loss_checks, optimizer_checks
-from suite.parity.diagnosis import _cut, _of_loss, exchanged
-from suite.parity.known_mistakes import losses
+from suite.parity.diagnosis import Diagnosis, _cut, _of_loss, _of_place, exchanged
+from suite.parity.known_mistakes import layers, losses
+from suite.records.schema import Location
 from tasks import spec
 from tests.fixtures.layer_cases import LOSSES, given_to_loss
 from tests.fixtures.reference_cases import task_of
@@ -47,22 +49,67 @@ def test_a_row_that_no_gradient_reaches_is_told_from_one_that_is_wrong():
     assert not _cut(right * [[0], [0.5]], right)
 
 
-def test_inputs_of_one_kind_are_exchanged_and_their_masks():
-    words = spec.Input(shape=(3,), vocabulary=7)
-    model = spec.ModelSpec(
-        name="two",
-        inputs={"source": words, "target": words, "other": spec.Input(shape=(2,))},
-        layers=(
-            ("one", spec.Embedding(vocabulary=7, width=2), ("source",)),
-            ("two", spec.Embedding(vocabulary=7, width=2), ("target",)),
-            ("add", spec.Add(), ("one", "two")),
-            ("mean", spec.MeanSteps()),
-            ("sum", spec.Add(), ("mean", "other")),
+WORDS = spec.Input(shape=(3,), vocabulary=7)
+TABLE = spec.Embedding(vocabulary=7, width=2, scale=3.0)
+TWO = spec.ModelSpec(
+    name="two",
+    inputs={"source": WORDS, "target": WORDS},
+    layers=(
+        ("one", TABLE, ("source",)),
+        ("two", TABLE, ("target",)),
+        ("add", spec.Add(), ("one", "two")),
+    ),
+)
+
+
+def predicted(case):
+    """What the reference makes of a case in evaluation."""
+    return {"output": Backend().build(case.task, case.start).predict(case.batch)}
+
+
+@pytest.mark.parametrize(
+    ("made", "guess"),
+    [
+        (lambda table, ids: table[ids["target"]], "scale 1.0 in place of 3.0"),
+        (
+            lambda table, ids: 3 * table[ids["source"]],
+            "inputs: the values of source and target exchanged",
         ),
+        (lambda table, ids: 2.5 * table[ids["target"]], None),
+    ],
+)
+def test_what_is_wrong_at_one_place_alone_is_named(tmp_path, made, guess):
+    table = np.arange(14.0).reshape(7, 2) + 1
+    np.savez(tmp_path / "probe.npz", **{"one.weight": table, "two.weight": table})
+    ids = {"source": np.array([[0, 1, 2]], np.int32), "target": np.array([[6, 3, 3]], np.int32)}
+    right = {
+        f"activations/{path}": 3 * table[ids[name]]
+        for path, name in zip(("one", "two"), ids, strict=True)
+    }
+    right["activations/add"] = sum(right.values())
+    found = right | {"activations/two": made(table, ids)}
+    task_inputs = SimpleNamespace(probe=str(tmp_path / "probe.npz"), task=replace(TASK, model=TWO))
+    reference = SimpleNamespace(
+        supposing=predicted,
+        misled=lambda case: ((one, predicted(one.instead)) for one in layers.mistakes(case)),
     )
-    batch = {"inputs.source": 1, "inputs.target": 2, "inputs.other": 3, "valid.source": 4}
-    (values,) = exchanged(model, batch)
+    evidence = SimpleNamespace(model=TWO, task_inputs=task_inputs, reference=reference)
+    sight = SimpleNamespace(
+        key="activations/two",
+        part="activations",
+        start=task_inputs.probe,
+        batch={f"inputs.{name}": each for name, each in ids.items()},
+        found=SimpleNamespace(capture=found),
+        wanted=SimpleNamespace(capture=right),
+    )
+    whole = Diagnosis(location=Location(kind="layer", path="two"), error=0.5, threshold=1e-7)
+    assert _of_place(evidence, whole, sight).location.guess == guess
+
+
+def test_inputs_of_one_kind_are_exchanged_and_their_masks():
+    batch = {"inputs.source": 1, "inputs.target": 2, "valid.source": 4}
+    (values,) = exchanged(TWO, batch)
     assert values.instead == batch | {"inputs.source": 2, "inputs.target": 1}
     assert values.words == "the values of source and target exchanged"
-    _, masks = exchanged(model, batch | {"valid.target": 5})
+    _, masks = exchanged(TWO, batch | {"valid.target": 5})
     assert (masks.word, masks.instead["valid.source"]) == ("mask", 5)
