@@ -251,8 +251,8 @@ def _others(case: Case) -> Iterator[tuple[str, str, dict[str, Any]]]:
             yield "scale", words, {"inputs": x * sqrt(layer.width)}
         case spec.PositionalEmbedding():
             rows = layer.table_rows
-            for offset in range(min(3, rows - layer.steps + 1)):
-                if offset != layer.offset:
+            for offset in sorted({0, 1, 2, max(0, layer.offset - 1), layer.offset + 1}):
+                if offset != layer.offset and offset + layer.steps <= rows:
                     words = f"rows from {offset} in place of {layer.offset} on"
                     yield "position", words, {"layer": replace(layer, offset=offset, rows=rows)}
             if layer.count == "valid":

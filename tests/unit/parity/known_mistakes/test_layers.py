@@ -13,6 +13,7 @@ from backends.numpy import Backend
 from suite.parity.known_mistakes import layers
 from suite.parity.layer_checks import Case, errors
 from suite.parity.thresholds import ALONE
+from tasks import spec
 from tests.fixtures.layer_cases import LAYERS, every
 
 
@@ -59,3 +60,18 @@ def test_rounding_keeps_so_many_bits(value, bits):
 )
 def test_same_pads_as_little_as_it_must_and_at_the_end_first(sizes, kernel, stride, edges):
     assert layers._same(sizes, kernel, stride) == edges
+
+
+def test_rows_beside_the_offset_are_tried_where_the_table_has_them():
+    layer = spec.PositionalEmbedding(steps=5, width=6, offset=4, rows=10)
+    found = {value["layer"].offset for value in _tried(layer)}
+    assert found == {0, 1, 2, 3, 5}
+    full = spec.PositionalEmbedding(steps=5, width=6, offset=4)
+    assert {value["layer"].offset for value in _tried(full)} == {0, 1, 2, 3}
+
+
+def _tried(layer):
+    x = np.zeros((2, 5, 6))
+    return [
+        changes for *_, changes in layers._others(Case(name="", layer=layer, inputs=x, upstream=x))
+    ]
