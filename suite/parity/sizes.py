@@ -91,19 +91,21 @@ def _ask_drawn(inquiry: Inquiry, asked: Attempt) -> ParityResult:
     wanted = inquiry.reference.attempt(still, asked)
     found = asked.made(backend, timed, again=True)
     own_rules = {"loss", "buffers", "moments", "update"}
-    answer = _judged(inquiry, asked, _step(found, wanted, read(timed.other), own_rules))
+    among = moving(still.task, inquiry.reference.findings(timed.without_dropout))
+    answer = _judged(inquiry, asked, _step(found, wanted, read(timed.other), among, own_rules))
     if answer.verdict == "same":
         program = backend.client.build(still.task.name, still.spec, still.initial)
         program.load(still.data)
-        answer = ask(replace(inquiry, task_inputs=still), asked)
+        answer = ask(replace(inquiry, task_inputs=still), asked, among)
         backend.client.drop(still.task.name)
         answer = noted(answer, "asked at rate 0; with dropout whether a step trains")
     return answer.model_copy(update={"task": timed.task.name})
 
 
-def ask(inquiry: Inquiry, asked: Attempt) -> ParityResult:
-    """The answer for one phase and size. The program is left at another state. Raises what
-    Worker.call raises, and ReferenceFailed.
+def ask(inquiry: Inquiry, asked: Attempt, among: Collection[str] | None = None) -> ParityResult:
+    """The answer for one phase and size; ``among`` are the parameters that training moves, where
+    they are known. The program is left at another state. Raises what Worker.call raises, and
+    ReferenceFailed.
     """
     task_inputs = inquiry.task_inputs
     wanted = inquiry.reference.attempt(task_inputs, asked)
@@ -111,7 +113,8 @@ def ask(inquiry: Inquiry, asked: Attempt) -> ParityResult:
     if asked.phase == "infer":
         every = {"predictions/logits": distance(found["logits"], wanted["logits"])}
     else:
-        among = moving(task_inputs.task, inquiry.reference.findings(task_inputs))
+        if among is None:
+            among = moving(task_inputs.task, inquiry.reference.findings(task_inputs))
         start = read(task_inputs.other)
         every = _step(found, wanted, start, among, inquiry.differences())
     return _judged(inquiry, asked, every)
