@@ -15,6 +15,7 @@ from tasks.spec import CrossEntropy, ModelSpec, Optimizer
 LATER = {
     "milestones": [],
     "initial_deviation": 1.0,
+    "truncated_normal": None,
     "inputs": {"in order": []},
     "ties": [],
     "smoothing": 0.0,

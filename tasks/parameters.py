@@ -22,10 +22,30 @@ PROBE_BOUND = 0.5  # for parameters that start constant: far from 0 and 1, and n
 
 def uniform(seed: int, path: str, shape: Shape) -> NDArray[np.float64]:
     """Values in [-1, 1) on the grid of 2^-52, from the stream that belongs to (seed, path)."""
+    return _even(_stream(seed, path), prod(shape)).reshape(shape)
+
+
+def truncated_normal(seed: int, path: str, shape: Shape) -> NDArray[np.float64]:
+    """Values in [-1, 1): half of those of the standard normal distribution that lie in [-2, 2).
+
+    Even values are kept with the probability that is their density over that of 0. So each has the
+    bits of the stream; ``exp`` decides only what is kept, in its last bit once in 1e15 values.
+    """
+    stream, count, kept = _stream(seed, path), prod(shape), np.empty(0)
+    while len(kept) < count:
+        values, chance = _even(stream, count), (_even(stream, count) + 1) / 2
+        kept = np.concatenate([kept, values[chance < np.exp(-2 * values**2)]])
+    return kept[:count].reshape(shape)
+
+
+def _stream(seed: int, path: str) -> np.random.PCG64:
     words = np.frombuffer(sha256(path.encode()).digest(), dtype="<u4")
-    stream = np.random.PCG64(np.random.SeedSequence(seed, spawn_key=tuple(int(w) for w in words)))
-    raw = np.asarray(stream.random_raw(prod(shape)), dtype=np.uint64) >> np.uint64(11)
-    return (raw.astype(np.float64) * 2.0**-52 - 1.0).reshape(shape)
+    return np.random.PCG64(np.random.SeedSequence(seed, spawn_key=tuple(int(w) for w in words)))
+
+
+def _even(stream: np.random.PCG64, count: int) -> NDArray[np.float64]:
+    raw = np.asarray(stream.random_raw(count), dtype=np.uint64) >> np.uint64(11)
+    return raw.astype(np.float64) * 2.0**-52 - 1.0
 
 
 def rounded(array: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -56,4 +76,5 @@ def probe_buffers(model: ModelSpec, seed: int) -> Arrays:
 
 
 def _draw(seed: int, path: str, parameter: Parameter, bound: float) -> NDArray[np.float64]:
-    return parameter.centre + bound * uniform(seed, path, parameter.shape)
+    drawn = truncated_normal if parameter.normal else uniform
+    return parameter.centre + bound * drawn(seed, path, parameter.shape)

@@ -1,10 +1,14 @@
 """BERT (arXiv 1810.04805) and RoBERTa (arXiv 1907.11692), as Hugging Face's transformers has them.
 
-Left out is dropout. Inputs are token ids, ``ids``, and the sentence that each is of, ``types``;
+Left out is dropout. Initial values are those of the articles' code: BERT's are of a normal
+distribution cut at two deviations, biases 0; RoBERTa's tables are not cut there, and even here.
+Inputs are token ids, ``ids``, and the sentence that each is of, ``types``;
 both may be padded.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from tasks.models.blocks import attention, post_norm, repeated, transform
 from tasks.spec import (
@@ -21,7 +25,7 @@ from tasks.spec import (
     Tanh,
 )
 
-DEVIATION = 0.02  # of initial tables; the published code cuts a normal distribution, this is even
+DEVIATION = 0.02  # of initial values
 
 
 def bert(
@@ -40,7 +44,7 @@ def bert(
     that is the table of words. Where it is ``pooled`` it has none, and gives of the first step a
     linear layer's tanh. ``rows`` are positions.
     """
-    places = PositionalEmbedding(steps=steps, width=width, rows=rows, initial_deviation=DEVIATION)
+    places = PositionalEmbedding(steps=steps, width=width, rows=rows, truncated_normal=DEVIATION)
     return _model(name, blocks, heads, hidden, vocabulary, types, places, pooled, epsilon=1e-12)
 
 
@@ -75,23 +79,31 @@ def _model(
     pooled: bool,
     epsilon: float,
 ) -> ModelSpec:
-    steps, width = places.steps, places.width
+    steps, width, cut = places.steps, places.width, places.truncated_normal
     block = post_norm(
         width,
         epsilon,
-        (("attention", attention(width, heads)),),
-        transform(width, hidden, ("gelu", GELU())),
+        (("attention", attention(width, heads, truncated_normal=cut)),),
+        transform(width, hidden, ("gelu", GELU()), cut),
     )
+
+    def linear(made: int) -> Linear:
+        return Linear(in_features=width, out_features=made, truncated_normal=cut)
+
+    def table(words: int) -> Embedding:
+        table = Embedding(vocabulary=words, width=width, initial_deviation=DEVIATION)
+        return replace(table, initial_deviation=1.0, truncated_normal=cut) if cut else table
+
     first: Layers = (
         ("first", FirstStep()),
-        ("pooler", Linear(in_features=width, out_features=width)),
+        ("pooler", linear(width)),
         ("tanh", Tanh()),
     )
     masked: Layers = (
-        ("transform", Linear(in_features=width, out_features=width)),
+        ("transform", linear(width)),
         ("gelu", GELU()),
         ("transform_norm", LayerNorm(width=width, epsilon=epsilon)),
-        ("decoder", Linear(in_features=width, out_features=vocabulary)),
+        ("decoder", linear(vocabulary)),
     )
     return ModelSpec(
         name=name,
@@ -100,12 +112,8 @@ def _model(
             "types": Input(shape=(steps,), vocabulary=types),
         },
         layers=(
-            ("word", Embedding(vocabulary=vocabulary, width=width, initial_deviation=DEVIATION)),
-            (
-                "type",
-                Embedding(vocabulary=types, width=width, initial_deviation=DEVIATION),
-                ("types",),
-            ),
+            ("word", table(vocabulary)),
+            ("type", table(types), ("types",)),
             ("words", Add(), ("word", "type")),
             ("position", places),
             ("norm", LayerNorm(width=width, epsilon=epsilon)),

@@ -15,13 +15,15 @@ from tasks.spec import (
 )
 
 
-def transform(width: int, hidden: int, activation: Entry) -> Layers:
+def transform(
+    width: int, hidden: int, activation: Entry, truncated_normal: float | None = None
+) -> Layers:
     """``linear1``, the activation, ``linear2``."""
-    return (
-        ("linear1", Linear(in_features=width, out_features=hidden)),
-        activation,
-        ("linear2", Linear(in_features=hidden, out_features=width)),
+    first, second = (
+        Linear(in_features=given, out_features=made, truncated_normal=truncated_normal)
+        for given, made in ((width, hidden), (hidden, width))
     )
+    return (("linear1", first), activation, ("linear2", second))
 
 
 def post_norm(width: int, epsilon: float, *parts: Layers) -> Sequential:
@@ -53,6 +55,10 @@ def repeated(block: Layer, number: int) -> Sequential:
     return Sequential(layers=tuple((str(each), block) for each in range(number)))
 
 
-def attention(width: int, heads: int, causal: bool = False) -> Attention:
+def attention(
+    width: int, heads: int, causal: bool = False, truncated_normal: float | None = None
+) -> Attention:
     """With a bias of keys, as checkpoints of these models have it."""
-    return Attention(width=width, heads=heads, causal=causal, key_bias=True)
+    return Attention(
+        width=width, heads=heads, causal=causal, key_bias=True, truncated_normal=truncated_normal
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import sqrt
+
 from tasks.models.blocks import attention, pre_norm, repeated, transform
 from tasks.spec import (
     GELU,
@@ -16,6 +18,8 @@ from tasks.spec import (
     PositionalEmbedding,
 )
 
+LEFT = 0.87962566103423978  # of a normal distribution's deviation that is cut at two of them
+
 
 def vit_b16(
     *,
@@ -29,7 +33,9 @@ def vit_b16(
     epsilon: float = 1e-6,
 ) -> ModelSpec:
     """ViT-B/16 for images of 3 x size x size, without dropout; size is a multiple of ``patch``.
-    The epsilon is that of the paper's code, torchvision and timm; transformers has 1e-12.
+    The epsilon is that of the paper's code, torchvision and timm; transformers has 1e-12. Patches
+    start as in the paper's code: cut at two deviations, and corrected to 1 / sqrt(fan in). Other
+    layers start as they do here everywhere: there they are even within other bounds.
     """
     block = pre_norm(
         width,
@@ -37,7 +43,13 @@ def vit_b16(
         (("attention", attention(width, heads)),),
         transform(width, hidden, ("gelu", GELU())),
     )
-    patches = Conv2d(in_channels=3, out_channels=width, kernel_size=patch, stride=patch)
+    patches = Conv2d(
+        in_channels=3,
+        out_channels=width,
+        kernel_size=patch,
+        stride=patch,
+        truncated_normal=1 / (LEFT * patch * sqrt(3)),
+    )
     steps = (size // patch) ** 2 + 1
     return ModelSpec(
         name="vit-b16",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import prod, sqrt
 from typing import ClassVar
 
-from tasks.spec.layer import Layer, Parameter, Shape, SpecError, expect, positive
+from tasks.spec.layer import Layer, Parameter, Shape, SpecError, expect, positive, started
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,14 +69,18 @@ class Linear(Layer):
     in_features: int
     out_features: int
     bias: bool = True
+    truncated_normal: float | None = None
 
     def __post_init__(self) -> None:
+        positive(self, truncated_normal=self.truncated_normal)
         positive(self, in_features=self.in_features, out_features=self.out_features)
 
     def parameters(self) -> dict[str, Parameter]:
         bound = 1 / sqrt(self.in_features)
-        weight = Parameter(shape=(self.out_features, self.in_features), bound=bound)
-        bias = {"bias": Parameter(shape=(self.out_features,), bound=bound)} if self.bias else {}
+        biases = bound if self.truncated_normal is None else 0.0
+        shape = (self.out_features, self.in_features)
+        weight = started(shape, bound, self.truncated_normal)
+        bias = {"bias": Parameter(shape=(self.out_features,), bound=biases)} if self.bias else {}
         return {"weight": weight} | bias
 
     def output_shape(self, shape: Shape) -> Shape:

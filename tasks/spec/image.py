@@ -9,7 +9,17 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.spec.layer import Layer, Parameter, Shape, SpecError, divided, expect, one_of, positive
+from tasks.spec.layer import (
+    Layer,
+    Parameter,
+    Shape,
+    SpecError,
+    divided,
+    expect,
+    one_of,
+    positive,
+    started,
+)
 
 Size = int | tuple[int, int]
 
@@ -38,8 +48,10 @@ class Conv2d(Layer):
     padding: Size = 0
     bias: bool = True
     groups: int = 1
+    truncated_normal: float | None = None
 
     def __post_init__(self) -> None:
+        positive(self, truncated_normal=self.truncated_normal)
         positive(self, in_channels=self.in_channels, out_channels=self.out_channels)
         positive(self, groups=self.groups)
         _sizes(self, 1, kernel_size=self.kernel_size, stride=self.stride)
@@ -49,8 +61,9 @@ class Conv2d(Layer):
     def parameters(self) -> dict[str, Parameter]:
         seen = (self.in_channels // self.groups, *pair(self.kernel_size))
         bound = 1 / sqrt(prod(seen))
-        weight = Parameter(shape=(self.out_channels, *seen), bound=bound)
-        bias = {"bias": Parameter(shape=(self.out_channels,), bound=bound)} if self.bias else {}
+        biases = bound if self.truncated_normal is None else 0.0
+        weight = started((self.out_channels, *seen), bound, self.truncated_normal)
+        bias = {"bias": Parameter(shape=(self.out_channels,), bound=biases)} if self.bias else {}
         return {"weight": weight} | bias
 
     def output_shape(self, shape: Shape) -> Shape:

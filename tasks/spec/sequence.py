@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.spec.layer import Layer, Parameter, Shape, SpecError, expect, one_of, positive
+from tasks.spec.layer import Layer, Parameter, Shape, SpecError, expect, one_of, positive, started
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,15 +26,18 @@ class Embedding(Layer):
     width: int
     initial_deviation: float = 1.0
     scale: float = 1.0
+    truncated_normal: float | None = None
 
     def __post_init__(self) -> None:
         deviation = self.initial_deviation
+        positive(self, truncated_normal=self.truncated_normal)
         positive(self, vocabulary=self.vocabulary, width=self.width, initial_deviation=deviation)
         positive(self, scale=self.scale)
 
     def parameters(self) -> dict[str, Parameter]:
         bound = sqrt(3) * self.initial_deviation
-        return {"weight": Parameter(shape=(self.vocabulary, self.width), bound=bound)}
+        shape = (self.vocabulary, self.width)
+        return {"weight": started(shape, bound, self.truncated_normal)}
 
     def output_shape(self, shape: Shape) -> Shape:
         expect(self, len(shape) == 1, "(steps,)", shape)
@@ -86,9 +89,11 @@ class PositionalEmbedding(Layer):
     offset: int = 0
     count: Literal["all", "valid"] = "all"
     rows: int | None = None
+    truncated_normal: float | None = None
 
     def __post_init__(self) -> None:
         deviation = self.initial_deviation
+        positive(self, truncated_normal=self.truncated_normal)
         positive(self, steps=self.steps, width=self.width, initial_deviation=deviation)
         one_of(self, "count", "all", "valid")
         if self.offset < 0 or self.offset + self.steps > self.table_rows:
@@ -104,7 +109,8 @@ class PositionalEmbedding(Layer):
 
     def parameters(self) -> dict[str, Parameter]:
         bound = sqrt(3) * self.initial_deviation
-        return {"weight": Parameter(shape=(self.table_rows, self.width), bound=bound)}
+        shape = (self.table_rows, self.width)
+        return {"weight": started(shape, bound, self.truncated_normal)}
 
     def output_shape(self, shape: Shape) -> Shape:
         expect(self, shape == (self.steps, self.width), f"({self.steps}, {self.width})", shape)
@@ -166,8 +172,10 @@ class Attention(Layer):
     key_bias: bool = False
     biases: bool = True
     rotary: Rotary | None = None
+    truncated_normal: float | None = None
 
     def __post_init__(self) -> None:
+        positive(self, truncated_normal=self.truncated_normal)
         positive(self, width=self.width, heads=self.heads)
         positive(self, key_value_heads=self.shared_heads)
         if self.width % self.heads:
@@ -199,6 +207,7 @@ class Attention(Layer):
 
     def parameters(self) -> dict[str, Parameter]:
         bound, narrow = 1 / sqrt(self.width), self.shared_heads * self.head_width
+        biases = bound if self.truncated_normal is None else 0.0
         found = {}
         for name, rows in (
             ("query", self.width),
@@ -206,9 +215,9 @@ class Attention(Layer):
             ("value", narrow),
             ("output", self.width),
         ):
-            found[f"{name}.weight"] = Parameter(shape=(rows, self.width), bound=bound)
+            found[f"{name}.weight"] = started((rows, self.width), bound, self.truncated_normal)
             if self.key_bias if name == "key" else self.biases:
-                found[f"{name}.bias"] = Parameter(shape=(rows,), bound=bound)
+                found[f"{name}.bias"] = Parameter(shape=(rows,), bound=biases)
         return found
 
     def output_shape(self, *shapes: Shape) -> Shape:

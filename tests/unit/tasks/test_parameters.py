@@ -10,7 +10,9 @@ import pytest
 
 from suite.plan import catalogue
 from tasks import spec
-from tasks.parameters import initial, probe, uniform
+from tasks.models import bert
+from tasks.parameters import initial, probe, truncated_normal, uniform
+from tasks.spec import Input, ModelSpec, SpecError
 
 TASKS = catalogue.tasks()
 RECORDED_UNIFORM = [0.2711965389595714, 0.713309627058019, -0.2081216664862311]
@@ -68,3 +70,34 @@ def test_tables_start_with_the_deviation_that_their_spec_names():
     given = spec.Input(shape=(3,), vocabulary=500)
     model = spec.ModelSpec(name="m", input=given, layers=(("table", table),))
     assert initial(model, 0)["table.weight"].std() == pytest.approx(0.02, rel=0.02)
+
+
+def test_a_cut_normal_distribution_has_its_moments_and_ends_at_two_deviations():
+    values = 2 * truncated_normal(0, "a", (400, 250))
+    assert values.min() >= -2
+    assert values.max() < 2
+    assert abs(values.mean()) < 0.01
+    assert values.std() == pytest.approx(0.87962566, abs=0.01)
+    assert np.mean(abs(values) < 1) == pytest.approx(0.6827 / 0.9545, abs=0.01)
+    again = truncated_normal(0, "a", (400, 250))
+    assert np.array_equal(values, 2 * again)
+
+
+def test_cut_weights_start_with_their_deviation_and_biases_at_0():
+    layer = spec.Linear(in_features=60, out_features=50, truncated_normal=0.02)
+    model = ModelSpec(name="m", input=Input(shape=(60,)), layers=(("fc", layer),))
+    start = initial(model, 0)
+    assert abs(start["fc.weight"]).max() < 0.04
+    assert start["fc.weight"].std() == pytest.approx(0.02 * 0.87962566, rel=0.05)
+    assert not start["fc.bias"].any()
+    with pytest.raises(SpecError, match="truncated_normal"):
+        spec.Linear(in_features=6, out_features=5, truncated_normal=0.0)
+
+
+def test_bert_starts_as_its_published_code_does():
+    model = bert.bert(blocks=1, width=32, heads=2, hidden=64, vocabulary=90, rows=16, steps=8)
+    for path, array in initial(model, 0).items():
+        if path.endswith(".bias"):
+            assert not array.any(), path
+        elif "norm" not in path:
+            assert abs(array).max() < 2 * bert.DEVIATION, path
