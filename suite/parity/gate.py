@@ -148,7 +148,8 @@ class _Questions:
         try:
             yield from self._asked(exact, others)
         except ReferenceLacks as error:
-            why = f"the reference: {error}; parity needs it in backends/numpy (see CONTRIBUTING.md)"
+            where = "parity needs it in backends/numpy (see docs/extending.md#add-a-layer)"
+            why = f"the reference: {error}; {where}"
             yield exact.result("function", verdict="not_supported", reason=why)
 
     def _asked(self, exact: Inquiry, inquiries: Sequence[Inquiry]) -> Iterator[ParityResult]:

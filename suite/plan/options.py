@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from math import inf
 
@@ -53,6 +54,9 @@ class Choice:
         return Limits(answer_seconds=self.worker_timeout, memory_bytes=size_bytes)
 
 
+MOST_NAMES, NEAREST = 40, 5  # of which all are named; that are named of more
+
+
 def choose(what: str, patterns: Sequence[str], names: Iterable[str]) -> list[str]:
     """The names that any pattern (shell wildcards) matches, in the order of ``names``; ``torch``
     matches ``torch@old`` too. UsageError for a pattern that matches nothing.
@@ -64,7 +68,11 @@ def choose(what: str, patterns: Sequence[str], names: Iterable[str]) -> list[str
 
     for pattern in patterns:
         if not any(matches(name, pattern) for name in known):
-            raise UsageError(f"no {what} matches {pattern!r}; there are {', '.join(known)}")
+            there = f"there are {', '.join(known)}"
+            if len(known) > MOST_NAMES:
+                near = get_close_matches(pattern, known, NEAREST, cutoff=0) or known[:NEAREST]
+                there = f"of {len(known)} the nearest are {', '.join(near)}"
+            raise UsageError(f"no {what} matches {pattern!r}; {there}")
     return [name for name in known if any(matches(name, pattern) for pattern in patterns)]
 
 

@@ -196,7 +196,7 @@ def test_an_execution_that_there_is_not_is_no_failure(tribench):
             ["torch", "--check", "wait", "--precision", "float64"],
             "nothing to check: that is done in float32, and asked for is float64",
         ),
-        (["torch", "--case", "nrom"], "no case matches 'nrom'; there are conv-7-k3-s1-p0, "),
+        (["torch", "--case", "nrom"], "no case matches 'nrom'; of "),
     ],
 )
 def test_wrong_use(arguments, words, tribench):

@@ -39,6 +39,12 @@ def test_a_wrong_choice_is_named_with_what_is_allowed(choice, words):
         make(choice, TASKS, ARMS)
 
 
+def test_of_many_names_the_nearest_are_told_and_how_many_there_are():
+    names = ["norm", "conv-7", *(f"case-{number}" for number in range(60))]
+    with pytest.raises(UsageError, match="no case matches 'nrom'; of 62 the nearest are norm, "):
+        choose("case", ("nrom",), names)
+
+
 def test_a_pattern_of_precisions_picks_those_that_are_timed():
     found = make(Choice(precisions=("float*",)), TASKS, ARMS).configurations
     assert {each.precision for each in found} == {"float32"}
