@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -38,6 +39,30 @@ def test_every_confusion_about_a_layer_shows_in_a_situation(layer):
     assert shown
     for words, error in shown.items():
         assert error > ALONE, words
+
+
+# PositionalEmbedding(count="valid") without its mask is PositionalEmbedding(count="all").
+THE_SAME = {"all steps counted in place of valid ones", "padding taken for steps"}
+
+
+@pytest.mark.parametrize("kind", list(dict.fromkeys(type(each) for each, *_ in LAYERS)))
+def test_two_mistakes_about_a_kind_of_layer_differ_in_some_situation(kind):
+    """In one layer two may be the same by its numbers: a head of 4 features is as wide as the root
+    of a width of 16. Values of one field may be: epsilons of 1e-15 and 1e-300 are.
+    """
+    made: dict[tuple[str, str], dict[int, np.ndarray]] = {}
+    for number, (own, case) in enumerate(every()):
+        if isinstance(own, kind):
+            for mistake in layers.mistakes(case):
+                told = mistake.word, mistake.words
+                made.setdefault(told, {})[number] = output(mistake.instead)["output"]
+    for one, other in combinations(made, 2):
+        both = made[one].keys() & made[other].keys()
+        if one[0] == other[0] or {one[1], other[1]} == THE_SAME:
+            continue
+        assert not both or any(
+            not np.allclose(made[one][n], made[other][n], rtol=0, atol=ALONE) for n in both
+        ), (one, other)
 
 
 @given(st.floats(-1e30, 1e30, allow_subnormal=False), st.integers(2, 24))
