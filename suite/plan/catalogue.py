@@ -14,7 +14,7 @@ from suite.worker.adapters import NAME, announced
 from tasks.base import Task
 
 GROUP = "tribench.tasks"
-OURS = {name: f"tasks.{name}:tasks" for name in ("cnn", "rnn", "transformer", "gpt")}
+OURS = {name: f"tasks.{name}:tasks" for name in ("cnn", "rnn", "transformer", "gpt", "translation")}
 
 
 class CatalogueError(CommandError):

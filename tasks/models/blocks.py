@@ -56,9 +56,17 @@ def repeated(block: Layer, number: int) -> Sequential:
 
 
 def attention(
-    width: int, heads: int, causal: bool = False, truncated_normal: float | None = None
+    width: int,
+    heads: int,
+    causal: bool = False,
+    truncated_normal: float | None = None,
+    key_bias: bool = True,
 ) -> Attention:
-    """With a bias of keys, as checkpoints of these models have it."""
+    """With a bias of keys, as checkpoints of these models have it, unless it is to be trained."""
     return Attention(
-        width=width, heads=heads, causal=causal, key_bias=True, truncated_normal=truncated_normal
+        width=width,
+        heads=heads,
+        causal=causal,
+        key_bias=key_bias,
+        truncated_normal=truncated_normal,
     )

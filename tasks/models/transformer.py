@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import sqrt
 
 from tasks.models.blocks import attention, post_norm, repeated, transform
@@ -27,11 +28,14 @@ def transformer(
     hidden: int = 2048,
     vocabulary: int = 37_000,
     name: str = "transformer-base",
+    key_bias: bool = True,
 ) -> ModelSpec:
     """The base model: from ``source`` and the ``target`` so far the logits of the target's next
     token at every step. One table of words is the source's, the target's and the head's weight
     (section 3.4), the first two times the root of the width. Sinusoids stand in halves, as in the
-    authors' code. Left out is dropout.
+    authors' code. Left out is dropout. A bias of keys changes nothing, since a softmax takes off
+    what all have in common: its gradient is rounding alone, which Adam makes steps of. So what is
+    trained goes without.
     """
 
     def embedded(name: str) -> tuple[Entry, ...]:
@@ -45,12 +49,13 @@ def transformer(
         return (f"{name}_word", table, (name,)), (f"{name}_position", places)
 
     forward = transform(width, hidden, ("relu", ReLU()))
-    encode = post_norm(width, EPSILON, (("attention", attention(width, heads)),), forward)
+    attend = partial(attention, width, heads, key_bias=key_bias)
+    encode = post_norm(width, EPSILON, (("attention", attend()),), forward)
     decode = post_norm(
         width,
         EPSILON,
-        (("attention", attention(width, heads, causal=True)),),
-        (("cross", attention(width, heads), ("", "encoder")),),
+        (("attention", attend(causal=True)),),
+        (("cross", attend(), ("", "encoder")),),
         forward,
     )
     return ModelSpec(

@@ -2,7 +2,7 @@
 
 ``python plain_torch.py FOLDER TASK...`` loads each task's parameters and buffers by name, from
 ``TASK-parameters.npz``, and writes to ``TASK-out.npz`` the logits of ``TASK-inputs.npz`` and, by
-module, the parameters and the operations that PyTorch counts.
+module, the parameters and the operations that PyTorch counts. No step is padding here.
 """
 
 import math
@@ -216,6 +216,91 @@ class SmallGpt(Gpt):
         super().__init__(layers=4, width=128)
 
 
+class CrossAttention(Attention):
+    """A step sees all of the memory, or itself and what stands before it."""
+
+    def __init__(self, width, heads, causal=False):
+        super().__init__(width, heads)
+        self.causal = causal
+
+    def forward(self, x, memory=None):
+        def split(y):
+            return y.unflatten(-1, (self.heads, self.each)).transpose(1, 2)
+
+        memory = x if memory is None else memory
+        q, k, v = split(self.query(x)), split(self.key(memory)), split(self.value(memory))
+        scores = q @ k.transpose(-1, -2) / math.sqrt(self.each)
+        if self.causal:
+            later = torch.ones(scores.shape[-2:], dtype=torch.bool).triu(1)
+            scores = scores.masked_fill(later, -math.inf)
+        return self.output((torch.softmax(scores, dim=-1) @ v).transpose(1, 2).flatten(-2))
+
+
+class EncoderBlock(nn.Module):
+    def __init__(self, width, heads, hidden):
+        super().__init__()
+        self.attention = CrossAttention(width, heads)
+        self.linear1, self.linear2 = nn.Linear(width, hidden), nn.Linear(hidden, width)
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+
+    def forward(self, x):
+        x = self.norm1(x + self.attention(x))
+        return self.norm2(x + self.linear2(torch.relu(self.linear1(x))))
+
+
+class DecoderBlock(nn.Module):
+    def __init__(self, width, heads, hidden):
+        super().__init__()
+        self.attention = CrossAttention(width, heads, causal=True)
+        self.cross = CrossAttention(width, heads)
+        self.linear1, self.linear2 = nn.Linear(width, hidden), nn.Linear(hidden, width)
+        self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(width) for _ in range(3))
+
+    def forward(self, x, memory):
+        x = self.norm1(x + self.attention(x))
+        x = self.norm2(x + self.cross(x, memory))
+        return self.norm3(x + self.linear2(torch.relu(self.linear1(x))))
+
+
+class Translation(nn.Module):
+    """One table for both languages and the head; sines stand before cosines."""
+
+    def __init__(self, blocks, width, heads, hidden, vocabulary):
+        super().__init__()
+        self.source_word, self.target_word = (nn.Embedding(vocabulary, width) for _ in range(2))
+        sizes = (width, heads, hidden)
+        self.encoder = nn.ModuleList([EncoderBlock(*sizes) for _ in range(blocks)])
+        self.decoder = nn.ModuleList([DecoderBlock(*sizes) for _ in range(blocks)])
+        self.head = nn.Linear(width, vocabulary, bias=False)
+        self.target_word.weight = self.head.weight = self.source_word.weight
+
+    def forward(self, inputs):
+        memory = self.placed(self.source_word(inputs["source"].long()))
+        for block in self.encoder:
+            memory = block(memory)
+        x = self.placed(self.target_word(inputs["target"].long()))
+        for block in self.decoder:
+            x = block(x, memory)
+        return self.head(x)
+
+    def placed(self, x):
+        steps, width = x.shape[-2:]
+        position = torch.arange(steps, dtype=x.dtype)[:, None]
+        rate = torch.exp(torch.arange(0, width, 2, dtype=x.dtype) * (-math.log(10000.0) / width))
+        angles = position * rate
+        return x * math.sqrt(width) + torch.cat([torch.sin(angles), torch.cos(angles)], dim=-1)
+
+
+class TinyTranslation(Translation):
+    def __init__(self):
+        super().__init__(blocks=1, width=32, heads=2, hidden=64, vocabulary=512)
+
+
+class SmallTranslation(Translation):
+    def __init__(self):
+        super().__init__(blocks=2, width=128, heads=4, hidden=512, vocabulary=1024)
+
+
 MODELS = {
     "cnn-tiny": Cnn,
     "cnn-small": ResNet20,
@@ -226,6 +311,8 @@ MODELS = {
     "transformer-small": SmallTransformer,
     "gpt-tiny": TinyGpt,
     "gpt-small": SmallGpt,
+    "translation-tiny": TinyTranslation,
+    "translation-small": SmallTranslation,
 }
 
 
@@ -238,6 +325,11 @@ def load(model, file):
     missing = [name for name in missing if id(own.get(name)) not in loaded]  # what is tied
     assert not unexpected, unexpected
     assert all(name.endswith("num_batches_tracked") for name in missing), missing
+
+
+def first(given):
+    """Of one sample."""
+    return {name: ids[:1] for name, ids in given.items()} if isinstance(given, dict) else given[:1]
 
 
 def operations(model, given):
@@ -256,13 +348,14 @@ def write(task, folder):
     model = MODELS[task]().eval()
     load(model, folder / f"{task}-parameters.npz")
     with np.load(folder / f"{task}-inputs.npz") as arrays:
-        given = torch.from_numpy(arrays["inputs"])
+        named = {name.rpartition(".")[2]: torch.from_numpy(arrays[name]) for name in arrays.files}
+    given = named.get("inputs", named)  # of a model whose inputs have names, all by name
     sizes = {
         name: sum(p.numel() for p in module.parameters()) for name, module in model.named_modules()
     }
     with torch.no_grad():
         found = {"logits": model(given).numpy()}
-        found |= {f"flops/{name}": n for name, n in operations(model, given[:1]).items()}
+        found |= {f"flops/{name}": n for name, n in operations(model, first(given)).items()}
     found |= {f"parameters/{name}": n for name, n in sizes.items()}
     np.savez(folder / f"{task}-out.npz", **found)
 

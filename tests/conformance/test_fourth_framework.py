@@ -54,7 +54,7 @@ def test_it_computes_the_tiny_tasks(tribench):
     done = tribench("parity", *asked, plugins=("mlx",))
     assert done.returncode == 0, done.stdout + done.stderr
     results = json.loads(done.stdout)["results"]
-    tasks = {"cnn-tiny", "rnn-tiny", "transformer-tiny", "gpt-tiny"}
+    tasks = {"cnn-tiny", "rnn-tiny", "transformer-tiny", "gpt-tiny", "translation-tiny"}
     assert {result["task"] for result in results} == tasks
     assert {result["question"] for result in results} >= {"function", "precision", "training"}
     assert {result["verdict"] for result in results} == {"same"}

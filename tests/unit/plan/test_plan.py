@@ -76,6 +76,7 @@ def test_standard_has_every_size_and_execution_and_an_aa_arm():
     assert [task.name for task in plan.tasks] == [
         *("cnn-tiny", "cnn-small", "rnn-tiny", "rnn-small", "gru-small"),
         *("transformer-tiny", "transformer-small", "gpt-tiny", "gpt-small"),
+        *("translation-tiny", "translation-small"),
     ]
     able = [
         (configuration.backend, configuration.execution)

@@ -40,6 +40,8 @@ HASHES = {  # as in runs that are published or were
     "transformer-small": "c4c685e111bc",
     "gpt-tiny": "20278effd389",
     "gpt-small": "e14611b48c66",
+    "translation-tiny": "b40d3af46bd9",
+    "translation-small": "28a223205168",
 }
 
 
