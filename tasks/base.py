@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.parameters import uniform
-from tasks.spec import Input, Loss, ModelSpec, Optimizer
+from tasks.spec import CTC, Input, Loss, ModelSpec, Optimizer
 
 
 def each(change: Callable[[Any], Any], x: Any) -> Any:
@@ -22,13 +22,14 @@ def each(change: Callable[[Any], Any], x: Any) -> Any:
     return None if x is None else change(x)
 
 
-Score = Literal["accuracy", "bits_per_byte", "token_accuracy"]
+Score = Literal["accuracy", "bits_per_byte", "token_accuracy", "error_rate"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
     """Samples: inputs (samples, *input shape), float64, float32 to save memory, or int32 ids;
-    targets int32, (samples,) or (samples, steps), of which those below 0 are left out of the loss;
+    targets int32, (samples,) or (samples, steps), of which those below 0 are left out of the loss,
+    or the (samples, labels) that CTC takes;
     valid (samples, steps) bool where steps may be padding, else None. Where the model's inputs have
     names, inputs are by name, and so is valid: of those that may be padded.
     """
@@ -102,8 +103,9 @@ class Task:
     ``timed_batch_size`` is the one that throughput and memory are measured with. How long a
     training takes to a validation accuracy of ``target_accuracy`` is told. ``score`` is what
     trainings are compared by: the share of targets that is guessed, be they of samples or the
-    tokens of a text, or of a language model the cross-entropy in bits. One of ``real_size`` takes
-    minutes where others take seconds: it runs only when it is asked for.
+    tokens of a text, of a language model the cross-entropy in bits, or with CTC the label error
+    rate. One of ``real_size`` takes minutes where others take seconds: it runs only when it is
+    asked for.
     """
 
     name: str
@@ -140,7 +142,8 @@ class Task:
 
 def probe_batch(task: Task, size: int, seed: int) -> Batch:
     """Random samples for parity: reals in [-1, 1) or ids of the whole vocabulary. Of a model that
-    predicts at every step an eighth of the targets is below 0.
+    predicts at every step an eighth of the targets is below 0. With CTC sample n has n labels, but
+    no more than half of the steps.
     """
 
     def drawn(name: str, given: Input) -> NDArray[Any]:
@@ -152,10 +155,24 @@ def probe_batch(task: Task, size: int, seed: int) -> Batch:
     if model.input is not None:
         inputs = drawn("", model.input)
     *steps, classes = model.output_shape()
+    if isinstance(task.loss, CTC):
+        most = steps[0] // 2
+        targets = probe_labels(task.loss, classes, (size, most), seed)
+        targets[np.arange(most) >= np.arange(size)[:, None] % (most + 1)] = -1
+        return Batch(inputs=inputs, targets=targets)
     targets = _below(classes, uniform(seed, "batch.targets", (size, *steps)))
     if steps:
         targets[uniform(seed, "batch.left out", targets.shape) < -0.75] = -1
     return Batch(inputs=inputs, targets=targets)
+
+
+def probe_labels(loss: CTC, classes: int, shape: tuple[int, int], seed: int) -> NDArray[np.int32]:
+    """Random labels (samples, labels): none is the blank, and none, where there are three classes,
+    is the one before it, so that they fit in as many steps.
+    """
+    turns = _below(max(classes - 2, 1), uniform(seed, "batch.targets", shape))
+    places = (turns + 1).cumsum(axis=1) % (classes - 1)  # each one a step away from the one before
+    return np.asarray((loss.blank + 1 + places) % classes, np.int32)
 
 
 def _below(limit: int, values: NDArray[np.float64]) -> NDArray[np.int32]:

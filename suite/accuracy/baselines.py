@@ -1,5 +1,6 @@
 """What simple classifiers reach on the same split: baselines for the networks' accuracy. Of
-language models, what counts of bytes do; of translations, what is looked up (translations.py).
+language models, what counts of bytes do; of translations, what is looked up (translations.py); with
+CTC, what one answer to all samples does.
 
 They see what the networks see, flattened; token ids as one-hot columns. Scaled by the training
 samples' own mean and deviation; the settings are scikit-learn's, untuned, so that test data has no
@@ -54,6 +55,8 @@ def _able(task: Task) -> bool:
     if task.score == "token_accuracy":
         return translations.able(task)
     given, (*steps, classes) = task.model.input, task.model.output_shape()
+    if task.score == "error_rate":
+        return True
     if given is None:
         return False
     return not steps if task.score == "accuracy" else given.vocabulary == classes
@@ -87,6 +90,8 @@ def baselines(task_inputs: TaskInputs) -> list[ReferenceLine]:
         return counts(task_inputs)
     if task_inputs.task.score == "token_accuracy":
         return translations.baselines(task_inputs)
+    if task_inputs.task.score == "error_rate":
+        return constants(task_inputs)
     train, test = task_inputs.splits.train, task_inputs.splits.test
     vocabulary = task_inputs.task.model.every_input[""].vocabulary
     scaler = StandardScaler().fit(_columns(train, vocabulary))
@@ -142,6 +147,40 @@ def counts(task_inputs: TaskInputs) -> list[ReferenceLine]:
                 seconds=time.perf_counter() - began,
                 data_hash=task_inputs.data_hash,
                 bits_per_byte=float(-np.log2(shares[given, wanted]).mean()),
+            )
+        )
+    return found
+
+
+def constants(task_inputs: TaskInputs) -> list[ReferenceLine]:
+    """Error rates of one answer to all samples: none, and the training samples' most frequent label
+    as often as gives them the fewest errors.
+    """
+    began = time.perf_counter()
+    train, test = task_inputs.splits.train.targets, task_inputs.splits.test.targets
+    label = int(np.bincount(train[train >= 0]).argmax())
+
+    def errors(targets: NDArray[np.int32], times: int) -> NDArray[np.int64]:
+        # Of so many equal labels as many are right as a sample has of them; each of the longer one
+        # of the two that is left is an error.
+        kept = np.minimum((targets == label).sum(axis=1), times)
+        found: NDArray[np.int64] = np.maximum((targets >= 0).sum(axis=1), times) - kept
+        return found
+
+    often = min(range(train.shape[1] + 1), key=lambda times: int(errors(train, times).sum()))
+    found = []
+    for name, times in (("no label", 0), (f"label {label}, {often} times", often)):
+        wrong = errors(test, times)
+        found.append(
+            ReferenceLine(
+                task=task_inputs.task.name,
+                model=name,
+                test_accuracy=float((wrong == 0).mean()),
+                test_macro_f1=0.0,
+                test_samples=len(test),
+                seconds=time.perf_counter() - began,
+                data_hash=task_inputs.data_hash,
+                error_rate=float(wrong.sum() / (test >= 0).sum()),
             )
         )
     return found

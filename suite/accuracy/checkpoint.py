@@ -22,6 +22,7 @@ class Progress:
     epoch_seconds: list[float] = field(default_factory=list)
     validation_accuracies: list[float] = field(default_factory=list)
     validation_losses: list[float] = field(default_factory=list)
+    validation_error_rates: list[float] = field(default_factory=list)
     resumed_after: list[int] = field(default_factory=list)
 
     @property

@@ -122,6 +122,8 @@ class TrainingJob:
             seen = _evaluate(program, "validation", len(done.losses))
             done.validation_accuracies.append(seen.correct / seen.samples)
             done.validation_losses.append(seen.loss)
+            if seen.error_rate is not None:
+                done.validation_error_rates.append(seen.error_rate)
             program.state(str(files.state(done.epochs)))
             files.write(done)
         tested = _evaluate(program, "test", len(done.losses))
@@ -162,6 +164,7 @@ class TrainingJob:
             score=task.score,
             bits_per_byte=tested.loss / BIT if task.score == "bits_per_byte" else None,
             token_accuracy=accuracy if task.score == "token_accuracy" else None,
+            error_rate=tested.error_rate,
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import log
+from math import log, nan
 
 from suite.records.schema import Training
 from tasks.base import Score
@@ -72,5 +72,19 @@ SCORES: dict[Score, Scoring] = {
         margin=0.01,  # a tenth of what translation-small is to gain over a look-up
         test=lambda training: training.test_accuracy,
         curve=lambda training: training.validation_accuracies,
+    ),
+    "error_rate": Scoring(
+        name="error rate",
+        counted="samples",
+        note="Labels to put in, take out or change in what is read from the best path, as a share "
+        "of those that are there; lower is better.",
+        unit="%",
+        apart="points",
+        scale=100,
+        digits=2,
+        higher_is_better=False,
+        margin=0.02,  # of a hundred labels two, as of a hundred samples with an accuracy
+        test=lambda training: nan if training.error_rate is None else training.error_rate,
+        curve=lambda training: training.validation_error_rates,
     ),
 }

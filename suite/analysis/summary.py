@@ -137,6 +137,7 @@ class _View:
             token_accuracy=_mean(
                 [t.token_accuracy for t in trained if t.token_accuracy is not None]
             ),
+            error_rate=_mean([t.error_rate for t in trained if t.error_rate is not None]),
             parity=self._parity(cell),
             command=again,
             launch_seconds=[median(rounds.values()) for _, rounds in sorted(steps.items())],

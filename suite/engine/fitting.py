@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tasks.base import Batch, Task
-from tasks.spec import CrossEntropy, Input
+from tasks.spec import CTC, CrossEntropy, Input
 
 
 def misfit(task: Task, batch: Batch) -> str | None:
@@ -39,6 +39,33 @@ def _misfits(task: Task, batch: Batch) -> Iterator[str]:
     if isinstance(task.loss, CrossEntropy):
         *steps, classes = model.output_shape()
         yield from _ids("targets", batch.targets, (len(batch), *steps), classes, None)
+
+    if isinstance(task.loss, CTC):
+        yield from _labels(task, task.loss, batch)
+
+
+def _labels(task: Task, loss: CTC, batch: Batch) -> Iterator[str]:
+    """Labels that CTC can write: behind each other, none of them the blank, with room for all."""
+    targets = batch.targets
+    *_, classes = task.model.output_shape()
+    if targets.ndim != 2 or len(targets) != len(batch):
+        wanted = f"whole numbers ({len(batch)}, labels)"
+        yield f"targets is {targets.dtype} {targets.shape}, it must be {wanted}"
+        return
+    yield from _ids("targets", targets, targets.shape, classes, None)
+    there = targets >= 0
+    if (there[:, 1:] & ~there[:, :-1]).any():
+        yield "targets has a label behind padding, it must be in front of it"
+    if (targets == loss.blank).any():
+        yield f"targets has {loss.blank}, which is the blank"
+    given = batch.valid if isinstance(batch.valid, dict) else {"": batch.valid}
+    end = task.model.places()[-1]
+    valid = task.model.valid(given)[end.path]
+    room = np.full(len(batch), end.output_shape[0]) if valid is None else valid.sum(axis=1)
+    needed = there.sum(axis=1) + (there[:, 1:] & (targets[:, 1:] == targets[:, :-1])).sum(axis=1)
+    if (needed > room).any():
+        row = int(np.argmax(needed > room))
+        yield f"sample {row} has {room[row]} valid steps, its labels need {needed[row]}"
 
 
 def _of_input(what: str, given: Input, array: NDArray[Any], samples: int) -> Iterator[str]:

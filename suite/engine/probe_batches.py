@@ -13,7 +13,8 @@ from itertools import chain, zip_longest
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.base import Batch, Task, probe_batch
+from tasks.base import Batch, Task, probe_batch, probe_labels
+from tasks.spec import CTC
 
 Rows = NDArray[np.intp]
 
@@ -39,8 +40,15 @@ def own(task: Task, train: Batch, first: Rows) -> Batch:
 
 
 def random(task: Task, like: Batch, seed: int) -> Batch:
-    """Random samples, padded as these samples of the task's own are."""
-    return replace(probe_batch(task, len(like), seed), valid=like.valid)
+    """Random samples, padded as these samples of the task's own are; with CTC they have as many
+    labels too, which fit in the valid steps.
+    """
+    found = replace(probe_batch(task, len(like), seed), valid=like.valid)
+    if not isinstance(task.loss, CTC):
+        return found
+    *_, classes = task.model.output_shape()
+    labels = probe_labels(task.loss, classes, like.targets.shape, seed)
+    return replace(found, targets=np.where(like.targets < 0, np.int32(-1), labels))
 
 
 def _unusual(train: Batch) -> Iterator[Rows]:

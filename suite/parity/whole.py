@@ -185,10 +185,7 @@ def _written(inquiry: Inquiry, batch: Arrays) -> str:
 
 def masks(model: ModelSpec, batch: Arrays) -> dict[str, Any]:
     """The valid steps of every value, by its path, an input's by its name; None is all steps."""
-    found: dict[str, Any] = {name: batch.get(_named("valid", name)) for name in model.every_input}
-    for place in model.places():
-        found[place.path] = place.layer.valid(*(found[source] for source in place.sources))
-    return found
+    return model.valid({name: batch.get(_named("valid", name)) for name in model.every_input})
 
 
 def _named(part: str, name: str) -> str:

@@ -137,8 +137,11 @@ def pick_tasks(
     picked = tuple(tasks[name] for name in choose("task", asked or default, tasks))
     for task in picked:
         _check_batch(task, task.batch_size)  # parity takes a training step with it
-        if isinstance(task.loss, CTC):
-            raise UsageError(f"{task.name} cannot be run: no score of the loss CTC is there yet")
+        if isinstance(task.loss, CTC) != (task.score == "error_rate"):
+            raise UsageError(
+                f"{task.name} cannot be run: the score error_rate is that of the loss CTC, and of "
+                f"no other (score={task.score}, loss={type(task.loss).__name__})"
+            )
     return picked
 
 

@@ -259,7 +259,8 @@ class Training(Model):
     went on. ``score`` is what the task's trainings are compared by. Where that is ``bits_per_byte``
     (the test loss over ln 2) or ``token_accuracy`` (the test accuracy), ``test_samples`` counts the
     targets of all steps, and accuracies are shares of these; e to the power of the test loss is the
-    perplexity of one.
+    perplexity of one. Where it is ``error_rate`` (of the test's labels), accuracies are shares of
+    samples all of whose labels are right.
     """
 
     task: str
@@ -291,6 +292,8 @@ class Training(Model):
     score: Score = "accuracy"
     bits_per_byte: float | None = None
     token_accuracy: float | None = None
+    error_rate: float | None = None
+    validation_error_rates: list[float] = []
 
 
 class AccuracyRecord(Record):
@@ -302,8 +305,9 @@ class AccuracyRecord(Record):
 
 class ReferenceLine(Model):
     """What a simple classifier of scikit-learn reaches on the same split; where ``bits_per_byte``
-    are told, what counts of bytes do, and where ``token_accuracy`` is, what a look-up of the
-    nearest training source and counts of tokens do.
+    are told, what counts of bytes do; where ``token_accuracy`` is, what a look-up of the nearest
+    training source and counts of tokens do; where ``error_rate`` is, what one answer to all samples
+    does.
     """
 
     task: str
@@ -315,6 +319,7 @@ class ReferenceLine(Model):
     data_hash: str
     bits_per_byte: float | None = None
     token_accuracy: float | None = None
+    error_rate: float | None = None
 
 
 class LineRecord(Record):
@@ -487,10 +492,10 @@ class CellMemory(Model):
 
 class CellSummary(Cell):
     """A cell's results. ``accuracy`` is of the test samples, the mean over seeds, for ``train``
-    cells, and so are ``bits_per_byte`` and ``token_accuracy`` where they are the task's score.
-    ``latency`` is of
-    inference, where each step is waited for; ``fed_seconds`` of a step that has its batch put on
-    the device; ``joules_per_sample`` of the whole GPU while such steps run. ``cpu_seconds`` are
+    cells, and so are ``bits_per_byte``, ``token_accuracy`` or ``error_rate`` where they are the
+    task's score. ``latency`` is of inference, where each step is waited for; ``fed_seconds`` of a
+    step that has its batch put on the device; ``joules_per_sample`` of the whole GPU while such
+    steps run. ``cpu_seconds`` are
     what the worker's process takes of all cores for a step, the median of the blocks that count.
     ``break_even_steps``: after so many steps what compiling took longer than in the backend's other
     execution is made up for; None if never. ``flops_per_second`` counts the operations of the
@@ -521,6 +526,7 @@ class CellSummary(Cell):
     cpu_seconds: float | None = None  # None in older summaries
     bits_per_byte: float | None = None
     token_accuracy: float | None = None
+    error_rate: float | None = None
 
 
 class CeilingSummary(Model):

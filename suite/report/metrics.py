@@ -321,6 +321,22 @@ METRICS: tuple[Metric, ...] = (
         short="token\naccuracy",
         show=lambda cell: words.percent(cell.token_accuracy),
     ),
+    Metric(
+        key="error_rate",
+        field="error_rate",
+        name="Test error rate",
+        unit="%",
+        scale=100,
+        better="lower",
+        note="With CTC after training to the end, mean over seeds: labels that must be put in, "
+        "taken out or changed in what is read from the best path, as a share of those that are "
+        "there.",
+        judged="learning",
+        **_apart("error_rate"),
+        head="error rate",
+        short="error\nrate",
+        show=lambda cell: words.percent(cell.error_rate),
+    ),
 )
 
 COMPARISON = [
@@ -334,7 +350,9 @@ ARM = [
     Column(head="execution", field="execution", short="exec"),
 ]
 # Live and reserved memory stand before these in the table, and behind the process on the page.
-BEHIND = ("process", "planned", "device", "accuracy", "bits_per_byte", "token_accuracy")
+BEHIND = (
+    *("process", "planned", "device", "accuracy", "bits_per_byte", "token_accuracy", "error_rate"),
+)
 RESULTS: list[Column] = [
     *sorted((one for one in METRICS if one.head), key=lambda one: one.key in BEHIND),
     Column(head="parity", field="parity", show=lambda cell: words.spaced(cell.parity)),

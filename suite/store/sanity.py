@@ -76,6 +76,10 @@ def records(run: Run) -> Iterator[str]:
                 if tokens is not None and tokens != trained.test_accuracy:
                     what = f"a token accuracy of {tokens:g}"
                     yield f"{name}: {what} is not the accuracy of {trained.test_accuracy:g}"
+                if (trained.score == "error_rate") == (trained.error_rate is None):
+                    yield f"{name}: an error rate goes with the score of this name"
+                if min(trained.error_rate or 0, *trained.validation_error_rates, 0) < 0:
+                    yield f"{name}: an error rate is below 0"
                 right, samples = trained.test_correct, trained.test_samples
                 counted = 0 <= right <= samples != 0
                 if not (counted and abs(right / samples - trained.test_accuracy) <= ROUNDING):

@@ -74,9 +74,10 @@ class Trained(NamedTuple):
 
 class Evaluation(NamedTuple):
     """Of a split: the targets that were guessed, all that count (one of a sample, or of every
-    step), the mean cross-entropy (NaN if any logit is not finite, or if none counts), how often
-    each class (rows) was taken for each (columns; empty for targets of steps), and whether to
-    predict has ``changed`` what training changes.
+    step), the mean loss (NaN if any logit is not finite, or if none counts), how often each class
+    (rows) was taken for each (columns; empty for targets of steps), and whether to predict has
+    ``changed`` what training changes. With CTC a sample is guessed where all of its ``labels`` are;
+    ``errors`` are how many must be put in, taken out or changed, over all samples.
     """
 
     correct: int
@@ -84,6 +85,13 @@ class Evaluation(NamedTuple):
     loss: float
     confusion: list[list[int]]
     changed: bool = False
+    errors: int = 0
+    labels: int = 0
+
+    @property
+    def error_rate(self) -> float | None:
+        """The share of labels; it is above 1 where too many are put in."""
+        return self.errors / self.labels if self.labels else None
 
 
 class Captured(NamedTuple):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backends.numpy.losses import loss as formula
 from suite.machine import memory
 from suite.machine.copying import copy_seconds
 from suite.worker import adapters, stopwatch, timed, values
@@ -18,6 +19,7 @@ from suite.worker.answers import Built, Evaluation, Peak, Trained
 from suite.worker.environment import threads
 from suite.worker.errors import sentence
 from suite.worker.private import all_without_private
+from suite.worker.transcripts import best_path, distance
 from suite.worker.workshop import (
     OPERATIONS,
     Bench,
@@ -30,6 +32,7 @@ from suite.worker.workshop import (
 )
 from tasks.base import Batch
 from tasks.codec import decode
+from tasks.spec import CTC
 
 __all__ = ["OPERATIONS", "timed", "values"]
 
@@ -172,10 +175,12 @@ def train(workshop: Workshop, task: str, first: int, last: int) -> Trained:
 @operation
 def evaluate(workshop: Workshop, task: str, split: str) -> Evaluation:
     """Evaluate a split, batch by batch: of each target its loss and the guess are kept, no logits.
-    Targets below 0 are left out.
+    Targets below 0 are left out. With CTC it is how a sample is transcribed.
     """
     bench = workshop.benches[task]
     before = everything(bench.program.state())
+    if isinstance(bench.task.loss, CTC):
+        return _transcribed(bench, bench.task.loss, split, before)
     targets, losses, guesses = bench.data[split].targets, [np.empty(0)], [np.empty(0, np.intp)]
     finite, classes = True, 0
     for rows, logits in _predicted(bench, split):
@@ -189,8 +194,7 @@ def evaluate(workshop: Workshop, task: str, split: str) -> Evaluation:
         shifted = shifted - shifted.max(axis=1, keepdims=True)
         log_sum = np.log(np.exp(shifted).sum(axis=1))
         losses.append(log_sum - shifted[np.arange(len(wanted)), wanted])
-    after = everything(bench.program.state())
-    changed = any(not np.array_equal(after[key], before[key], equal_nan=True) for key in before)
+    changed = _changed(bench, before)
     wanted, guessed = targets[targets >= 0], np.concatenate(guesses)
     if not finite or not len(wanted):
         return Evaluation(0, len(wanted), float("nan"), [], changed)
@@ -204,6 +208,41 @@ def evaluate(workshop: Workshop, task: str, split: str) -> Evaluation:
         confusion=confusion.tolist(),
         changed=changed,
     )
+
+
+def _transcribed(
+    bench: Bench, loss: CTC, split: str, before: dict[str, NDArray[Any]]
+) -> Evaluation:
+    """By best path, of the valid steps of each sample."""
+    samples, model = bench.data[split], bench.task.model
+    given = samples.valid if isinstance(samples.valid, dict) else {"": samples.valid}
+    valid = model.valid(given)[model.places()[-1].path]
+    total, right, errors = 0.0, 0, 0
+    for rows, logits in _predicted(bench, split):
+        shown = np.ones(logits.shape[:2], bool) if valid is None else valid[rows]
+        value, _ = formula(loss, logits, samples.targets[rows], shown)
+        total += float(value) * len(logits)
+        if not np.isfinite(logits).all():
+            total = float("nan")
+            break
+        for each, steps, labels in zip(logits, shown, samples.targets[rows], strict=True):
+            wanted = labels[labels >= 0].tolist()
+            apart = distance(best_path(each[steps], loss.blank), wanted)
+            right, errors = right + (apart == 0), errors + apart
+    return Evaluation(
+        correct=right,
+        samples=len(samples),
+        loss=total / len(samples),
+        confusion=[],
+        changed=_changed(bench, before),
+        errors=errors,
+        labels=int((samples.targets >= 0).sum()),
+    )
+
+
+def _changed(bench: Bench, before: dict[str, NDArray[Any]]) -> bool:
+    after = everything(bench.program.state())
+    return any(not np.array_equal(after[key], before[key], equal_nan=True) for key in before)
 
 
 @operation

@@ -115,6 +115,15 @@ class ModelSpec:
         except SpecError as error:
             raise SpecError(f"{self.name}: {error}") from None
 
+    def valid(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The valid steps of every value, by its path, an input's by its name, of those of inputs;
+        None is all steps.
+        """
+        found = {name: given.get(name) for name in self.every_input}
+        for place in self.places():
+            found[place.path] = place.layer.valid(*(found[source] for source in place.sources))
+        return found
+
     def parameters(self) -> dict[str, Parameter]:
         """Every trained array by dotted path; a tied one is its owner's."""
         tied = dict(self.ties)

@@ -25,6 +25,7 @@ from suite.report.page.styles import Styles
 
 POINTS_PER_CURVE = 300  # more can't be seen, and makes the page heavy
 
+
 Curve = tuple[list[float], list[float]]
 
 

@@ -70,6 +70,26 @@ def test_targets_that_are_left_out_are_no_class_of_the_counts():
     assert {line.test_samples for line in found[0]} == {1}
 
 
+def test_one_answer_to_all_samples_is_no_label_or_the_most_frequent_one():
+    train = np.array([[2, 1, 2, 2], [2, 2, -1, -1], [3, 1, 2, -1]], np.int32)
+    test = np.array([[2, 3, -1, -1], [2, -1, -1, -1], [-1, -1, -1, -1]], np.int32)
+    splits = SimpleNamespace(train=SimpleNamespace(targets=train), test=Part(test))
+    task = SimpleNamespace(name="t", score="error_rate")
+    none, often = baselines(SimpleNamespace(task=task, splits=splits, data_hash="a"))
+    assert (none.error_rate, none.test_accuracy) == (1.0, 1 / 3)
+    # Twice: 2 + 0 + 2 errors in training; once 3 + 1 + 2, three times 1 + 1 + 2, which is no fewer.
+    assert often.model == "label 2, 2 times"
+    assert often.error_rate == (1 + 1 + 2) / 3
+
+
+class Part(SimpleNamespace):
+    def __init__(self, targets):
+        super().__init__(targets=targets)
+
+    def __len__(self):
+        return len(self.targets)
+
+
 @pytest.mark.parametrize(
     ("inputs", "score", "able"),
     [
@@ -77,6 +97,7 @@ def test_targets_that_are_left_out_are_no_class_of_the_counts():
         ({"inputs": {"a": Input(shape=(3,))}}, "accuracy", False),
         ({"input": Input(shape=(5, 3))}, "accuracy", False),
         ({"input": Input(shape=(5, 3))}, "bits_per_byte", False),
+        ({"input": Input(shape=(5, 3))}, "error_rate", True),
     ],
 )
 def test_tasks_without_baselines_have_no_job(inputs, score, able, tmp_path):

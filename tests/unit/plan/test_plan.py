@@ -133,7 +133,10 @@ def test_a_recipe_of_few_epochs_has_its_milestones_one_after_the_other():
     assert replace(task, optimizer=decaying).lasting(20).optimizer.decay_steps == 20
 
 
-def test_a_task_with_a_loss_that_has_no_score_is_refused():
-    task = replace(TASKS["rnn-tiny"], name="spoken", loss=CTC())
-    with pytest.raises(UsageError, match="spoken cannot be run: no score of the loss CTC"):
+@pytest.mark.parametrize("changes", [{"loss": CTC()}, {"score": "error_rate"}])
+def test_the_score_error_rate_and_the_loss_ctc_go_together(changes):
+    task = replace(TASKS["rnn-tiny"], name="spoken", **changes)
+    with pytest.raises(UsageError, match="spoken cannot be run: the score error_rate is that of"):
         make(Choice(tasks=("spoken",)), TASKS | {"spoken": task}, ARMS)
+    both = replace(task, loss=CTC(), score="error_rate")
+    assert make(Choice(tasks=("spoken",)), TASKS | {"spoken": both}, ARMS).tasks == (both,)

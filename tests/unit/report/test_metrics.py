@@ -70,7 +70,15 @@ class TestColumns:
             *("samples/s", "ms/step", "GFLOP/s", "of ceiling", "ms/step fed", "CPU ms/step"),
             *("mJ/sample", "latency p50 ms", "latency p99 ms", "compile s", "pays after steps"),
             *("live MiB", "reserved MiB", "process MiB", "planned MiB", "device MiB"),
-            *("test accuracy", "bits/byte", "token accuracy", "parity", "tier", "status"),
+            *(
+                "test accuracy",
+                "bits/byte",
+                "token accuracy",
+                "error rate",
+                "parity",
+                "tier",
+                "status",
+            ),
         ]
 
     def test_metrics_keep_their_order_on_the_page(self) -> None:
@@ -78,7 +86,7 @@ class TestColumns:
             *("throughput", "step", "flops", "ceiling", "fed", "cpu", "energy"),
             *("p50", "p90", "p99", "compile", "pays"),
             *("process", "live", "reserved", "planned", "device"),
-            *("accuracy", "bits_per_byte", "token_accuracy"),
+            *("accuracy", "bits_per_byte", "token_accuracy", "error_rate"),
         ]
 
     def test_a_column_has_a_text_and_a_value_where_the_cell_has_one(self, run: Run) -> None:

@@ -9,14 +9,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from backends.numpy import losses
 from suite.worker import operations
 from suite.worker.timed import block
 from suite.worker.workshop import Workshop
 from tasks import cnn, rnn, transformer
-from tasks.base import probe_batch
+from tasks.base import Batch, probe_batch
 from tasks.codec import encode, portable
 from tasks.parameters import initial, probe
-from tasks.spec import Embedding, Input, Linear, ModelSpec
+from tasks.spec import CTC, Embedding, Input, Linear, ModelSpec
 
 
 def test_a_dropped_program_gives_its_memory_back(tmp_path):
@@ -52,6 +53,15 @@ STEPPED = replace(
 )
 
 
+SPOKEN = replace(
+    STEPPED,
+    name="spoken",
+    model=replace(STEPPED.model, name="spoken", input=Input(shape=(4,), vocabulary=5)),
+    loss=CTC(),
+    score="error_rate",
+)
+
+
 def evaluated(task, samples, folder):
     """A workshop with the task's program at random parameters, and these samples as its test."""
     np.savez(folder / "probe.npz", **probe(task.model, 0))
@@ -73,7 +83,8 @@ def test_an_evaluation_is_that_of_all_logits_bit_for_bit(tmp_path, task, size):
     confusion = np.zeros((logits.shape[1],) * 2, np.int64)
     np.add.at(confusion, (samples.targets, logits.argmax(axis=1)), 1)
     correct = int(np.trace(confusion))
-    assert found == (correct, size, float(loss.mean()), confusion.tolist(), False)
+    assert found == (correct, size, float(loss.mean()), confusion.tolist(), False, 0, 0)
+    assert found.error_rate is None
 
 
 def test_targets_of_steps_are_each_looked_at_and_those_below_0_left_out(tmp_path):
@@ -92,6 +103,31 @@ def test_targets_of_steps_are_each_looked_at_and_those_below_0_left_out(tmp_path
     none = replace(samples, targets=np.full_like(targets, -1))
     workshop.benches[task.name].data["test"] = none
     assert np.isnan(operations.evaluate(workshop, task.name, "test").loss)
+
+
+def test_with_ctc_a_sample_is_what_its_valid_steps_write(tmp_path):
+    task = replace(SPOKEN, batch_size=3)  # five samples: the last batch is filled up
+    inputs = np.array([[1, 1, 0, 2], [3, 3, 0, 3], [1, 2, 1, 2], [4, 4, 4, 4], [0, 0, 0, 1]])
+    valid = np.ones((5, 4), bool)
+    valid[2, 1:3] = False  # 1 2 is what is left
+    valid[4, 3] = False
+    targets = np.array([[1, 2, -1], [3, 3, -1], [1, 1, 1], [1, 2, 3], [2, -1, -1]], np.int32)
+    samples = Batch(inputs=inputs.astype(np.int32), targets=targets, valid=valid)
+    workshop, logits = evaluated(task, samples, tmp_path)
+    bench = workshop.benches[task.name]
+    logits = 5.0 * np.eye(5)[inputs]
+    bench.program.predict = lambda batch: 5.0 * np.eye(5)[batch.inputs]
+    found = operations.evaluate(workshop, task.name, "test")
+    # 1 2 and 3 3 are right; 1 2 for 1 1 1, 4 for 1 2 3, nothing for 2
+    assert (found.correct, found.samples, found.errors, found.labels) == (2, 5, 2 + 3 + 1, 11)
+    assert found.error_rate == 6 / 11
+    assert not found.changed
+    assert found.loss == np.inf  # the third sample has no room for its labels
+    wanted = targets.copy()
+    wanted[2] = (1, 2, -1)
+    bench.data["test"] = replace(samples, targets=wanted)
+    value, _ = losses.loss(task.loss, logits, wanted, valid)
+    assert operations.evaluate(workshop, task.name, "test").loss == pytest.approx(float(value))
 
 
 def test_a_logit_that_is_not_finite_is_told(tmp_path):
