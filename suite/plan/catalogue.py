@@ -14,7 +14,8 @@ from suite.worker.adapters import NAME, announced
 from tasks.base import Task
 
 GROUP = "tribench.tasks"
-OURS = {name: f"tasks.{name}:tasks" for name in ("cnn", "rnn", "transformer", "gpt", "translation")}
+FAMILIES = ("cnn", "rnn", "transformer", "gpt", "translation", "speech")
+OURS = {name: f"tasks.{name}:tasks" for name in FAMILIES}
 
 
 class CatalogueError(CommandError):

@@ -301,6 +301,31 @@ class SmallTranslation(Translation):
         super().__init__(blocks=2, width=128, heads=4, hidden=512, vocabulary=1024)
 
 
+class Speech(nn.Module):
+    def __init__(self, width, hidden):
+        super().__init__()
+        self.conv1 = nn.Conv1d(40, width, 5, stride=2, padding=2, bias=False)
+        self.conv2 = nn.Conv1d(width, width, 5, stride=2, padding=2, bias=False)
+        self.norm1, self.norm2 = nn.BatchNorm1d(width), nn.BatchNorm1d(width)
+        self.lstm = nn.LSTM(width, hidden, bidirectional=True, batch_first=True)
+        self.fc = nn.Linear(2 * hidden, 29)
+
+    def forward(self, frames):
+        x = torch.relu(self.norm1(self.conv1(frames.transpose(1, 2))))
+        x = torch.relu(self.norm2(self.conv2(x)))
+        return self.fc(self.lstm(x.transpose(1, 2))[0])
+
+
+class TinySpeech(Speech):
+    def __init__(self):
+        super().__init__(width=16, hidden=16)
+
+
+class SmallSpeech(Speech):
+    def __init__(self):
+        super().__init__(width=128, hidden=128)
+
+
 MODELS = {
     "cnn-tiny": Cnn,
     "cnn-small": ResNet20,
@@ -313,6 +338,8 @@ MODELS = {
     "gpt-small": SmallGpt,
     "translation-tiny": TinyTranslation,
     "translation-small": SmallTranslation,
+    "speech-tiny": TinySpeech,
+    "speech-small": SmallSpeech,
 }
 
 

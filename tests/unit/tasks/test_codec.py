@@ -42,6 +42,8 @@ HASHES = {  # as in runs that are published or were
     "gpt-small": "e14611b48c66",
     "translation-tiny": "b40d3af46bd9",
     "translation-small": "28a223205168",
+    "speech-tiny": "3c0e3305a849",
+    "speech-small": "b7545ca7a6d0",
 }
 
 
