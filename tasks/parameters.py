@@ -7,8 +7,9 @@ this to the distributions).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import sha256
-from math import prod
+from math import prod, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,10 +60,20 @@ def initial(model: ModelSpec, seed: int) -> Arrays:
 
 
 def probe(model: ModelSpec, seed: int) -> Arrays:
-    """Parameters for parity: every value random, so that a bias or scale that is dropped shows."""
+    """Parameters for parity: every value random, so that a bias or scale that is dropped shows; of
+    those that start as a normal distribution even, and as large as a linear layer's. With BERT's
+    deviation of 0.02 a mask that is dropped moved a small model's logits by 1e-5.
+    """
     return {
-        path: _draw(seed, path, p, p.bound or PROBE_BOUND) for path, p in model.parameters().items()
+        path: _draw(seed, path, replace(p, normal=False), _probe_bound(p))
+        for path, p in model.parameters().items()
     }
+
+
+def _probe_bound(parameter: Parameter) -> float:
+    if parameter.normal:
+        return 1 / sqrt(prod(parameter.shape[1:]))
+    return parameter.bound or PROBE_BOUND
 
 
 def initial_buffers(model: ModelSpec) -> Arrays:
