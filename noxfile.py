@@ -25,6 +25,7 @@ PEERS = {  # of tests/studies/peers and ours; they share an environment: their b
     "peers-jax": ("jax", "flax", "keras-jax"),
     "tensorflow": ("tensorflow", "keras-tensorflow"),  # it brings Keras
 }
+WITNESSES = {"witness-torchvision": "torchvision", "witness-transformers": "transformers"}
 TWO = ("-n2", "--dist=loadfile")  # processes, each with a core of its own
 UNIT = (*TWO, "tests/unit")
 EVERYTHING = (
@@ -106,6 +107,21 @@ def peers_jax(session: nox.Session) -> None:
     install(session, *EXTRAS["jax"], "keras", "flax", "optax")
 
 
+@nox.session(name="witness-torchvision", default=False)
+def witness_torchvision(session: nox.Session) -> None:
+    """Environment: PyTorch's with torchvision, without what torchvision would bring: the PyTorch
+    that it is built for may be another one than ours.
+    """
+    install(session, *EXTRAS["torch"], "pillow")
+    session.install("--no-deps", "--constraint", "constraints.txt", "torchvision")
+
+
+@nox.session(name="witness-transformers", default=False)
+def witness_transformers(session: nox.Session) -> None:
+    """Environment: PyTorch's with Hugging Face's transformers."""
+    install(session, *EXTRAS["torch"], "transformers")
+
+
 @nox.session(default=False)
 def mlx(session: nox.Session) -> None:
     """Environment: MLX's, for the adapter in tests/plugins/mlx."""
@@ -130,6 +146,13 @@ def peers(session: nox.Session) -> None:
     pythons = peer_pythons()
     found = str(Path("tests", "studies", "peers").absolute())
     run(session, "suite", "suite", "run", *pythons, *session.posargs, PYTHONPATH=found)
+
+
+@nox.session(venv_backend="none", default=False, requires=["suite", *FRAMEWORKS, *WITNESSES])
+def witnesses(session: nox.Session) -> None:
+    """Hold the models of real size beside the libraries' own: ``-- --only 'gpt2*'``."""
+    pythons = [f"{library}={python(name)}" for name, library in WITNESSES.items()]
+    run(session, "suite", "tests.studies.witnesses.check", *pythons, *session.posargs)
 
 
 @nox.session(venv_backend="none", default=False, requires=["suite", *FRAMEWORKS])

@@ -1,0 +1,1 @@
+"""The models of real size beside the libraries' own implementations; see check.py."""
