@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from suite.engine.job import Job, JobGroup, Sink
 from suite.engine.pool import WorkerPool
 from suite.plan import estimate
 from suite.records.schema import LineRecord, ReferenceLine
-from tasks.base import Batch, Task
+from tasks.base import Batch, Score, Task
 
 SEED = 0
 
@@ -44,22 +44,8 @@ def classifiers() -> dict[str, Any]:
 
 def groups(all_inputs: Sequence[TaskInputs]) -> tuple[JobGroup, ...]:
     """One job group: a job per task that has baselines, in the coordinator's own process."""
-    jobs = tuple(_job(each) for each in all_inputs if _able(each.task))
+    jobs = tuple(_job(each) for each in all_inputs if WAYS[each.task.score].able(each.task))
     return (JobGroup(suffix="lines", jobs=jobs),) if jobs else ()
-
-
-def _able(task: Task) -> bool:
-    """Classifiers take one input and one target of a sample, counts the bytes before them; what is
-    looked up is of a source and the translation so far.
-    """
-    if task.score == "token_accuracy":
-        return translations.able(task)
-    given, (*steps, classes) = task.model.input, task.model.output_shape()
-    if task.score == "error_rate":
-        return True
-    if given is None:
-        return False
-    return not steps if task.score == "accuracy" else given.vocabulary == classes
 
 
 def _job(task_inputs: TaskInputs) -> Job:
@@ -78,6 +64,11 @@ def _job(task_inputs: TaskInputs) -> Job:
 
 
 def baselines(task_inputs: TaskInputs) -> list[ReferenceLine]:
+    """What a task's baselines reach; of one that has them."""
+    return WAYS[task_inputs.task.score].lines(task_inputs)
+
+
+def fitted(task_inputs: TaskInputs) -> list[ReferenceLine]:
     """Each classifier fitted to the training samples and tested.
 
     With one thread, since trainings go on beside: cnn-tiny's three took 2 s there, with two threads
@@ -86,12 +77,6 @@ def baselines(task_inputs: TaskInputs) -> list[ReferenceLine]:
     from sklearn.metrics import accuracy_score, f1_score
     from sklearn.preprocessing import StandardScaler
 
-    if task_inputs.task.score == "bits_per_byte":
-        return counts(task_inputs)
-    if task_inputs.task.score == "token_accuracy":
-        return translations.baselines(task_inputs)
-    if task_inputs.task.score == "error_rate":
-        return constants(task_inputs)
     train, test = task_inputs.splits.train, task_inputs.splits.test
     vocabulary = task_inputs.task.model.every_input[""].vocabulary
     scaler = StandardScaler().fit(_columns(train, vocabulary))
@@ -192,3 +177,29 @@ def _columns(samples: Batch, vocabulary: int | None) -> NDArray[np.float32]:
         return np.asarray(samples.inputs, np.float32).reshape(len(samples), -1)
     one_hot: NDArray[np.float32] = np.eye(vocabulary, dtype=np.float32)[samples.inputs]
     return one_hot.reshape(len(samples), -1)
+
+
+class Way(NamedTuple):
+    """Which tasks of a score have baselines, and what these reach."""
+
+    able: Callable[[Task], bool]
+    lines: Callable[[TaskInputs], list[ReferenceLine]]
+
+
+def _one_of_each(task: Task) -> bool:
+    """One input and one target of a sample, as a classifier takes them."""
+    return task.model.input is not None and len(task.model.output_shape()) == 1
+
+
+def _what_follows(task: Task) -> bool:
+    """Ids, of which one is to be guessed at every step."""
+    given = task.model.input
+    return given is not None and given.vocabulary == task.model.output_shape()[-1]
+
+
+WAYS: dict[Score, Way] = {
+    "accuracy": Way(_one_of_each, fitted),
+    "bits_per_byte": Way(_what_follows, counts),
+    "token_accuracy": Way(translations.able, translations.baselines),
+    "error_rate": Way(lambda task: True, constants),
+}
