@@ -1,7 +1,8 @@
 """Holds every model beside the libraries' own implementations: evaluation's logits, training's
 loss, and every gradient, from the same random parameters, in float64.
 
-``python -m tests.studies.witnesses.check LIBRARY=INTERPRETER... [--only PATTERN] [--output FILE]``
+``python -m tests.studies.witnesses.check LIBRARY=INTERPRETER... [--only PATTERN] [--output FILE]``;
+each model's answers are written when they are there, in place of older ones.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 
 from suite.engine.pool import LiveWorkers, WorkerPool
 from suite.engine.remote import Arrays, RemoteBackend
+from suite.files import write_whole
 from suite.plan.configurations import Configuration, configurations, reference_configuration
 from suite.plan.options import Choice
 from suite.worker.installations import discover
@@ -80,18 +82,29 @@ def main() -> int:
     answers: list[Answer] = []
     with tempfile.TemporaryDirectory() as folder:
         for witness in chosen:
-            answers += _ask(witness, interpreters[witness.library], every, Path(folder))
-    if asked.output:
-        told = [asdict(answer) | {"same": answer.same} for answer in answers]
-        asked.output.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+            found = ask(witness, interpreters[witness.library], every, Path(folder))
+            answers += found
+            if asked.output:
+                _keep(asked.output, witness, found)
     wrong = sum(not answer.same for answer in answers)
     print(f"{len(answers)} programs beside {len(chosen)} witnesses; {wrong} not the same")
     return int(wrong > 0 or not answers)
 
 
-def _ask(
+def _keep(file: Path, witness: Witness, found: list[Answer]) -> None:
+    """Put a model's answers into the file, in place of older ones, in the order of the models."""
+    known = json.loads(file.read_text(encoding="utf-8")) if file.exists() else []
+    known = [each for each in known if each["model"] != witness.name]
+    known += [asdict(answer) | {"same": answer.same} for answer in found]
+    turns = [each.name for each in WITNESSES]
+    known.sort(key=lambda each: turns.index(each["model"]))
+    write_whole(file, json.dumps(known, indent=1) + "\n")
+
+
+def ask(
     witness: Witness, interpreter: str, every: Iterable[Configuration], folder: Path
 ) -> list[Answer]:
+    """What each program is off; of a model at its own size those of FULL alone."""
     names, batch = TABLES[witness.library][witness.model.name], witness.batch()
     own = probe(witness.model, SEED)
     start = own | probe_buffers(witness.model, SEED)

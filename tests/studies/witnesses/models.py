@@ -63,7 +63,6 @@ class Witness:
         batch = probe_batch(self.task, self.samples, SEED)
         ids: Any = batch.inputs
         if self.padding is not None:
-            name = next(iter(self.inputs))
             for name in self.masks:
                 ids[name][ids[name] == self.padding] = self.padding + 1
                 if self.valid is not None:

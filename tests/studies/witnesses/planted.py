@@ -1,0 +1,105 @@
+"""Mistakes that ports of these models make, each in a spec of ours: does its witness find it?
+
+``python -m tests.studies.witnesses.planted LIBRARY=INTERPRETER...``
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from suite.plan.configurations import reference_configuration
+from suite.worker.installations import discover
+from tasks import spec
+from tasks.models.gpt2 import gpt2
+from tasks.models.inception import inception_v3
+from tasks.models.resnet import resnet50
+from tasks.models.vit import vit_b16
+from tasks.spec import Entry, Layer, ModelSpec
+from tests.studies.witnesses.check import ask
+from tests.studies.witnesses.models import SMALL, STEPS, WITNESSES, Witness
+
+BY_NAME = {witness.name: witness for witness in WITNESSES}
+
+
+def changed(model: ModelSpec, kind: type[Layer], **fields: object) -> ModelSpec:
+    """Every layer of a kind with other fields."""
+
+    def every(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+        return tuple((entry[0], one(entry[1]), *entry[2:]) for entry in entries)  # type: ignore[misc]
+
+    def one(layer: Layer) -> Layer:
+        if isinstance(layer, spec.Sequential | spec.Residual):
+            return replace(layer, layers=every(layer.layers))
+        return replace(layer, **fields) if isinstance(layer, kind) else layer  # type: ignore[arg-type]
+
+    return replace(model, layers=every(model.layers))
+
+
+def planted() -> dict[str, Witness]:
+    """What is wrong, and the witness with the wrong spec."""
+
+    def wrong(name: str, kind: type[Layer], **fields: object) -> Witness:
+        witness = BY_NAME[name]
+        return replace(witness, model=changed(witness.model, kind, **fields))
+
+    def another(name: str, model: ModelSpec) -> Witness:
+        return replace(BY_NAME[name], model=model)
+
+    image = {"size": 32, "patch": 8, "classes": 10, "layers": 2, "width": 16, "heads": 4}
+    pairs = spec.Rotary(width=4, base=10_000.0, layout="pairs")
+    untied = replace(gpt2(steps=STEPS, rows=40, **SMALL), ties=())
+    v1 = resnet50(size=64, classes=10, blocks=(1, 1, 1, 1), stride_first=True)
+    return {
+        "BERT: GELU by tanh": wrong("bert-base twin", spec.GELU, approximate=True),
+        "BERT: epsilon 1e-5": wrong("bert-base twin", spec.LayerNorm, epsilon=1e-5),
+        "RoBERTa: all steps counted": wrong(
+            "roberta-base twin", spec.PositionalEmbedding, count="all"
+        ),
+        "RoBERTa: offset 1": wrong("roberta-base twin", spec.PositionalEmbedding, offset=1),
+        "GPT-2: GELU by erf": wrong("gpt2 twin", spec.GELU, approximate=False),
+        "GPT-2: head not tied": another("gpt2 twin", untied),
+        "GPT-2: not causal": wrong("gpt2 twin", spec.Attention, causal=False),
+        "decoder: rotary pairs": wrong("llama-125m twin", spec.Attention, rotary=pairs),
+        "decoder: epsilon 1e-6": wrong("llama-125m twin", spec.RMSNorm, epsilon=1e-6),
+        "Transformer: table not scaled": wrong("transformer-base twin", spec.Embedding, scale=1.0),
+        "Transformer: sinusoids interleaved": wrong(
+            "transformer-base twin", spec.PositionalEncoding, layout="interleaved"
+        ),
+        "ResNet-50: stride in the first 1x1": another("resnet-50 twin", v1),
+        "ResNet-50: momentum 0.01": wrong("resnet-50 twin", spec.BatchNorm, momentum=0.01),
+        "Inception-v3: padding not counted": another(
+            "inception-v3", inception_v3(size=139, count_padding=False)
+        ),
+        "ViT: epsilon 1e-12": another(
+            "vit-b16 twin",
+            vit_b16(hidden=24, epsilon=1e-12, **image),  # type: ignore[arg-type]
+        ),
+    }
+
+
+def main() -> int:
+    """0 if all are found."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("interpreters", nargs="+", metavar="LIBRARY=INTERPRETER")
+    interpreters = dict(each.split("=", 1) for each in parser.parse_args().interpreters)
+    reference = reference_configuration(discover({}))
+    missed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for what, witness in planted().items():
+            try:
+                answers = ask(witness, interpreters[witness.library], [reference], Path(folder))
+                found = not all(answer.same for answer in answers)
+            except subprocess.CalledProcessError:  # names that the library does not have
+                found = True
+            missed += not found
+            print(f"{'found' if found else 'MISSED':7} {what}", flush=True)
+    return int(missed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
