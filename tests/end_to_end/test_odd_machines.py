@@ -141,7 +141,7 @@ def test_a_layer_that_the_reference_lacks_is_told_once(tribench, torch_checkout)
         assert results[task]["verdict"] == "not_supported"
         assert results[task]["reason"] == (
             f"the reference: numpy has no {lacks}; parity needs it in backends/numpy (see "
-            "CONTRIBUTING.md)"
+            "docs/extending.md#add-a-layer)"
         )
 
 

@@ -56,7 +56,7 @@ def forward_backward(
 
     def call() -> dict[str, Array]:
         y, gradients, dx = jax.block_until_ready(
-            program.run_vjp(PATH, own, program.buffers, batch.inputs, masks, upstream)
+            program.run_vjp(PATH, own, program.buffers, batch.inputs, masks, upstream, None)
         )
         return {"output": y, "input": dx} | gradients
 
