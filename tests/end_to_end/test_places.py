@@ -22,7 +22,7 @@ FAULTS = {
     "rare-skipped": (MEAN, "layer", "embedding", None, None, ""),
     "untouched": (MEAN, "layer", "norm", None, None, "in step 1 of its training"),
     "severed": (MEAN, "parameter", "fc.weight", None, "gradient", "no gradient reaching it"),
-    "row-lost": (MEAN, "parameter", "embedding.weight", None, None, "only in row 2"),
+    "row-lost": (MEAN, "parameter", "embedding.weight", None, "gradient", "only in row 2"),
     "tanh-later": (MEAN, "layer", "gelu", "approximate", "approximate", "in evaluation alone"),
     "dropping": (
         MEAN,
