@@ -13,7 +13,6 @@ for what is in them, not by checksum. The archive is read where it lies, never u
 from __future__ import annotations
 
 import os
-import sys
 import tarfile
 import zlib
 from dataclasses import dataclass
@@ -26,13 +25,12 @@ from numpy.typing import NDArray
 
 from tasks.base import Batch, Splits
 from tasks.data.cifar10_batch import SHAPE, Cifar10Error, Images, Labels, read_batch
+from tasks.data.download import VARIABLE, download
 
-VARIABLE = "TRIBENCH_DATA"
 ARCHIVE, FOLDER = "cifar-10-python.tar.gz", "cifar-10-batches-py"
 TRAIN, TEST = tuple(f"data_batch_{number}" for number in range(1, 6)), "test_batch"
 FILES = (*TRAIN, TEST)
 ONE_IN = 10  # training images go to validation
-RETRIES = 2  # after 1 and 2 seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +87,7 @@ def _validation(labels: Labels) -> NDArray[np.bool_]:
 def _read(data: Cifar10, local: str | None) -> tuple[Path, dict[str, bytes]]:
     """The folder of the six files, be it one inside the archive, and what they hold."""
     if not local:
-        return _read_archive(_download(data))
+        return _read_archive(download(data.url, data.checksum, ARCHIVE, Cifar10Error))
     root = Path(os.path.expanduser(local))
     if os.path.lexists(root / FOLDER):
         return _read_folder(root / FOLDER)
@@ -141,30 +139,3 @@ def _check(archive: Path, checksum: str) -> None:
     if found != wanted:
         what = f"{archive} is damaged or another archive: its {algorithm} is {found}, not {wanted}"
         raise Cifar10Error(f"{what}; get it again, or unpack it there to use it as it is")
-
-
-def _download(data: Cifar10) -> Path:
-    """The archive in the cache folder, fetched if it is not there or damaged."""
-    import pooch
-
-    # Whoever waits is told what for; in a log, an error stays one line.
-    pooch.get_logger().setLevel("INFO" if sys.stderr.isatty() else "WARNING")
-    remedy = f"put {ARCHIVE} in a folder and name that in {VARIABLE}"
-    try:
-        cache = pooch.os_cache("tribench")
-    except RuntimeError:  # of platformdirs
-        what = f"{data.url} cannot be downloaded: there is no home folder; set XDG_CACHE_HOME"
-        raise Cifar10Error(f"{what}, or {remedy}") from None
-    store = pooch.create(
-        path=cache,
-        base_url="",
-        registry={ARCHIVE: data.checksum},
-        urls={ARCHIVE: data.url},
-        retry_if_failed=RETRIES,
-    )
-    try:
-        return Path(store.fetch(ARCHIVE))
-    except (OSError, ValueError) as error:  # those of requests are OSErrors
-        why = str(error).partition(". ")[0]
-        what = f"{data.url} cannot be downloaded to {store.abspath}: {why}"
-        raise Cifar10Error(f"{what}; try again, or {remedy}") from error

@@ -16,7 +16,6 @@ import gzip
 import io
 import os
 import re
-import sys
 import wave
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,13 +29,12 @@ from numpy.typing import NDArray
 
 from tasks.base import Batch, Splits
 from tasks.data import deb
+from tasks.data.download import VARIABLE, download
 
-VARIABLE = "TRIBENCH_DATA"
 POOL = "http://deb.debian.org/debian/pool/main/a/asterisk-core-sounds"
 SOUNDS, TEXTS = (
     f"asterisk-core-sounds-en{kind}_1.6.1-1_all.deb" for kind in ("-wav", "")
 )  # also what a folder has
-RETRIES = 2  # after 1 and 2 seconds
 
 RATE = 8000  # samples a second
 WINDOW, HOP, POINTS = 200, 80, 256  # samples of a frame, between frames, and of its spectrum
@@ -184,7 +182,11 @@ def split(prompts: Sequence[tuple[str, Floats]], steps: int) -> Splits:
 def _files(
     data: VoicePrompts, local: str | None, package: str, checksum: str, ending: str
 ) -> dict[str, bytes]:
-    path = Path(os.path.expanduser(local), package) if local else _download(data, package, checksum)
+    if local:
+        path = Path(os.path.expanduser(local), package)
+    else:
+        address, wanted = f"{data.url}/{package}", f"{SOUNDS} and {TEXTS}"
+        path = download(address, f"sha256:{checksum}", wanted, PromptsError)
     try:
         contents = path.read_bytes()
     except OSError as error:
@@ -198,31 +200,3 @@ def _files(
         return deb.files(contents, ending)
     except deb.DebError as error:
         raise PromptsError(f"{path} cannot be read: {error}") from error
-
-
-def _download(data: VoicePrompts, package: str, checksum: str) -> Path:
-    """The package in the cache folder, fetched if it is not there or damaged."""
-    import pooch
-
-    # Whoever waits is told what for; in a log, an error stays one line.
-    pooch.get_logger().setLevel("INFO" if sys.stderr.isatty() else "WARNING")
-    remedy = f"put {SOUNDS} and {TEXTS} in a folder and name that in {VARIABLE}"
-    address = f"{data.url}/{package}"
-    try:
-        cache = pooch.os_cache("tribench")
-    except RuntimeError:  # of platformdirs
-        what = f"{address} cannot be downloaded: there is no home folder; set XDG_CACHE_HOME"
-        raise PromptsError(f"{what}, or {remedy}") from None
-    store = pooch.create(
-        path=cache,
-        base_url="",
-        registry={package: f"sha256:{checksum}"},
-        urls={package: address},
-        retry_if_failed=RETRIES,
-    )
-    try:
-        return Path(store.fetch(package))
-    except (OSError, ValueError) as error:  # those of requests are OSErrors
-        why = str(error).partition(". ")[0]
-        what = f"{address} cannot be downloaded to {store.abspath}: {why}"
-        raise PromptsError(f"{what}; try again, or {remedy}") from error

@@ -19,7 +19,7 @@ from tasks.models.gpt2 import gpt2
 from tasks.models.inception import inception_v3
 from tasks.models.resnet import resnet50
 from tasks.models.vit import vit_b16
-from tasks.spec import Entry, Layer, ModelSpec
+from tasks.spec import Layer, ModelSpec
 from tests.studies.witnesses.check import ask
 from tests.studies.witnesses.models import SMALL, STEPS, WITNESSES, Witness
 
@@ -28,16 +28,11 @@ BY_NAME = {witness.name: witness for witness in WITNESSES}
 
 def changed(model: ModelSpec, kind: type[Layer], **fields: object) -> ModelSpec:
     """Every layer of a kind with other fields."""
-
-    def every(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
-        return tuple((entry[0], one(entry[1]), *entry[2:]) for entry in entries)  # type: ignore[misc]
-
-    def one(layer: Layer) -> Layer:
-        if isinstance(layer, spec.Sequential | spec.Residual):
-            return replace(layer, layers=every(layer.layers))
-        return replace(layer, **fields) if isinstance(layer, kind) else layer  # type: ignore[arg-type]
-
-    return replace(model, layers=every(model.layers))
+    for place in model.places():
+        if isinstance(place.layer, kind):
+            other = replace(place.layer, **fields)  # type: ignore[arg-type]
+            model = model.with_layer(place.path, other)
+    return model
 
 
 def planted() -> dict[str, Witness]:
