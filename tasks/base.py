@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.parameters import uniform
+from tasks.parameters import ids, uniform
 from tasks.spec import CTC, Input, Loss, ModelSpec, Optimizer
 
 
@@ -147,8 +147,10 @@ def probe_batch(task: Task, size: int, seed: int) -> Batch:
     """
 
     def drawn(name: str, given: Input) -> NDArray[Any]:
-        values = uniform(seed, f"batch.inputs{name}", (size, *given.shape))
-        return values if given.vocabulary is None else _below(given.vocabulary, values)
+        stream, shape = f"batch.inputs{name}", (size, *given.shape)
+        if given.vocabulary is None:
+            return uniform(seed, stream, shape)
+        return ids(seed, stream, shape, given.vocabulary)
 
     model = task.model
     inputs: Any = {name: drawn(f".{name}", given) for name, given in model.inputs.items()}
@@ -160,7 +162,7 @@ def probe_batch(task: Task, size: int, seed: int) -> Batch:
         targets = probe_labels(task.loss, classes, (size, most), seed)
         targets[np.arange(most) >= np.arange(size)[:, None] % (most + 1)] = -1
         return Batch(inputs=inputs, targets=targets)
-    targets = _below(classes, uniform(seed, "batch.targets", (size, *steps)))
+    targets = ids(seed, "batch.targets", (size, *steps), classes)
     if steps:
         targets[uniform(seed, "batch.left out", targets.shape) < -0.75] = -1
     return Batch(inputs=inputs, targets=targets)
@@ -170,13 +172,9 @@ def probe_labels(loss: CTC, classes: int, shape: tuple[int, int], seed: int) -> 
     """Random labels (samples, labels): none is the blank, and none, where there are three classes,
     is the one before it, so that they fit in as many steps.
     """
-    turns = _below(max(classes - 2, 1), uniform(seed, "batch.targets", shape))
+    turns = ids(seed, "batch.targets", shape, max(classes - 2, 1))
     places = (turns + 1).cumsum(axis=1) % (classes - 1)  # each one a step away from the one before
     return np.asarray((loss.blank + 1 + places) % classes, np.int32)
-
-
-def _below(limit: int, values: NDArray[np.float64]) -> NDArray[np.int32]:
-    return ((values + 1) / 2 * limit).astype(np.int32)
 
 
 def batch_order(

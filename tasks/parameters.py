@@ -26,6 +26,11 @@ def uniform(seed: int, path: str, shape: Shape) -> NDArray[np.float64]:
     return _even(_stream(seed, path), prod(shape)).reshape(shape)
 
 
+def ids(seed: int, path: str, shape: Shape, vocabulary: int) -> NDArray[np.int32]:
+    """Whole numbers below ``vocabulary``, each as likely, from the stream of (seed, path)."""
+    return ((uniform(seed, path, shape) + 1) / 2 * vocabulary).astype(np.int32)
+
+
 def truncated_normal(seed: int, path: str, shape: Shape) -> NDArray[np.float64]:
     """Values in [-1, 1): half of those of the standard normal distribution that lie in [-2, 2).
 

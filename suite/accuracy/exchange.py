@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from suite.accuracy.training import checkpoint
+from suite.engine.arrays import read
 from suite.engine.inputs import TaskInputs
 from suite.engine.job import Job, JobGroup, Sink
 from suite.engine.pool import WorkerPool
-from suite.engine.remote import RemoteBackend, read
+from suite.engine.remote import RemoteBackend
 from suite.plan import estimate
 from suite.plan.configurations import Configuration
 from suite.records.schema import Disagreement, Exchange, ExchangeRecord

@@ -63,7 +63,7 @@ def command(
         for one in pick_tasks(choice.tasks, ("*",), known)
     }
     results: list[ParityResult] = []
-    with gate.references_of(found) as (references, live, files):
+    with gate.references_of(found, [*counts]) as (references, live, files):
         mistakes = {}
         if not alone:
             firsts = [TaskInputs(one, 0, files) for one in counts]

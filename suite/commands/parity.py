@@ -75,7 +75,7 @@ def command(
     asked = configurations(choice, found, *precisions, every=True)
     tasks = pick_tasks(choice.tasks, ("*",), known)
     wanted = [(one, number) for one in tasks for number in range(seed, seed + seeds)]
-    with gate.references_of(found) as (references, live, files):
+    with gate.references_of(found, tasks) as (references, live, files):
         try:
             results = gate.ask(wanted, asked, references, live, files, quiet)
         except gate.Interrupted as stop:

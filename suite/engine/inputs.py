@@ -10,13 +10,13 @@ import hashlib
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from suite.engine import probe_batches
+from suite.engine.arrays import write
 from suite.engine.fitting import misfit
 from suite.errors import CommandError
 from suite.files import writing
@@ -126,10 +126,7 @@ class TaskInputs:
         path = self.folder / f"{self.task.name}-{self.seed}-{name}.npz"
         with writing(path):
             self.folder.mkdir(parents=True, exist_ok=True)
-            with NamedTemporaryFile(dir=self.folder, suffix=".npz", delete=False) as file:
-                np.savez(file, **arrays)  # type: ignore[arg-type]
-            Path(file.name).replace(path)
-        return str(path)
+        return write(path, arrays)
 
 
 def _fields(batch: Batch) -> dict[str, NDArray[Any]]:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from suite.engine import arrays as files
+from suite.engine.arrays import Arrays, read
 from suite.engine.inputs import TaskInputs
 from suite.engine.pool import WorkerPool
 from suite.plan.configurations import Configuration
@@ -18,15 +20,7 @@ from tasks.base import Batch, Task
 from tasks.codec import encode, portable
 from tasks.parameters import probe, probe_buffers, rounded
 
-Arrays = dict[str, NDArray[Any]]
-
 STEPS = 10  # optimizer steps that the batches of a program suffice for
-
-
-def read(path: str) -> Arrays:
-    """The arrays of a file."""
-    with np.load(path) as arrays:
-        return dict(arrays)
 
 
 @dataclass(frozen=True)
@@ -119,9 +113,7 @@ class RemoteBackend:
 
     def write(self, what: str, arrays: Arrays) -> str:
         """Write arrays; the file's path."""
-        path = self.path(what)
-        np.savez(path, **arrays)  # type: ignore[arg-type]
-        return path
+        return files.write(self.path(what), arrays)
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from math import ceil, floor, inf, log10, sqrt
 
+from suite.engine.arrays import read
 from suite.engine.inputs import TaskInputs
-from suite.engine.remote import read
 from suite.errors import FAILED, CommandError
 from suite.parity import cases, compare, ensemble, layer_checks, optimizer_checks
 from suite.parity.known_mistakes import layers, optimizers

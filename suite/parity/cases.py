@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.base import NotSupported
+from suite.engine.arrays import Arrays
 from suite.engine.inputs import TaskInputs
-from suite.engine.remote import Arrays, RemoteBackend, RemoteProgram
+from suite.engine.remote import RemoteBackend, RemoteProgram
 from suite.parity import thresholds
 from suite.parity.layer_checks import ORDINARY, Case, errors, greatest, run
 from suite.records.schema import Location

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from suite.engine.remote import Arrays, RemoteProgram, read
+from suite.engine.arrays import Arrays, read
+from suite.engine.remote import RemoteProgram
 from suite.parity import cases, ensemble, findings, layer_checks, optimizer_checks
 from suite.parity.compare import only, repeated
 from suite.parity.inquiry import Inquiry

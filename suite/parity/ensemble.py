@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.base import PRECISIONS
-from suite.engine.remote import Arrays, read
+from suite.engine.arrays import Arrays, read, write
 from suite.parity.compare import Errors
 from suite.parity.findings import Findings
 from tasks.base import Task
@@ -73,8 +73,7 @@ def moved(file: str, member: int, precision: str) -> str:
         name: _neighbour(array, uniform(member, f"moved {name}", array.shape) > 0, precision)
         for name, array in read(file).items()
     }
-    np.savez(path, **arrays)  # type: ignore[arg-type]
-    return path
+    return write(path, arrays)
 
 
 def _neighbour(

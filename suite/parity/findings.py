@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-
+from suite.engine.arrays import Arrays, read, write
 from suite.engine.inputs import TaskInputs
-from suite.engine.remote import Arrays, RemoteBackend, read
+from suite.engine.remote import RemoteBackend
 from suite.records.schema import Phase
 from suite.worker.client import Program
 from tasks.base import Task
@@ -113,9 +112,7 @@ def _logits(backend: RemoteBackend, task_inputs: TaskInputs) -> str:
 
 def written(backend: RemoteBackend, task_inputs: TaskInputs, what: str, arrays: Arrays) -> str:
     """The file of what the backend is given about a task and seed."""
-    path = backend.path_of(task_inputs, what)
-    np.savez(path, **arrays)  # type: ignore[arg-type]
-    return path
+    return write(backend.path_of(task_inputs, what), arrays)
 
 
 @dataclass(frozen=True, kw_only=True)

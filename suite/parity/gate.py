@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
@@ -230,13 +230,14 @@ class Interrupted(KeyboardInterrupt):
 @contextmanager
 def references_of(
     found: Sequence[Installation],
+    tasks: Collection[Task],
 ) -> Iterator[tuple[list[Reference], LiveWorkers, Path]]:
-    """The references, the live workers of all workers, and where their files go."""
+    """The references about these tasks, the live workers of all workers, and where files go."""
     live = LiveWorkers()
     with scratch() as files:
         logs = files / "logs"
         logs.mkdir()
-        with opened(reference_configuration(found), live, logs, files, CACHED) as known:
+        with opened(reference_configuration(found), live, logs, files, CACHED, tasks) as known:
             yield known, live, files
 
 
@@ -253,11 +254,11 @@ def ask(
     """
     all_inputs = [TaskInputs(task, seed, files) for task, seed in wanted]
     with reporter(quiet) as progress, directory.create(files, directory.new_id()) as store:
-        share = estimate.parity_share()
+        tasks = [task for task, _ in wanted]
         stage = Stage(
             name="parity",
-            at_once=share + 1,
-            settings=replace(CACHED, share=share),
+            at_once=estimate.parity_at_once(tasks),
+            settings=replace(CACHED, share=estimate.parity_share(tasks)),
             groups=groups(asked, all_inputs, references, files, thorough=True),
         )
         try:

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.base import NotSupported
-from suite.engine.remote import Arrays, RemoteBackend
+from suite.engine.arrays import Arrays
+from suite.engine.remote import RemoteBackend
 from suite.parity import loss_checks
 from suite.parity.known_mistakes.optimizers import NOTHING, Rule
 from suite.parity.layer_checks import greatest, relative

@@ -12,7 +12,8 @@ from math import log10
 import numpy as np
 
 from backends.base import PRECISIONS, NotSupported
-from suite.engine.remote import Arrays, RemoteProgram, read
+from suite.engine.arrays import Arrays, read
+from suite.engine.remote import RemoteProgram
 from suite.parity import ensemble, findings, optimizer_checks
 from suite.parity.compare import Errors, errors, first, judged, without_flips, worst
 from suite.parity.inquiry import Inquiry, all_finite, finite, named, noted

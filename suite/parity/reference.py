@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 import numpy as np
 
 from backends.base import PRECISIONS, NotSupported
+from suite.engine.arrays import Arrays, read
 from suite.engine.inputs import TaskInputs
 from suite.engine.job import FAILURES
 from suite.engine.pool import LiveWorkers, WorkerPool
-from suite.engine.remote import Arrays, RemoteBackend, read
+from suite.engine.remote import RemoteBackend
 from suite.errors import FAILED, CommandError
 from suite.parity import cases, compare, layer_checks, optimizer_checks
 from suite.parity.ensemble import (
@@ -46,6 +47,7 @@ from suite.parity.layer_checks import Case, greatest
 from suite.plan import estimate
 from suite.plan.configurations import Configuration
 from suite.worker.process import WorkerSettings
+from tasks.base import Task
 from tasks.spec import ModelSpec
 
 # The parts of a capture.
@@ -249,12 +251,13 @@ def opened(
     logs: Path,
     files: Path,
     settings: WorkerSettings,
+    tasks: Collection[Task],
 ) -> Iterator[list[Reference]]:
-    """One for each part of the tasks, with workers and files of its own."""
-    shared = replace(settings, share=estimate.parity_share())
+    """One for each part of these tasks, with workers and files of its own."""
+    shared = replace(settings, share=estimate.parity_share(tasks))
     with ExitStack() as stack:
         found = []
-        for part in range(estimate.parity_parts()):
+        for part in range(estimate.parity_parts(tasks)):
             folder = files / f"reference-{part}"
             folder.mkdir()
             pool = stack.enter_context(WorkerPool(live, logs, f"reference-{part}", shared))

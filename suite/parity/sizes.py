@@ -23,9 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.base import NotSupported
+from suite.engine.arrays import Arrays, read
 from suite.engine.inputs import TaskInputs
 from suite.engine.pool import WorkerPool
-from suite.engine.remote import Arrays, RemoteBackend, read
+from suite.engine.remote import RemoteBackend
 from suite.parity.compare import Errors, kinked, worst
 from suite.parity.ensemble import moving
 from suite.parity.findings import Attempt

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from suite.engine.arrays import Arrays, read
 from suite.engine.inputs import TaskInputs
 from suite.engine.job import FAILURES
-from suite.engine.remote import Arrays, read
 from suite.parity.compare import (
     LATE_LOGITS,
     Errors,

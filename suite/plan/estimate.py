@@ -6,7 +6,7 @@ half of a launch 5.6. A guess is no claim.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import psutil
 
@@ -30,19 +30,29 @@ AT_ONCE = 2  # job groups, of all stages but timing
 MANY_PARTS = 4  # fewer are not worth a start of every framework each
 
 
-def parity_parts() -> int:
+def parity_parts(tasks: Iterable[Task]) -> int:
     """Into how many job groups the tasks of a program are divided in parity, each part with a
     reference of its own: with many cores most of the time is compiling, which one core does. A part
-    takes up to 5 GiB.
+    takes up to 5 GiB, or with a task of real size all that there is.
     """
+    if any(task.real_size for task in tasks):
+        return 1
     memory = control_group.memory_bytes(psutil.virtual_memory().total)
     able = min(threads() // 2, (memory >> 30) // 5)
     return able if able >= MANY_PARTS else 1
 
 
-def parity_share() -> int:
-    """How many job groups of parity divide the cores; one more works while others wait."""
-    return max(AT_ONCE, parity_parts())
+def parity_share(tasks: Collection[Task]) -> int:
+    """How many job groups of parity divide the cores. Programs of real size are asked one after the
+    other: one of BERT takes 8 GiB.
+    """
+    return 1 if any(task.real_size for task in tasks) else max(AT_ONCE, parity_parts(tasks))
+
+
+def parity_at_once(tasks: Collection[Task]) -> int:
+    """How many are asked: one more than divide the cores works while others wait."""
+    share = parity_share(tasks)
+    return share + 1 if share > 1 else 1
 
 
 def step(task: Task, phase: str, size: int, cores: int) -> float:

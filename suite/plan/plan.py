@@ -93,10 +93,11 @@ def make(choice: Choice, tasks: dict[str, Task], installations: Sequence[Install
     chosen = configurations(choice, installations, *precisions, executions=profile.executions)
     left_out = catalogue.own() - {*profile.own} if profile.own else frozenset[str]()
     offered = {name: task for name, task in tasks.items() if choice.tasks or name not in left_out}
-    picked = pick_tasks(choice.tasks, profile.tasks, offered)
+    picked = pick_tasks(choice.tasks, profile.tasks, offered, profile.real_size)
     if choice.epochs is not None:
         picked = tuple(task.lasting(choice.epochs) for task in picked)
-    minutes = choice.time_budget or profile.minutes
+    share = len(picked) if profile.real_size else 1
+    minutes = choice.time_budget or (profile.minutes and profile.minutes * share)
     phases = choose("phase", choice.phases or ("*",), PHASES)
     if "train" in phases:
         for task in picked:
@@ -123,16 +124,16 @@ def _seeds(choice: Choice, profile: Profile, task: Task) -> tuple[int, ...]:
 
 
 def pick_tasks(
-    asked: Sequence[str], default: Sequence[str], tasks: dict[str, Task]
+    asked: Sequence[str], default: Sequence[str], tasks: dict[str, Task], real_size: bool = False
 ) -> tuple[Task, ...]:
     """The tasks that a pattern of ``asked`` matches; where nothing is asked for, those that match
-    ``default``, need no download and are of no real size.
+    ``default``, need no download, and are of ``real_size`` or are not.
     """
     if not asked:
         tasks = {
             name: task
             for name, task in tasks.items()
-            if not (task.real_size or getattr(task.data, "downloaded", False))
+            if task.real_size == real_size and not getattr(task.data, "downloaded", False)
         }
     picked = tuple(tasks[name] for name in choose("task", asked or default, tasks))
     for task in picked:

@@ -10,17 +10,19 @@ from backends.base import EXECUTIONS, TIMED
 @dataclass(frozen=True, kw_only=True)
 class Profile:
     """``tasks`` are patterns; where ``own`` names any, of tribench's own only those take part.
+    Tasks of ``real_size`` take part in a profile that is theirs, and in it no others do.
     ``executions`` empty: each backend's default. ``launches`` is of every comparison; those
     whose intervals are wide get up to ``most_launches``, in the time that is left. ``seeds`` counts
     the trainings of the tasks that a pattern matches, the first match holding. ``both_batches``
     times the recipe's batch too, not only the timed one; ``twin`` adds an A/A arm; ``one_ulp``
     trains the first seed again from a start moved by one ulp, and evaluates its checkpoints in
     every backend; ``rounds`` is the share of the usual seconds that a launch's rounds get;
-    ``minutes`` is the time budget.
+    ``minutes`` is the time budget, of each task where they are of real size.
     """
 
     tasks: tuple[str, ...]
     own: tuple[str, ...] = ()
+    real_size: bool = False
     executions: tuple[str, ...] = ()
     precisions: tuple[str, ...] = ("float32",)
     launches: int
@@ -69,5 +71,14 @@ PROFILES = {
         both_batches=True,
         twin=True,
         one_ulp=True,
+    ),
+    "real": Profile(
+        tasks=("*",),
+        real_size=True,
+        executions=EXECUTIONS,
+        launches=5,
+        most_launches=12,
+        seeds=(("*", 0),),  # random samples teach nothing
+        minutes=60,
     ),
 }

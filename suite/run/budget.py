@@ -34,7 +34,7 @@ def total(plan: Plan) -> float:
     if plan.profile.one_ulp:
         exchanged = sum(each.precision == "float32" for each in training_in)
         beside += sum(estimate.exchange(task, exchanged) for task in trained)
-    together = parity / (estimate.parity_share() + 1) + beside / estimate.AT_ONCE
+    together = parity / estimate.parity_at_once(plan.tasks) + beside / estimate.AT_ONCE
     alone = ceilings.COST_SECONDS * len(training_in)
     return together + alone + launch(plan) + (plan.launches - 1) * launch(plan, first=False)
 

@@ -40,7 +40,7 @@ def run(plan: Plan, store: RunDirectory, reporter: Reporter) -> int:
     settings = WorkerSettings(limits=plan.choice.limits, environment=plan.choice.environment)
     where, live = reference_configuration(plan.installations), LiveWorkers()
     logs = store.path / "logs"
-    with scratch() as files, opened(where, live, logs, files, settings) as references:
+    with scratch() as files, opened(where, live, logs, files, settings, plan.tasks) as references:
         perform(stages(plan, references, files, store, settings), store, live, reporter, deadline)
     return deadline.left_out
 
@@ -91,8 +91,8 @@ def stages(
         Stage(name="plan", groups=_refusals(where)),
         Stage(
             name="parity",
-            at_once=estimate.parity_share() + 1,
-            settings=replace(settings, share=estimate.parity_share(), cached=True),
+            at_once=estimate.parity_at_once(plan.tasks),
+            settings=replace(settings, share=estimate.parity_share(plan.tasks), cached=True),
             groups=gate.groups(
                 parity_configurations(plan.configurations), [*first.values()], references, files
             ),

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.formats import to_bfloat16
-from suite.engine.remote import Arrays, RemoteBackend
+from suite.engine.arrays import Arrays
+from suite.engine.remote import RemoteBackend
 from suite.parity.conformance.checks import ROUNDED, THRESHOLDS, Check, Errors
 from suite.parity.layer_checks import Case, alone, compare, random_case
 from tasks import spec

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from backends.base import NotSupported
+from suite.engine.arrays import Arrays
 from suite.engine.remote import STEPS as TRAINED
-from suite.engine.remote import Arrays, RemoteBackend, RemoteProgram
+from suite.engine.remote import RemoteBackend, RemoteProgram
 from suite.parity import loss_checks
 from suite.parity.conformance.checks import Broken, Check, Errors
 from suite.parity.conformance.layers import HOLES, LEFT, NONE, RAGGED, SAMPLES, STEPS

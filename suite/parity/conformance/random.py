@@ -15,7 +15,8 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from suite.engine.remote import Arrays, RemoteBackend, RemoteProgram, loadable
+from suite.engine.arrays import Arrays
+from suite.engine.remote import RemoteBackend, RemoteProgram, loadable
 from suite.parity.conformance.checks import THRESHOLDS, Broken, Check, Errors
 from suite.parity.conformance.layers import SAMPLES
 from suite.parity.layer_checks import Case, alone, compare, random_case

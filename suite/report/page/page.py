@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from suite.analysis import words
+from suite.analysis import words, yardsticks
 from suite.analysis.digest import is_measured
 from suite.records.run import Run
 from suite.records.schema import CellSummary
@@ -62,6 +62,7 @@ def render(run: Run, plotly_file: str | None = None) -> str:
             measured=list(dict.fromkeys(cell.arm for cell in summary.cells if is_measured(cell))),
             sections=figures(run),
             axis=partial(axis, span(summary.comparisons)),
+            published=yardsticks.beside(cells, run.environment.gpus),
             wrong=list(dict.fromkeys(wrong)),
             amounts=_amounts,
             results=embedded(

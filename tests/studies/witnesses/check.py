@@ -22,8 +22,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from suite.engine.arrays import Arrays
 from suite.engine.pool import LiveWorkers, WorkerPool
-from suite.engine.remote import Arrays, RemoteBackend
+from suite.engine.remote import RemoteBackend
 from suite.files import write_whole
 from suite.plan.configurations import Configuration, configurations, reference_configuration
 from suite.plan.options import Choice

@@ -162,7 +162,7 @@ def test_all_who_ask_for_cores_and_memory_see_the_limits(limited, monkeypatch):
     assert (told.threads, told.memory_bytes) == (2, 8 * GIB)
     assert told.settings["cpu_quota_cores"] == "2.5"
     monkeypatch.setattr(estimate, "threads", lambda: 16)
-    assert estimate.parity_parts() == 1  # 8 GiB, a part takes 5
+    assert estimate.parity_parts([]) == 1  # 8 GiB, a part takes 5
     monkeypatch.setattr(machine, "SECONDS", 0.01)
     monkeypatch.setattr(machine, "CORES_SECONDS", 0.01)
     monkeypatch.setattr(machine.cores, "known_work", lambda: None)

@@ -16,4 +16,4 @@ def test_parity_is_divided_where_there_are_many_cores_and_room(
     memory = SimpleNamespace(total=gibibytes << 30)
     monkeypatch.setattr(estimate, "threads", lambda: cores)
     monkeypatch.setattr(estimate.psutil, "virtual_memory", lambda: memory)
-    assert estimate.parity_parts() == parts
+    assert estimate.parity_parts([]) == parts

@@ -53,6 +53,16 @@ def test_a_task_of_real_size_runs_only_where_it_is_asked_for():
     assert [task.name for task in make(Choice(tasks=("large",)), known, ARMS).tasks] == ["large"]
 
 
+def test_the_profile_real_has_the_models_of_real_size_alone_and_trains_none_to_the_end():
+    plan = make(Choice(profile="real"), TASKS, ARMS)
+    assert {task.name for task in plan.tasks} == {t.name for t in TASKS.values() if t.real_size}
+    assert len(plan.tasks) == 9
+    assert not any(plan.seeds.values())
+    assert plan.budget_seconds == 9 * 3600
+    one = make(Choice(profile="real", tasks=("bert-base",)), TASKS, ARMS)
+    assert (len(one.tasks), one.budget_seconds) == (1, 3600)
+
+
 def test_what_is_not_installed_is_planned_and_refused():
     plan = make(Choice(), TASKS, ARMS)
     refused = {
