@@ -25,6 +25,9 @@ NUMBERS = {  # of a task, and what heads their columns
     "epochs": "epochs",
 }
 
+BESIDE = 8  # backends of a table, which fit into 100 characters
+WIDEST = 5  # two marks: ``✓ ✓``, or the numbers of two reasons
+
 Rows = list[dict[str, Any]]
 
 
@@ -105,28 +108,37 @@ def show_listing(found: Mapping[str, Rows], console: Console) -> None:
 
 
 def _show_runs(runs: Rows, console: Console) -> None:
-    """A row per backend and execution, a column per task."""
+    """A row per task, a column per backend with a mark for each execution."""
     reasons: dict[str, int] = {}
-    marks: dict[tuple[str, str], list[str]] = {}
+    marks: dict[str, dict[str, list[str]]] = {}
     for run in runs:
         mark = "✓" if run["can_run"] else str(reasons.setdefault(run["why"], len(reasons) + 1))
-        marks.setdefault((run["backend"], run["execution"]), []).append(mark)
+        row = marks.setdefault(run["task"], {})
+        row.setdefault(run["backend"], []).append(mark)
+    backends = [*dict.fromkeys(run["backend"] for run in runs)]
     device = runs[0]["device"] if runs else ""
-    table = Table(box=SIMPLE_HEAD, padding=0, pad_edge=False)
-    for heading in ("backend", "execution"):
-        table.add_column(heading, vertical="bottom")
-    for name in dict.fromkeys(run["task"] for run in runs):
-        # Broken at its hyphens: ten columns fit into 100 characters.
-        table.add_column(escape(name.replace("-", "-\n")), justify="center", overflow="fold")
-    for (backend, execution), row in marks.items():
-        table.add_row(escape(backend), execution, *row)
-    title = f"Can run on {device} ({REFERENCE} is the reference and never timed)"
-    console.print(title, style="table.title", highlight=False)
-    console.print(table)
+    what = f"Can run on {device}, {' and '.join(EXECUTIONS)}"
+    console.print(
+        f"{what} ({REFERENCE} is the reference and never timed)",
+        style="table.title",
+        highlight=False,
+    )
+    for first in range(0, len(backends), BESIDE):
+        console.print(_grid(marks, backends[first : first + BESIDE]))
     below = Table.grid(padding=(0, 2))
     for why, number in reasons.items():
         below.add_row(f" {number}", escape(why))
     console.print(below)
+
+
+def _grid(marks: Mapping[str, Mapping[str, Sequence[str]]], backends: Sequence[str]) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("task", no_wrap=True)
+    for backend in backends:
+        table.add_column(escape(backend), justify="center", overflow="fold", min_width=WIDEST)
+    for task, row in marks.items():
+        table.add_row(escape(task), *(" ".join(row[backend]) for backend in backends))
+    return table
 
 
 def _answers(installation: Installation, execution: str, tasks: Sequence[Task]) -> Sequence[Answer]:
