@@ -44,6 +44,15 @@ HASHES = {  # as in runs that are published or were
     "translation-small": "28a223205168",
     "speech-tiny": "3c0e3305a849",
     "speech-small": "b7545ca7a6d0",
+    "resnet-50": "400c40d798b0",
+    "vgg-16": "6aad9f8e8f11",
+    "inception-v3": "30f846c32913",
+    "vit-b16": "833f396aca33",
+    "bert-base": "71cb93096b6a",
+    "roberta-base": "602156f22aad",
+    "gpt2": "052ddbc90c6e",
+    "llama-125m": "793e3d2ee671",
+    "transformer-base": "a4aab913e900",
 }
 
 
