@@ -40,7 +40,8 @@ class Framework(Library):
     variables in ``threads`` get the number of threads. ``companions`` are how the names of packages
     begin that compute for it; their versions are recorded. ``out_of_memory`` is a regular
     expression for how it says so, where it has words of its own. ``colour`` is its place in the
-    palette of the pages, and in tables; without one it has a free one.
+    palette of the pages, and in tables; without one it has a free one. ``weights`` has
+    how the names of files end that ``backends.NAME.weights`` reads, and whether it writes them too.
     """
 
     sets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -48,3 +49,4 @@ class Framework(Library):
     companions: tuple[str, ...] = ()
     out_of_memory: str = ""
     colour: int | None = None
+    weights: Mapping[str, bool] = field(default_factory=dict)

@@ -28,6 +28,8 @@ COMMANDS = {  # the first paragraph of each command's docstring, without importi
     "publish": "Check runs and copy their records to where the site is made from: all of them or "
     "none.",
     "doctor": "Check that tribench measures right here, and find what spoils measurements.",
+    "weights": "Read a library's checkpoint of a model, show it, convert it, compare frameworks "
+    "with it.",
     "conformance": "Check that an adapter does everything that it owes. For those who write one.",
     "calibrate": "Derive parity's thresholds anew. For developers.",
 }

@@ -57,4 +57,5 @@ FRAMEWORK = Framework(
     companions=("keras",),
     out_of_memory="ResourceExhausted|OOM when allocating",
     colour=2,
+    weights={".weights.h5": False, ".h5": True, ".hdf5": True, ".keras": False},
 )

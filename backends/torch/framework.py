@@ -90,4 +90,5 @@ FRAMEWORK = Framework(
     companions=("triton",),
     out_of_memory="not enough memory",
     colour=0,
+    weights={".pt": True, ".pth": True, ".bin": True},
 )

@@ -9,7 +9,7 @@
     channel.py      JSON lines over a pair of pipes, for both ends
     __main__.py     the worker's end: answers until the pipe closes
     operations.py   the worker's end: what it can be asked; timed.py, values.py: of its steps, of
-                    what is inside
+                    what is inside; weights.py: of files of weights
     stopwatch.py    the worker's end: the clocks that it times with
     fresh.py, waiting.py, in_a_row.py  the worker's end: does a timed step do what it should?
     private.py      what of a text stays on its machine, for both ends

@@ -19,7 +19,7 @@ from typing import (
     get_type_hints,
 )
 
-from suite.worker import operations, timed, values
+from suite.worker import operations, timed, values, weights
 from suite.worker.answers import Built
 from suite.worker.process import Worker
 from suite.worker.workshop import Workshop
@@ -129,6 +129,8 @@ class Client:
 
     copy = of_worker(operations.copy)
     arithmetic = of_worker(operations.arithmetic)
+    read_weights = of_worker(weights.read_weights)
+    write_weights = of_worker(weights.write_weights)
 
     def start(
         self, *, backend: str, device: str, precision: str, execution: str, timed: bool = False

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from backends.numpy.losses import loss as formula
 from suite.machine import memory
 from suite.machine.copying import copy_seconds
-from suite.worker import adapters, stopwatch, timed, values
+from suite.worker import adapters, stopwatch, timed, values, weights
 from suite.worker.answers import Built, Evaluation, Peak, Trained
 from suite.worker.environment import threads
 from suite.worker.errors import sentence
@@ -34,7 +34,7 @@ from tasks.base import Batch
 from tasks.codec import decode
 from tasks.spec import CTC
 
-__all__ = ["OPERATIONS", "timed", "values"]
+__all__ = ["OPERATIONS", "timed", "values", "weights"]
 
 
 @operation

@@ -38,6 +38,7 @@ def bert(
     rows: int = 512,
     types: int = 2,
     pooled: bool = False,
+    classes: int | None = None,
     name: str = "bert-base",
 ) -> ModelSpec:
     """BERT-base with the head that names masked tokens: logits (steps, vocabulary), of a weight
@@ -45,7 +46,7 @@ def bert(
     linear layer's tanh. ``rows`` are positions.
     """
     places = PositionalEmbedding(steps=steps, width=width, rows=rows, truncated_normal=DEVIATION)
-    return _model(name, blocks, heads, hidden, vocabulary, types, places, pooled, epsilon=1e-12)
+    return _model(name, blocks, heads, hidden, vocabulary, types, places, pooled, classes, 1e-12)
 
 
 def roberta(
@@ -57,6 +58,7 @@ def roberta(
     vocabulary: int = 50_265,
     rows: int = 514,
     pooled: bool = False,
+    classes: int | None = None,
     name: str = "roberta-base",
 ) -> ModelSpec:
     """RoBERTa-base, with a head as ``bert`` has it: positions count the valid steps from 2 on, and
@@ -65,7 +67,7 @@ def roberta(
     places = PositionalEmbedding(
         steps=steps, width=width, rows=rows, initial_deviation=DEVIATION, offset=2, count="valid"
     )
-    return _model(name, blocks, heads, hidden, vocabulary, 1, places, pooled, epsilon=1e-5)
+    return _model(name, blocks, heads, hidden, vocabulary, 1, places, pooled, classes, 1e-5)
 
 
 def _model(
@@ -77,6 +79,7 @@ def _model(
     types: int,
     places: PositionalEmbedding,
     pooled: bool,
+    classes: int | None,
     epsilon: float,
 ) -> ModelSpec:
     steps, width, cut = places.steps, places.width, places.truncated_normal
@@ -98,7 +101,9 @@ def _model(
         ("first", FirstStep()),
         ("pooler", linear(width)),
         ("tanh", Tanh()),
+        *((("classifier", linear(classes)),) if classes else ()),
     )
+    pooled = pooled or classes is not None
     masked: Layers = (
         ("transform", linear(width)),
         ("gelu", GELU()),

@@ -75,12 +75,8 @@ def resnet50(
     return ModelSpec(name="resnet-50", input=given_image, layers=tuple(layers))
 
 
-def resnet50_v1(**sizes: int | tuple[int, ...]) -> ModelSpec:
-    """ResNet-50 as keras.applications has it: strides as in the paper, biases, another epsilon and
-    momentum. Sizes are those of ``resnet50``.
-    """
-    fields = {"stride_first": True, "bias": True, "epsilon": 1.001e-5, "momentum": 0.01}
-    return resnet50(**fields, **sizes)  # type: ignore[arg-type]  # of several types
+# As keras.applications has it: strides as in the paper, biases, another epsilon and momentum.
+resnet50_v1 = partial(resnet50, stride_first=True, bias=True, epsilon=1.001e-5, momentum=0.01)
 
 
 def _convolution(

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
+from tasks.models.inception import inception_v3
 from tasks.models.names import Names
+from tasks.models.vgg import CONVOLUTIONS
 
 Rules = tuple[tuple[str, str], ...]
 
@@ -26,6 +31,7 @@ TORCHVISION_VIT = Names(
     lifted={"class_token": 2, "pos_embedding": 1},
 )
 
+OLDER: Rules = ((r"LayerNorm\.gamma$", "LayerNorm.weight"), (r"LayerNorm\.beta$", "LayerNorm.bias"))
 ENCODER: Rules = (  # of BERT's kin in transformers
     (r"^word\.", "embeddings.word_embeddings."),
     (r"^type\.", "embeddings.token_type_embeddings."),
@@ -47,7 +53,21 @@ BERT = Names(
         (r"^transform_norm\.", "cls.predictions.transform.LayerNorm."),
         (r"^decoder\.", "cls.predictions."),
     ),
-    ignored=(r"^cls\.predictions\.decoder\.", r"position_ids$"),
+    older=OLDER,
+    second={
+        r"^cls\.predictions\.decoder\.weight$": "bert.embeddings.word_embeddings.weight",
+        r"^cls\.predictions\.decoder\.bias$": "cls.predictions.bias",
+    },
+    ignored=(r"position_ids$",),
+)
+BERT_CLASSIFIER = Names(
+    rules=(
+        *ENCODER,
+        (r"^pooler\.", "pooler.dense."),
+        (r"^(embeddings|encoder|pooler)\.", r"bert.\1."),
+    ),
+    older=OLDER,
+    ignored=(r"position_ids$",),
 )
 ROBERTA = Names(
     rules=(
@@ -57,7 +77,20 @@ ROBERTA = Names(
         (r"^transform_norm\.", "lm_head.layer_norm."),
         (r"^decoder\.", "lm_head."),
     ),
-    ignored=(r"^lm_head\.decoder\.", r"position_ids$"),
+    second={
+        r"^lm_head\.decoder\.weight$": "roberta.embeddings.word_embeddings.weight",
+        r"^lm_head\.decoder\.bias$": "lm_head.bias",
+    },
+    ignored=(r"position_ids$",),
+)
+ROBERTA_CLASSIFIER = Names(
+    rules=(
+        *ENCODER,
+        (r"^(embeddings|encoder)\.", r"roberta.\1."),
+        (r"^classifier\.", "classifier.out_proj."),
+        (r"^pooler\.", "classifier.dense."),
+    ),
+    ignored=(r"position_ids$",),
 )
 GPT2 = Names(
     rules=(
@@ -73,7 +106,8 @@ GPT2 = Names(
     ),
     joined=(r"\.c_attn\.",),
     transposed=(r"\.c_(?:attn|proj|fc)\.weight$",),
-    ignored=(r"^lm_head\.weight$", r"\.attn\.(?:masked_)?bias$"),
+    second={r"^lm_head\.weight$": "transformer.wte.weight"},
+    ignored=(r"\.attn\.(?:masked_)?bias$",),
 )
 LLAMA = Names(
     rules=(
@@ -86,7 +120,8 @@ LLAMA = Names(
         (r"\.(gate|up|down)\.", r".mlp.\1_proj."),
         (r"^", "model."),
     ),
-    ignored=(r"^lm_head\.weight$", r"rotary_emb\.inv_freq$"),
+    second={r"^lm_head\.weight$": "model.embed_tokens.weight"},
+    ignored=(r"rotary_emb\.inv_freq$",),
 )
 VIT = Names(
     rules=(
@@ -120,12 +155,93 @@ MARIAN = Names(
         (r"\.linear(\d)\.", r".fc\1."),
         (r"^", "model."),
     ),
-    ignored=(
-        r"embed_tokens\.weight$",
-        r"embed_positions\.weight$",
-        r"^lm_head\.weight$",
-        r"^final_logits_bias$",
+    second={
+        r"^model\.(?:encoder|decoder)\.embed_tokens\.weight$": "model.shared.weight",
+        r"^lm_head\.weight$": "model.shared.weight",
+    },
+    zero=(r"^final_logits_bias$",),
+    ignored=(r"embed_positions\.weight$",),
+)
+
+BATCH_NORM = {
+    "weight": "gamma",
+    "bias": "beta",
+    "running_mean": "moving_mean",
+    "running_var": "moving_variance",
+}
+KERNEL: Rules = ((r"\.weight$", "/kernel"), (r"\.bias$", "/bias"))
+NORMS: Rules = tuple(
+    (rf"^(.*bn\d?|.*downsample\.1)\.{own}$", rf"\1/{theirs}") for own, theirs in BATCH_NORM.items()
+)
+
+
+def _blocks_of_resnet() -> Rules:
+    """Our stages and blocks count from 1 and 0, Keras's from 2 and 1; of 99 blocks at most."""
+    stages = ((rf"^layer{stage}\.", f"conv{stage + 1}_block") for stage in range(1, 5))
+    blocks = ((rf"_block{block}\.", f"_block{block + 1}.") for block in reversed(range(99)))
+    return (*stages, *blocks)
+
+
+def _convolutions_of_vgg() -> Iterator[tuple[int, int, int]]:
+    """The place of each among the features, its block and its number there."""
+    place = 0
+    for block, (count, _) in enumerate(CONVOLUTIONS, start=1):
+        for number in range(1, count + 1):
+            yield place, block, number
+            place += 2  # a ReLU follows
+        place += 1  # a pool
+
+
+def _parts_of_inception() -> Iterator[str]:
+    """The paths of a convolution with its norm, in the order in which Keras counts them."""
+    places = inception_v3(size=75, width=1).places()
+    return (place.path.removesuffix(".conv") for place in places if place.path.endswith(".conv"))
+
+
+KERAS_RESNET = Names(
+    rules=(
+        *NORMS,
+        *KERNEL,
+        (r"^conv1/", "conv1_conv/"),
+        (r"^bn1/", "conv1_bn/"),
+        (r"^fc/", "predictions/"),
+        *_blocks_of_resnet(),
+        (r"\.downsample\.0/", "_0_conv/"),
+        (r"\.downsample\.1/", "_0_bn/"),
+        (r"\.conv(\d)/", r"_\1_conv/"),
+        (r"\.bn(\d)/", r"_\1_bn/"),
     ),
+    transposed=(r"/kernel$",),
+)
+KERAS_VGG = Names(
+    rules=(
+        *KERNEL,
+        *(
+            (rf"^features\.{place}/", f"block{block}_conv{conv}/")
+            for place, block, conv in _convolutions_of_vgg()
+        ),
+        (r"^classifier\.0/", "fc1/"),
+        (r"^classifier\.3/", "fc2/"),
+        (r"^classifier\.6/", "predictions/"),
+    ),
+    transposed=(r"/kernel$",),
+    flattened={"classifier.0.weight": "features.28.bias"},
+)
+KERAS_INCEPTION = Names(
+    rules=(
+        *NORMS,
+        *KERNEL,
+        (r"^fc/", "predictions/"),
+        *(
+            rule
+            for number, path in enumerate(_parts_of_inception())
+            for rule in (
+                (rf"^{re.escape(path)}\.conv/", f"conv2d_{number}/"),
+                (rf"^{re.escape(path)}\.bn/", f"batch_normalization_{number}/"),
+            )
+        ),
+    ),
+    transposed=(r"/kernel$",),
 )
 
 TABLES: dict[str, dict[str, Names]] = {
@@ -142,5 +258,12 @@ TABLES: dict[str, dict[str, Names]] = {
         "llama-125m": LLAMA,
         "vit-b16": VIT,
         "transformer-base": MARIAN,
+        "bert-classifier": BERT_CLASSIFIER,
+        "roberta-classifier": ROBERTA_CLASSIFIER,
+    },
+    "keras": {
+        "resnet-50-v1": KERAS_RESNET,
+        "vgg-16": KERAS_VGG,
+        "inception-v3-keras": KERAS_INCEPTION,
     },
 }

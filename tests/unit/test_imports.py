@@ -12,7 +12,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FRAMEWORKS = ("torch", "jax", "tensorflow", "keras", "flax", "optax")
-BARE = tuple(f"backends/{name}.py" for name in ("base", "formats", "framework", "program"))
+BARE = tuple(
+    f"backends/{name}.py" for name in ("base", "formats", "framework", "program", "weights")
+)
 LIGHT = (
     "tasks",
     *BARE,
@@ -36,7 +38,18 @@ BELOW = {
 }
 ROOMS = (  # of suite/, roof to floor: a module imports from its own room and from those after it
     *("__main__", "cli", "commands", "run", "report", "doctor", "accuracy", "parity", "measure"),
-    *("engine", "store", "plan", "worker", "machine", "analysis", "records", "files", "errors"),
+    *(
+        "weights",
+        "engine",
+        "store",
+        "plan",
+        "worker",
+        "machine",
+        "analysis",
+        "records",
+        "files",
+        "errors",
+    ),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from importlib import import_module
 
 import pytest
 
@@ -20,10 +21,16 @@ OWN = {  # what the reference has beside the names that it shares with the adapt
 }
 
 
+def framework(backend):
+    return import_module(f"backends.{backend}.framework").FRAMEWORK
+
+
 @pytest.mark.parametrize("backend", ["numpy", "torch", *FRAMEWORKS])
 def test_the_same_files(backend):
     folder = BACKENDS / backend
-    assert {path.name for path in folder.glob("*.py")} == {"__init__.py", "framework.py", *FILES}
+    own = {"weights.py"} if framework(backend).weights else set()  # not all have formats
+    there = {path.name for path in folder.glob("*.py")}
+    assert there == {"__init__.py", "framework.py", *FILES} | own
     there = {path.name for path in (folder / "layers").glob("*.py")}
     assert there == {"__init__.py", "arithmetic.py", *LAYERS}
 
@@ -54,3 +61,9 @@ def test_the_reference_has_their_names_in_their_order_and_its_own(file):
     assert shared
     assert shared == [name for name in theirs if name in reference]
     assert {*reference} - {*shared} == OWN.get(file, set())
+
+
+def test_readers_of_weights_have_the_same_names():
+    files = [*BACKENDS.glob("*/weights.py")]
+    assert {file.parent.name for file in files} == {"torch", "tensorflow"}
+    assert all({"read", "write"} <= {*public(file)} for file in files)

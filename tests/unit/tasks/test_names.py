@@ -5,31 +5,31 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tasks.models.bert import bert, roberta
-from tasks.models.gpt2 import gpt2
-from tasks.models.inception import inception_v3
-from tasks.models.llama import llama
-from tasks.models.names import NamesError, to_ours, to_theirs
-from tasks.models.resnet import resnet50
+from tasks.models.catalogue import MODELS
+from tasks.models.names import NamesError, match, to_ours, to_theirs
 from tasks.models.tables import TABLES
-from tasks.models.transformer import transformer
-from tasks.models.vgg import vgg16
-from tasks.models.vit import vit_b16
 from tasks.parameters import probe, probe_buffers
 
 SMALL = {"blocks": 2, "width": 8, "heads": 2, "vocabulary": 11}
-VIT = vit_b16(size=12, patch=4, classes=3, layers=2, width=8, heads=2, hidden=12)
-TWINS = {
-    "resnet-50": resnet50(size=32, classes=3, blocks=(1, 2), width=2),
-    "vgg-16": vgg16(size=32, classes=3, width=1, hidden=4),
-    "inception-v3": inception_v3(size=75, classes=3, width=1),
-    "vit-b16": VIT,
-    "bert-base": bert(steps=5, rows=9, hidden=12, **SMALL),
-    "roberta-base": roberta(steps=5, rows=9, hidden=12, **SMALL),
-    "gpt2": gpt2(steps=5, rows=9, **SMALL),
-    "llama-125m": llama(steps=5, hidden=12, key_value_heads=1, **SMALL),
-    "transformer-base": transformer(hidden=12, **SMALL),
+TEXT = SMALL | {"steps": 5, "rows": 9}
+IMAGE = {"classes": 3, "width": 1}
+SIZES = {
+    "resnet-50": {"size": 32, "classes": 3, "blocks": (1, 2), "width": 2},
+    "resnet-50-v1": {"size": 32, "classes": 3, "blocks": (1, 2), "width": 2},
+    "vgg-16": IMAGE | {"size": 96, "hidden": 4},
+    "inception-v3": IMAGE | {"size": 75},
+    "inception-v3-keras": IMAGE | {"size": 75},
+    "vit-b16": {"size": 12, "patch": 4, "classes": 3, "layers": 2, "width": 8, "heads": 2}
+    | {"hidden": 12},
+    "bert-base": TEXT | {"hidden": 12},
+    "bert-classifier": TEXT | {"hidden": 12, "classes": 3},
+    "roberta-base": TEXT | {"hidden": 12},
+    "roberta-classifier": TEXT | {"hidden": 12, "classes": 3},
+    "gpt2": TEXT,
+    "llama-125m": SMALL | {"steps": 5, "hidden": 12, "key_value_heads": 1},
+    "transformer-base": SMALL | {"hidden": 12},
 }
+TWINS = {name: MODELS[name].make(**sizes) for name, sizes in SIZES.items()}
 EVERY = [(library, model) for library, models in TABLES.items() for model in models]
 NAMED = {  # some names, as the libraries' own state dictionaries have them, and their shapes
     ("torchvision", "resnet-50"): {"layer1.0.downsample.1.running_var": (8,)},
@@ -64,6 +64,38 @@ NAMED = {  # some names, as the libraries' own state dictionaries have them, and
         "model.layers.1.mlp.down_proj.weight": (8, 12),
         "model.layers.0.post_attention_layernorm.weight": (8,),
         "model.norm.weight": (8,),
+    },
+    ("transformers", "bert-classifier"): {
+        "bert.pooler.dense.weight": (8, 8),
+        "bert.embeddings.LayerNorm.bias": (8,),
+        "classifier.weight": (3, 8),
+    },
+    ("transformers", "roberta-classifier"): {
+        "roberta.encoder.layer.1.output.dense.weight": (8, 12),
+        "classifier.dense.bias": (8,),
+        "classifier.out_proj.weight": (3, 8),
+    },
+    ("keras", "resnet-50-v1"): {
+        "conv1_conv/kernel": (7, 7, 3, 2),
+        "conv1_bn/moving_variance": (2,),
+        "conv2_block1_0_conv/bias": (8,),
+        "conv2_block1_0_bn/gamma": (8,),
+        "conv3_block2_3_conv/kernel": (1, 1, 4, 16),
+        "conv3_block2_3_bn/moving_mean": (16,),
+        "predictions/kernel": (16, 3),
+    },
+    ("keras", "vgg-16"): {
+        "block1_conv1/kernel": (3, 3, 3, 1),
+        "block3_conv3/bias": (4,),
+        "block5_conv3/kernel": (3, 3, 8, 8),
+        "fc1/kernel": (72, 4),
+        "predictions/kernel": (4, 3),
+    },
+    ("keras", "inception-v3-keras"): {
+        "conv2d_0/kernel": (3, 3, 3, 2),
+        "batch_normalization_93/beta": (12,),
+        "conv2d_88/kernel": (3, 1, 24, 24),
+        "predictions/bias": (3,),
     },
     ("transformers", "vit-b16"): {
         "vit.embeddings.cls_token": (1, 1, 8),
@@ -154,3 +186,31 @@ def test_second_names_are_no_part_of_the_model():
     there = to_theirs(BERT, arrays("bert-base"))
     there["cls.predictions.decoder.weight"] = there["bert.embeddings.word_embeddings.weight"]
     assert to_ours(BERT, TWINS["bert-base"], there).keys() == arrays("bert-base").keys()
+
+
+def test_a_second_name_must_hold_what_it_repeats():
+    there = to_theirs(BERT, arrays("bert-base"))
+    there["cls.predictions.decoder.bias"] = there["cls.predictions.bias"] + 1
+    with pytest.raises(NamesError, match=r"decoder\.bias is an array of its own"):
+        to_ours(BERT, TWINS["bert-base"], there)
+
+
+@pytest.mark.parametrize(("bias", "wrong"), [(0.0, ()), (0.5, ("final_logits_bias",))])
+def test_what_adds_nothing_must_be_zero(bias, wrong):
+    table = TABLES["transformers"]["transformer-base"]
+    there = to_theirs(table, arrays("transformer-base")) | {"final_logits_bias": np.full(11, bias)}
+    assert match(table, TWINS["transformer-base"], there).apart == wrong
+
+
+def test_an_image_that_is_flattened_with_its_channels_last_gives_the_same_product():
+    own, table = arrays("vgg-16"), TABLES["keras"]["vgg-16"]
+    image = np.random.default_rng(0).standard_normal((8, 3, 3))  # channels, height, width
+    theirs = image.transpose(1, 2, 0).ravel() @ to_theirs(table, own)["fc1/kernel"]
+    assert np.allclose(theirs, own["classifier.0.weight"] @ image.ravel(), rtol=1e-12)
+
+
+def test_lifted_arrays_of_another_shape_stay_as_they_are():
+    table = TABLES["torchvision"]["vit-b16"]
+    there = to_theirs(table, arrays("vit-b16")) | {"class_token": np.ones((1, 5, 8))}
+    found = match(table, TWINS["vit-b16"], there)
+    assert found.misshapen == {"class_token.weight": ("class_token", (1, 5, 8), (8,))}
