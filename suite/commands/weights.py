@@ -70,7 +70,7 @@ def command(
     ] = False,
     backend: Annotated[Names, names("The backends of --check", "all")] = None,
     execution: Annotated[
-        Names, names(f"The executions of --check: {', '.join(EXECUTIONS)}", "all of each backend")
+        Names, names(f"The executions of --check: {', '.join(EXECUTIONS)}", "each backend's first")
     ] = None,
     device: Device = "cpu",
     python: Pythons = None,
@@ -128,7 +128,7 @@ def _compared(
 ) -> list[Answer]:
     """What every backend makes of it."""
     installed = discover(pythons, choice.device, wanted=choice.backends)
-    asked = configurations(choice, installed, "float32", every=True)
+    asked = configurations(choice, installed, "float32")
     reference = reference_configuration(installed)
     with scratch() as files, reporter(quiet) as progress:
         answers = check(found.model, found.whole(), asked, reference, files, progress)
