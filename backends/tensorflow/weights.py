@@ -53,10 +53,14 @@ def read(path: str) -> Arrays:
 
 
 def write(path: str, arrays: Arrays) -> None:
-    """In the older layout, which ``load_weights(..., by_name=True)`` of every Keras reads."""
+    """In the older layout, which ``load_weights(..., by_name=True)`` of every Keras reads. Layers
+    that are counted get the names of a process's first model, of which the first has no number.
+    """
     layers: dict[str, Arrays] = {}
     for name, array in arrays.items():
         layer, _, role = name.rpartition("/")
+        if COUNTED.fullmatch(layer):
+            layer = layer.removesuffix("_0")
         layers.setdefault(layer, {})[role] = array
     with h5py.File(path, "w") as file:
         file.attrs["layer_names"] = [layer.encode() for layer in layers]

@@ -124,8 +124,8 @@ def _prefix(names: Names, known: Known, there: set[str]) -> tuple[str, str]:
     """What stands before the library's names in the file, as ``module.`` of DataParallel, and what
     does not and should, as ``bert.`` of a bare BertModel: what finds most of the published model's.
     """
-    wanted = {names.theirs(path) for path in known.make().parameters()}
-    first = next(iter(names.theirs(path) for path in known.make().parameters()))
+    wanted = dict.fromkeys(names.theirs(path) for path in known.make().parameters())
+    first = next(iter(wanted))
     choices = [("", "")]
     choices += [(n.removesuffix(first), "") for n in sorted(there) if n.endswith(f".{first}")]
     choices += [("", first.removesuffix(n)) for n in sorted(there) if first.endswith(f".{n}")]

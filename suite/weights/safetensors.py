@@ -78,6 +78,6 @@ def encoded(arrays: Arrays) -> bytes:
     write the numbers in another order, without a word.
     """
     return save(
-        {name: np.ascontiguousarray(array) for name, array in arrays.items()},
+        {name: np.asarray(array, order="C") for name, array in arrays.items()},
         metadata={"format": "pt"},  # transformers refuses a file that says nothing
     )

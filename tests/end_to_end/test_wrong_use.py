@@ -7,6 +7,12 @@ from functools import partial
 
 import pytest
 
+
+def weights(file, *more):
+    """Arguments of the command, of which later ones count."""
+    return ["weights", file, "--model", "resnet-50", "--from", "torchvision", *more]
+
+
 CASES = {
     "task": (["run", "--task", "cnn-huge"], "no task matches 'cnn-huge'; there are cnn-tiny"),
     "backend": (["run", "--backend", "mxnet"], "no backend matches 'mxnet'; there are"),
@@ -36,6 +42,26 @@ CASES = {
     "resume with options": (["run", "--resume", "x", "--task", "cnn-tiny"], "--resume takes its"),
     "report": (["report", "nothing"], "nothing is no run"),
     "parity task": (["parity", "--task", "x"], "no task matches 'x'"),
+    "weights file": (weights("no.npz"), "no.npz is not there"),
+    "weights format": (
+        weights("no.onnx"),
+        "no.onnx: the name must end in one of",
+    ),
+    "weights model": (weights("no.npz", "--model", "resnet-51"), "no model 'resnet-51'; there are"),
+    "weights library": (
+        weights("no.npz", "--from", "timm"),
+        "no library 'timm'; there are",
+    ),
+    "weights of another library": (
+        weights("no.npz", "--to", "transformers"),
+        "transformers has no resnet-50; of its models there are bert-base",
+    ),
+    "weights size": (weights("no.npz", "--size", "10"), "--size 10: it must be NAME=NUMBER or"),
+    "weights output": (
+        weights("no.npz", "--output", "new.weights.h5"),
+        "new.weights.h5: the name must end in one of .safetensors, .npz,",
+    ),
+    "weights without PyTorch": (weights("script.pt"), "script.pt is not there"),
     "parity precision": (["parity", "--precision", "float16"], "no precision matches 'float16'"),
 }
 
