@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 import numpy as np
@@ -164,6 +164,6 @@ def _model(
                     f"--size {name}=NUMBER"
                 )
     try:
-        return known.make(**sizes), sizes
+        return replace(known.make(**sizes), name=model), sizes
     except (SpecError, ArithmeticError) as error:
         raise WeightsError(f"no {model} has these sizes: {shown(error)}") from None

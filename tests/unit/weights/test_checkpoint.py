@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -46,7 +47,7 @@ def untold(name: str) -> dict[str, int]:
 
 
 def model(name: str):
-    return MODELS[name].make(**SIZES[name], **untold(name))
+    return replace(MODELS[name].make(**SIZES[name], **untold(name)), name=name)
 
 
 def contents(library: str, name: str, **more: np.ndarray) -> Contents:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -102,6 +103,31 @@ def test_every_truncated_file_is_refused(tmp_path):
         path.write_bytes(whole[:length])
         with pytest.raises(WeightsError):
             read(path)
+
+
+@settings(max_examples=100)
+@given(data=st.data(), packed=st.sampled_from([zipfile.ZIP_STORED, PACKED, zipfile.ZIP_LZMA]))
+def test_changed_bytes_are_read_or_refused(tmp_path_factory, data, packed):
+    whole = bytearray(archive(("x.npy", array()), ("y.npy", array("(1, 2)")), packed=packed))
+    for _ in range(data.draw(st.integers(1, 4))):
+        whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
+    path = tmp_path_factory.mktemp("files") / "some.npz"
+    path.write_bytes(bytes(whole))
+    with suppress(WeightsError):
+        read(path)
+
+
+@settings(max_examples=100)
+@given(data=st.data())
+def test_changed_headers_are_read_or_refused(tmp_path_factory, data):
+    """In an archive whose checksum is right."""
+    inner = bytearray(array())
+    for _ in range(data.draw(st.integers(1, 3))):
+        inner[data.draw(st.integers(0, 79))] = data.draw(st.integers(0, 127))
+    path = tmp_path_factory.mktemp("files") / "some.npz"
+    path.write_bytes(archive(("x.npy", bytes(inner))))
+    with suppress(WeightsError):
+        read(path)
 
 
 def test_names_that_lead_elsewhere_are_names_and_no_paths(tmp_path):

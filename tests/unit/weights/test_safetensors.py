@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import struct
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -115,6 +116,17 @@ def test_every_truncated_file_is_refused(tmp_path):
         path.write_bytes(whole[:length])
         with pytest.raises(WeightsError):
             read(path)
+
+
+@given(data=st.data())
+def test_changed_bytes_are_read_or_refused(tmp_path_factory, data):
+    whole = bytearray(encoded(SOME))
+    for _ in range(data.draw(st.integers(1, 4))):
+        whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
+    path = tmp_path_factory.mktemp("files") / "some.safetensors"
+    path.write_bytes(bytes(whole))
+    with suppress(WeightsError):
+        read(path)
 
 
 def test_a_pickle_by_this_name_is_not_unpickled(tmp_path):
