@@ -25,6 +25,7 @@ ROLES = {  # of a layer's arrays in their order, by how many there are
 }
 COUNTED = re.compile(r"(conv2d|batch_normalization)(?:_(\d+))?")
 MOST_LAYERS, DEEPEST = 10_000, 16
+LEAST_OF_A_GROUP = 64  # bytes
 
 Arrays = dict[str, NDArray[Any]]
 Layers = Iterator[tuple[str, list[NDArray[Any]]]]
@@ -98,6 +99,7 @@ def _newer(group: Any, room: Room, deeper: int = DEEPEST) -> Layers:
         if key == "optimizer" or not deeper:
             continue
         inner = _inner(group, key)
+        room.take(key, LEAST_OF_A_GROUP)  # one that holds itself many times has an end
         if key == "vars" and len(inner):
             if "name" not in inner.attrs:
                 raise ValueError("its layers have no names: save the model with a newer Keras 3")

@@ -20,8 +20,13 @@ def read(path: str) -> dict[str, NDArray[Any]]:
     """Every tensor by its name, that of dictionaries before it, with dots between; bfloat16 as
     float32, which holds all its values. ValueError and whatever torch.load raises.
     """
-    found = torch.load(path, map_location="cpu", weights_only=True)
-    return dict(_arrays("", found, Room.of(path), DEEPEST))
+    loaded = torch.load(path, map_location="cpu", weights_only=True)
+    found: dict[str, NDArray[Any]] = {}
+    for name, array in _arrays("", loaded, Room.of(path), DEEPEST):
+        if name in found:
+            raise ValueError(f"two arrays have the name {name!r}")
+        found[name] = array
+    return found
 
 
 def write(path: str, arrays: dict[str, NDArray[Any]]) -> None:
@@ -37,5 +42,6 @@ def _arrays(name: str, value: Any, room: Room, deeper: int) -> Iterator[tuple[st
             value = value.float()
         yield name, np.array(value.detach().numpy())
     elif isinstance(value, dict) and deeper:
+        room.take(name, len(value))  # one that holds itself many times has an end
         for key, each in value.items():
             yield from _arrays(f"{name}.{key}" if name else str(key), each, room, deeper - 1)

@@ -45,6 +45,10 @@ torch.save({"conv1.weight": Runs()}, folder / "runs.bin", _use_new_zipfile_seria
 torch.save({"conv1.weight": torch.zeros(1).expand(1 << 40)}, folder / "expanded.pt")
 torch.save({"conv1.weight": torch.zeros(3, dtype=torch.complex64)}, folder / "complex.pt")
 torch.save(torch.nn.Linear(2, 2), folder / "module.pt")
+torch.save({"a": {"b": torch.zeros(1)}, "a.b": torch.zeros(1)}, folder / "twice.pt")
+circle = {}
+circle |= {str(number): circle for number in range(1000)}
+torch.save(circle, folder / "circle.pt")
 whole = (folder / "nested.pt").read_bytes()
 (folder / "cut.pt").write_bytes(whole[: len(whole) // 2])
 (folder / "empty.pt").write_bytes(b"")
@@ -55,6 +59,8 @@ REFUSED_BY_TORCH = {
     "module.pt": "Weights only load failed",
     "expanded.pt": "unpacks to more than 100 times the file's size",
     "complex.pt": "'conv1.weight' is no array of numbers",
+    "twice.pt": "two arrays have the name 'a.b'",
+    "circle.pt": "unpacks to more than 100 times the file's size",
     "cut.pt": "PytorchStreamReader failed",
     "empty.pt": "EOFError",
 }
@@ -111,6 +117,9 @@ with file("linked") as group:
     group["layers"] = h5py.ExternalLink(f"{folder}/older.h5", "/")
 with file("outside") as group:
     layer(group, (4,), external=[(f"{folder}/made.npz", 0, 16)])
+with file("circle") as group:
+    for number in range(20):
+        group[str(number)] = group["/"]
 with file("nameless") as group:
     layer(group, (1,))
     del group["layers/conv2d/vars"].attrs["name"]
@@ -124,6 +133,7 @@ REFUSED_BY_KERAS = {
     "texts": "is no array of numbers",
     "linked": "is missing, or a link",
     "outside": "is no array of this file",
+    "circle": "unpacks to more than 100 times the file's size",
     "nameless": "its layers have no names",
     "cut": "truncated file",
     "empty": "file signature not found",
