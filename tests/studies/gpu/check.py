@@ -1,5 +1,6 @@
 """Everything that needs a GPU, in one call of under 8 minutes: self-tests, parity in float32, TF32
-and bfloat16, a TF32 switch that was left on, and a run with an A/A arm. For a machine that has
+and bfloat16, a TF32 switch that was left on, and a run with an A/A arm. Models of published size
+are parts of their own, in a call each: ``--part resnet-50``. For a machine that has
 PyTorch and JAX in one interpreter and reaches no network; TensorFlow may be absent.
 
     python3 -m pip download --dest wheels --no-deps --only-binary=:all: --python-version 3.12 \\
@@ -87,6 +88,23 @@ STEPS = (
 )
 
 
+def real(task: str, batch: int) -> Part:
+    """The training of a model of published size, in the precision that it is trained in."""
+    return Part(
+        task,
+        (
+            *("run", "--device", "cuda", "--profile", "real", "--task", task, "--phase", "train"),
+            *("--batch-size", str(batch), "--precision", "bfloat16", "--execution", "compiled"),
+            *("--backend", "torch,jax", "--launches", "3"),
+        ),
+        ALL_SECONDS,
+    )
+
+
+# The batches of the published figures beside which they stand, or what 80 GB hold.
+REAL = ((real("resnet-50", 256),), (real("bert-base", 64),), (real("gpt2", 32),))
+
+
 def coordinator(wheels: Path | None) -> Path:
     """An interpreter with what the suite needs: a fresh environment, or this one."""
     if wheels is None:
@@ -145,7 +163,8 @@ def ended(part: Part, python: Path, output: Path, log: Path) -> int | None:
 
 def main() -> int:
     """Do all parts; 0 if they ended as they should."""
-    every = [part.name for step in STEPS for part in step]
+    usual = [part.name for step in STEPS for part in step]
+    every = [*usual, *(part.name for step in REAL for part in step)]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--wheels", type=Path, help="what the suite needs, if it is not here")
     parser.add_argument("--output", type=Path, required=True)
@@ -154,8 +173,8 @@ def main() -> int:
     output = options.output.absolute()
     output.mkdir(parents=True, exist_ok=True)
     end = time.monotonic() + ALL_SECONDS
-    python, good, wanted = coordinator(options.wheels), True, options.part or every
-    for step in STEPS:
+    python, good, wanted = coordinator(options.wheels), True, options.part or usual
+    for step in (*STEPS, *REAL):
         parts = [part for part in step if part.name in wanted]
         with ThreadPoolExecutor(max(1, len(parts))) as pool:
             good = all([*pool.map(lambda part: done(part, python, output, end), parts), good])
