@@ -1,5 +1,5 @@
-"""Formats that a framework knows: read and written in a worker of its installation, which no file
-can make run more than that.
+"""Formats that a framework knows: read and written in a worker of its installation, so that what a
+damaged file does to its reader ends that worker and nothing else.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from suite.worker.installations import discover
 from suite.worker.process import Limits, Worker, WorkerError, WorkerLost, WorkerSettings
 
 BYTES, TIMES = 16 << 30, 4  # of address space: what importing takes, and for each byte of the file
-SECONDS = 300.0  # for a file of 500 MB some 5
+SECONDS = 300.0
 
 
 def read(path: Path, framework: str, pythons: Mapping[str, str]) -> Contents:

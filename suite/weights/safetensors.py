@@ -16,7 +16,7 @@ from safetensors.numpy import save
 from suite.weights.contents import Arrays, Contents, WeightsError, refused, regular, shown
 
 END, INDEX = ".safetensors", ".safetensors.index.json"
-MOST_INDEX_BYTES = 64 << 20  # of a model with 300,000 arrays some 30 MB
+MOST_INDEX_BYTES = 64 << 20  # some 100 an array
 KINDS = {
     "F64": "<f8",
     "F32": "<f4",
