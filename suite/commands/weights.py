@@ -29,10 +29,12 @@ from suite.plan.options import Choice, UsageError
 from suite.plan.options import check as check_choice
 from suite.report.terminal.weights import found_in, show_answers, show_found
 from suite.store import directory
-from suite.weights.check import Answer, check
+from suite.weights.batch import read as read_batch
+from suite.weights.check import Answer, check, random_samples
 from suite.weights.checkpoint import OURS, Checkpoint, look, table
 from suite.weights.formats import FORMATS, format_of
 from suite.worker.installations import discover
+from tasks.base import Batch
 from tasks.models.catalogue import MODELS, Size
 from tasks.models.names import to_theirs
 from tasks.models.tables import TABLES
@@ -68,6 +70,13 @@ def command(
             "--check", help="Compare what every backend predicts with these weights, in float32."
         ),
     ] = False,
+    batch: Annotated[
+        Path | None,
+        typer.Option(
+            help="An .npz of the samples for --check: inputs, or inputs.NAME of each, targets if "
+            "there are any, valid if steps are padded. Default: two random samples."
+        ),
+    ] = None,
     backend: Annotated[Names, names("The backends of --check", "all")] = None,
     execution: Annotated[
         Names, names(f"The executions of --check: {', '.join(EXECUTIONS)}", "each backend's first")
@@ -86,6 +95,8 @@ def command(
     theirs = table(target, model)
     reads = format_of(file)
     writes = format_of(output, written=True) if output is not None else None
+    if batch is not None and not compare:
+        raise UsageError("--batch is for --check")
     choice = Choice(backends=split(backend), executions=split(execution), device=device)
     check_choice(choice, {})
     if output is not None:
@@ -95,7 +106,8 @@ def command(
     if output is not None or compare:
         arrays = found.whole()
     if compare:
-        answers = _compared(found, choice, pythons, quiet)
+        samples = random_samples(found.model) if batch is None else read_batch(batch, found.model)
+        answers = _compared(found, samples, choice, pythons, quiet)
     if writes is not None and writes.encoded is not None and output is not None:
         write_whole(output, writes.encoded(to_theirs(theirs, arrays), pythons))
     if as_json:
@@ -124,14 +136,14 @@ def _sizes(values: list[str] | None) -> dict[str, Size]:
 
 
 def _compared(
-    found: Checkpoint, choice: Choice, pythons: dict[str, str], quiet: bool
+    found: Checkpoint, samples: Batch, choice: Choice, pythons: dict[str, str], quiet: bool
 ) -> list[Answer]:
     """What every backend makes of it."""
     installed = discover(pythons, choice.device, wanted=choice.backends)
     asked = configurations(choice, installed, "float32")
     reference = reference_configuration(installed)
     with scratch() as files, reporter(quiet) as progress:
-        answers = check(found.model, found.whole(), asked, reference, files, progress)
+        answers = check(found.model, found.whole(), samples, asked, reference, files, progress)
         if any(answer.verdict == "failed" for answer in answers):
             keep_logs(files / "logs")
     return answers

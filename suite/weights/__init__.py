@@ -5,5 +5,6 @@ formats.py     which reader and writer a file's name asks for
 safetensors.py, npz.py   read here: both formats are data alone
 foreign.py     read by a worker of the framework that knows the format: pickles, HDF5
 checkpoint.py  whose model it is: prefix, sizes, what is missing
+batch.py       samples of a user
 check.py       the same logits in every framework
 """

@@ -106,6 +106,14 @@ INCEPTION: dict[str, Told] = {
     "classes": axis("fc.weight"),
     "width": axis("Conv2d_1a_3x3.conv.weight", per=2),
 }
+VIT: dict[str, Told] = {
+    "classes": axis("head.weight"),
+    "width": axis("patches.weight"),
+    "patch": axis("patches.weight", 2),
+    "layers": count("layers.{}.norm1.weight"),
+    "hidden": axis("layers.0.linear1.weight"),
+    "size": side,
+}
 TEXT: dict[str, Told] = {"vocabulary": axis("word.weight"), "width": axis("word.weight", 1)}
 ENCODER: dict[str, Told] = TEXT | {
     "blocks": count("layer.{}.norm1.weight"),
@@ -134,18 +142,8 @@ MODELS = {
         told=INCEPTION,
         probe={"size": 139},
     ),
-    "vit-b16": Known(
-        make=vit_b16,
-        told={
-            "classes": axis("head.weight"),
-            "width": axis("patches.weight"),
-            "patch": axis("patches.weight", 2),
-            "layers": count("layers.{}.norm1.weight"),
-            "hidden": axis("layers.0.linear1.weight"),
-            "size": side,
-        },
-        untold=HEADS,
-    ),
+    "vit-b16": Known(make=vit_b16, told=VIT, untold=HEADS),
+    "vit-b16-transformers": Known(make=partial(vit_b16, epsilon=1e-12), told=VIT, untold=HEADS),
     "bert-base": Known(make=bert, told=BERT, untold=HEADS),
     "bert-classifier": Known(
         make=partial(bert, name="bert-classifier", classes=2),

@@ -256,7 +256,8 @@ TABLES: dict[str, dict[str, Names]] = {
         "roberta-base": ROBERTA,
         "gpt2": GPT2,
         "llama-125m": LLAMA,
-        "vit-b16": VIT,
+        "vit-b16": VIT,  # at another epsilon than theirs
+        "vit-b16-transformers": VIT,
         "transformer-base": MARIAN,
         "bert-classifier": BERT_CLASSIFIER,
         "roberta-classifier": ROBERTA_CLASSIFIER,

@@ -193,7 +193,11 @@ def test_a_checkpoint_is_converted_and_the_same_in_all_frameworks(tribench, tmp_
     wrapped = {f"module.{name}": array for name, array in there.items()}
     written = format_of(file, written=True)
     file.write_bytes(written.encoded(wrapped | more, {}))
+    samples = tmp_path / "samples.npz"
+    images = np.random.default_rng(0).standard_normal((3, 3, 32, 32)).astype(np.float32)
+    np.savez(samples, inputs=images, targets=np.array([0, -1, 2]))
     arguments = ours("--size", "size=32", "--check", "--output", made, "--json")
+    arguments += ["--batch", str(samples)]
     done = tribench("weights", str(file), *arguments, folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     told = json.loads(done.stdout)
@@ -205,6 +209,8 @@ def test_a_checkpoint_is_converted_and_the_same_in_all_frameworks(tribench, tmp_
     for name in ("torch", "jax", "tensorflow"):
         assert answers[name]["verdict"] == "same"
         assert 0 < answers[name]["off"] < 1e-6
+        assert (answers[name]["guesses"], answers[name]["targets"]) == (3, 2)
+        assert answers[name]["right"] == answers["numpy"]["right"]
     found = read(made).arrays
     assert all(np.array_equal(found[path], array) for path, array in twin().items())
 

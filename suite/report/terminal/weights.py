@@ -66,14 +66,17 @@ def show_answers(answers: Sequence[Answer], console: Console) -> None:
     """A row for each program."""
     if not answers:
         return
-    table = grid("backend", "execution", "precision", "logits off", "same guesses", "s", "verdict")
+    table = grid(
+        "backend", "execution", "precision", "logits off", "same guesses", "right", "s", "verdict"
+    )
     for each in answers:
         numbers = (
-            ("", "", "")
+            ("", "", "", "")
             if each.off is None
             else (
                 f"{each.off:.1e}",
                 f"{each.alike} of {each.guesses}",
+                f"{each.right} of {each.targets}" if each.targets else "",
                 f"{each.seconds:.1f}",
             )
         )

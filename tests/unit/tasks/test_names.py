@@ -29,6 +29,7 @@ SIZES = {
     "llama-125m": SMALL | {"steps": 5, "hidden": 12, "key_value_heads": 1},
     "transformer-base": SMALL | {"hidden": 12},
 }
+SIZES["vit-b16-transformers"] = SIZES["vit-b16"]
 TWINS = {name: MODELS[name].make(**sizes) for name, sizes in SIZES.items()}
 EVERY = [(library, model) for library, models in TABLES.items() for model in models]
 NAMED = {  # some names, as the libraries' own state dictionaries have them, and their shapes

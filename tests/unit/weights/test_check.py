@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -15,13 +17,15 @@ from tasks.models.catalogue import MODELS
 from tests.fixtures.installations import ARMS
 
 MODEL = MODELS["resnet-50"].make(classes=3, blocks=(1, 1, 1, 1), width=2, size=32)
+SAMPLES = replace(check.random_samples(MODEL), targets=np.array([2, -1], np.int32))
 WANTED = np.array([[3.0, 0.0, 4.0], [0.0, 12.0, 0.0]])
 
 
 def answers(monkeypatch, tmp_path, **made):
     """By backend and execution, where each makes this, raises it, or else what is wanted."""
 
-    def logits(model, start, configuration, folder):
+    def logits(model, start, samples, configuration, folder):
+        assert samples is SAMPLES
         assert model is MODEL
         assert start["x"].dtype == np.float64
         found = made.get(f"{configuration.backend}_{configuration.execution}", WANTED)
@@ -33,7 +37,7 @@ def answers(monkeypatch, tmp_path, **made):
     asked = configurations(Choice(), ARMS, "float32", every=True)
     start = {"x": np.ones(2, np.float32)}
     reference = reference_configuration(ARMS)
-    found = check.check(MODEL, start, asked, reference, tmp_path, Reporter())
+    found = check.check(MODEL, start, SAMPLES, asked, reference, tmp_path, Reporter())
     return {f"{each.backend}_{each.execution}": each for each in found}
 
 
@@ -50,6 +54,7 @@ def test_the_same_logits_are_the_same(monkeypatch, tmp_path):
     assert not any(each.wrong for each in found.values())
     assert found["torch_eager"].off == pytest.approx(1e-6)
     assert (found["torch_eager"].alike, found["torch_eager"].guesses) == (2, 2)
+    assert (found["torch_eager"].right, found["torch_eager"].targets) == (1, 1)
     assert "No module named" in found["tensorflow_default"].why
 
 
@@ -67,6 +72,25 @@ def test_others_are_wrong(monkeypatch, tmp_path, made, verdict, why):
     found = answers(monkeypatch, tmp_path, jax_compiled=made)["jax_compiled"]
     assert (found.verdict, found.why) == (verdict, why)
     assert found.wrong
+
+
+def test_padded_steps_do_not_count(monkeypatch, tmp_path):
+    model = MODELS["bert-base"].make(
+        steps=3, blocks=1, width=8, heads=2, hidden=8, vocabulary=5, rows=3
+    )
+    samples, shown = check.random_samples(model), np.arange(3) < [[3], [1]]
+    wanted = np.random.default_rng(0).standard_normal((2, 3, 5))
+    turned = np.where(shown[..., None], wanted, -wanted)
+    monkeypatch.setattr(
+        check, "_logits", lambda *given: turned if given[3].backend == "jax" else wanted
+    )
+    asked = configurations(Choice(backends=("jax",)), ARMS, "float32")
+    for valid, verdict in ((None, "different"), ({"ids": shown}, "same")):
+        given = replace(samples, valid=valid)
+        found = check.check(
+            model, {}, given, asked, reference_configuration(ARMS), tmp_path, Reporter()
+        )
+        assert found[1].verdict == verdict
 
 
 def test_what_is_not_supported_is_not_wrong(monkeypatch, tmp_path):

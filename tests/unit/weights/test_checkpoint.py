@@ -37,6 +37,7 @@ SIZES = {  # of twins that no published model has
     "llama-125m": TEXT | {"hidden": 12, "steps": 32},
     "transformer-base": TEXT | {"hidden": 12},
 }
+SIZES["vit-b16-transformers"] = SIZES["vit-b16"]
 GIVEN = {"heads": 2, "key_value_heads": 1}
 EVERY = [(library, model) for library, models in TABLES.items() for model in models]
 
