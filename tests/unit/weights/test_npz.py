@@ -23,7 +23,9 @@ VALUES = st.sampled_from(("float16", "float32", "float64", "int64", "bool")).fla
 
 @settings(max_examples=50)
 @given(
-    arrays=st.dictionaries(st.from_regex(r"[a-z0-9./_-]{1,20}\Z"), VALUES, max_size=4),
+    arrays=st.dictionaries(
+        st.from_regex(r"[a-z0-9./_-]{1,20}", fullmatch=True), VALUES, max_size=4
+    ),
     turned=st.booleans(),
 )
 def test_what_is_written_is_read(tmp_path_factory, arrays, turned):
