@@ -39,6 +39,11 @@ from tests.studies.witnesses.models import SEED, WITNESSES, Witness
 LOGITS, GRADIENTS, BUFFERS = 1e-12, 1e-10, 1e-12  # what may be off, relative
 LEAST = 1e-6  # of the largest gradient: a smaller one is measured by that
 FULL = (("numpy", "eager"), ("torch", "eager"))
+OTHER_NAMES = 3  # what a witness exits with; also in its script
+
+
+class NotItsNames(Exception):
+    """The library's class has other arrays; the script has said which."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +151,10 @@ def _witnessed(
     told = {"class": witness.kind, "arguments": dict(witness.arguments)}
     (folder / f"{place}.json").write_text(json.dumps(told), encoding="utf-8")
     script = Path(__file__).with_name(f"{witness.library}_witness.py")
-    subprocess.run([interpreter, script, folder, place], check=True, timeout=1200)
+    done = subprocess.run([interpreter, script, folder, place], timeout=1200)
+    if done.returncode == OTHER_NAMES:
+        raise NotItsNames(f"the arrays of {witness.name} are not those of {witness.kind}")
+    done.check_returncode()
     with np.load(folder / f"{place}-made.npz") as arrays:
         return dict(arrays)
 

@@ -1,4 +1,4 @@
-"""The table of docs/models.md, from the answers of check.py:
+"""The tables of docs/models.md, from what check.py and planted.py wrote:
 ``python -m tests.studies.witnesses.page``.
 """
 
@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,11 @@ from suite.files import write_whole
 from tests.studies.witnesses.models import WITNESSES
 
 ROOT = Path(__file__).parents[3]
-ANSWERS = ROOT / "results" / "studies" / "witnesses" / "answers.json"
+RESULTS = ROOT / "results" / "studies" / "witnesses"
+ANSWERS, PLANTED = RESULTS / "answers.json", RESULTS / "planted.json"
 PAGE = ROOT / "docs" / "models.md"
-BEGIN, END = "<!-- witnesses: made by tests/studies/witnesses/page.py -->", "<!-- /witnesses -->"
-BLOCK = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
 HEAD = ("model", "beside", "parameters", "GMAC", "program", "logits", "loss", "worst gradient")
+MEASURED = ("logits", "gradient", "buffers")
 
 
 def table(answers: Sequence[dict[str, Any]]) -> str:
@@ -39,18 +39,43 @@ def table(answers: Sequence[dict[str, Any]]) -> str:
                 *errors,
             )
         )
+    return _markdown(rows)
+
+
+def mistakes(answers: Sequence[dict[str, Any]]) -> str:
+    """A row a mistake, in Markdown: whether it is found, and by how much."""
+    rows = [("mistake", "beside", "found", *MEASURED), ("---",) * 6]
+    for answer in answers:
+        errors = ("names" if answer[key] is None else f"{answer[key]:.1e}" for key in MEASURED)
+        verdict = "yes" if answer["found"] else "NO"
+        rows.append((answer["mistake"], answer["library"], verdict, *errors))
+    return _markdown(rows)
+
+
+def _markdown(rows: Iterable[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
-def filled(page: str, answers: Sequence[dict[str, Any]]) -> str:
-    """The page with the table between its marks."""
-    return BLOCK.sub(lambda _: f"{BEGIN}\n{table(answers)}\n{END}", page)
+TABLES: dict[str, tuple[Path, Callable[[Sequence[dict[str, Any]]], str]]] = {
+    "witnesses": (ANSWERS, table),
+    "planted": (PLANTED, mistakes),
+}
+
+
+def filled(page: str) -> str:
+    """The page with each table between its marks."""
+    for name, (file, made) in TABLES.items():
+        begin = f"<!-- {name}: made by tests/studies/witnesses/page.py -->"
+        end = f"<!-- /{name} -->"
+        block = f"{begin}\n{made(json.loads(file.read_text(encoding='utf-8')))}\n{end}"
+        found = re.compile(f"{re.escape(begin)}.*{re.escape(end)}", re.DOTALL)
+        page = found.sub(lambda _, block=block: block, page)  # type: ignore[misc]
+    return page
 
 
 def main() -> None:
-    """Write it."""
-    answers = json.loads(ANSWERS.read_text(encoding="utf-8"))
-    write_whole(PAGE, filled(PAGE.read_text(encoding="utf-8"), answers))
+    """Write them."""
+    write_whole(PAGE, filled(PAGE.read_text(encoding="utf-8")))
 
 
 if __name__ == "__main__":

@@ -1,18 +1,20 @@
 """Mistakes that ports of these models make, each in a spec of ours: does its witness find it?
 
-``python -m tests.studies.witnesses.planted LIBRARY=INTERPRETER...``
+``python -m tests.studies.witnesses.planted LIBRARY=INTERPRETER... [--output FILE]``
 """
 
 from __future__ import annotations
 
 import argparse
-import subprocess
+import json
 import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from suite.plan.configurations import reference_configuration
+from suite.files import write_whole
+from suite.plan.configurations import Configuration, reference_configuration
 from suite.worker.installations import discover
 from tasks import spec
 from tasks.models.gpt2 import gpt2
@@ -20,7 +22,7 @@ from tasks.models.inception import inception_v3
 from tasks.models.resnet import resnet50
 from tasks.models.vit import vit_b16
 from tasks.spec import Layer, ModelSpec
-from tests.studies.witnesses.check import ask
+from tests.studies.witnesses.check import NotItsNames, ask
 from tests.studies.witnesses.models import SMALL, STEPS, WITNESSES, Witness
 
 BY_NAME = {witness.name: witness for witness in WITNESSES}
@@ -77,23 +79,38 @@ def planted() -> dict[str, Witness]:
     }
 
 
+def found(
+    what: str, witness: Witness, interpreter: str, reference: Configuration, folder: Path
+) -> dict[str, Any]:
+    """How far the reference's program of the wrong spec is off; None where the library refuses its
+    names.
+    """
+    known = {"mistake": what, "library": witness.library, "model": witness.name}
+    try:
+        (answer,) = ask(witness, interpreter, [reference], folder)
+    except NotItsNames:
+        return known | {"found": True, "logits": None, "gradient": None, "buffers": None}
+    off = {key: getattr(answer, key) for key in ("logits", "gradient", "buffers")}
+    return known | {"found": not answer.same} | off
+
+
 def main() -> int:
     """0 if all are found."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("interpreters", nargs="+", metavar="LIBRARY=INTERPRETER")
-    interpreters = dict(each.split("=", 1) for each in parser.parse_args().interpreters)
+    parser.add_argument("--output", type=Path, metavar="FILE")
+    asked = parser.parse_args()
+    interpreters = dict(each.split("=", 1) for each in asked.interpreters)
     reference = reference_configuration(discover({}))
-    missed = 0
+    answers = []
     with tempfile.TemporaryDirectory() as folder:
         for what, witness in planted().items():
-            try:
-                answers = ask(witness, interpreters[witness.library], [reference], Path(folder))
-                found = not all(answer.same for answer in answers)
-            except subprocess.CalledProcessError:  # names that the library does not have
-                found = True
-            missed += not found
-            print(f"{'found' if found else 'MISSED':7} {what}", flush=True)
-    return int(missed > 0)
+            interpreter = interpreters[witness.library]
+            answers.append(found(what, witness, interpreter, reference, Path(folder)))
+            print(f"{'found' if answers[-1]['found'] else 'MISSED':7} {what}", flush=True)
+    if asked.output:
+        write_whole(asked.output, json.dumps(answers, indent=1) + "\n")
+    return int(not all(answer["found"] for answer in answers))
 
 
 if __name__ == "__main__":

@@ -19,11 +19,20 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+OTHER_NAMES = 3  # the exit code where given arrays are not the model's
 Build = Callable[[str, dict[str, Any]], nn.Module]
+Named = Callable[[nn.Module], dict[str, str]]
 
 
-def main(build: Build, ignored: str) -> None:
-    """For each name of the command line; ``ignored`` matches what given arrays need not name."""
+def same(model: nn.Module) -> dict[str, str]:
+    """Files name every array as the module does."""
+    return {name: name for name in model.state_dict()}
+
+
+def main(build: Build, ignored: str, named: Named = same) -> None:
+    """For each name of the command line; ``ignored`` matches what given arrays need not name;
+    ``named`` gives {name in the module: name in files}, which given and made arrays have.
+    """
     torch.manual_seed(0)
     torch.set_default_dtype(torch.float64)  # for tables that a library computes itself
     folder = Path(sys.argv[1])
@@ -32,18 +41,23 @@ def main(build: Build, ignored: str) -> None:
         with np.load(folder / f"{name}-given.npz") as arrays:
             given = {key: torch.tensor(array) for key, array in arrays.items()}
         model = build(config["class"], config["arguments"]).double()
-        made = _made(model, given, ignored)
+        made = _made(model, named(model), given, ignored)
         np.savez(folder / f"{name}-made.npz", **made)
         del model, given, made
 
 
-def _made(model: nn.Module, given: dict[str, Tensor], ignored: str) -> dict[str, Any]:
+def _made(
+    model: nn.Module, files: dict[str, str], given: dict[str, Tensor], ignored: str
+) -> dict[str, Any]:
     own = {key[2:]: array for key, array in given.items() if key.startswith("p/")}
     inputs = {key[2:]: array for key, array in given.items() if key.startswith("x/")}
-    missing, unexpected = model.load_state_dict(own, strict=False)
-    missing = [name for name in missing if not re.search(ignored, name)]
+    missing = [file for file in files.values() if file not in own and not re.search(ignored, file)]
+    unexpected = [file for file in own if file not in files.values()]
     if missing or unexpected:
-        raise SystemExit(f"missing: {missing[:3]}; unexpected: {list(unexpected)[:3]}")
+        print(f"missing: {missing[:3]}; unexpected: {unexpected[:3]}", file=sys.stderr)
+        sys.exit(OTHER_NAMES)
+    loaded = {name: own[file] for name, file in files.items() if file in own}
+    model.load_state_dict(loaded, strict=False)
     with torch.no_grad():
         logits = _logits(model.eval(), inputs)
     loss = nn.functional.cross_entropy(
@@ -55,8 +69,9 @@ def _made(model: nn.Module, given: dict[str, Tensor], ignored: str) -> dict[str,
     made = {"logits": logits.numpy(), "loss": loss.detach().numpy()}
     for name, parameter in model.named_parameters():
         if parameter.grad is not None:
-            made[f"g/{name}"] = parameter.grad.numpy()
-    made |= {f"b/{name}": buffer.numpy() for name, buffer in model.named_buffers()}
+            made[f"g/{files[name]}"] = parameter.grad.numpy()
+    for name, buffer in model.named_buffers():
+        made[f"b/{files.get(name, name)}"] = buffer.numpy()
     return made
 
 
