@@ -25,7 +25,12 @@ PEERS = {  # of tests/studies/peers and ours; they share an environment: their b
     "peers-jax": ("jax", "flax", "keras-jax"),
     "tensorflow": ("tensorflow", "keras-tensorflow"),  # it brings Keras
 }
-WITNESSES = {"witness-torchvision": "torchvision", "witness-transformers": "transformers"}
+WITNESSES = {  # libraries whose models ours are held beside
+    "witness-torchvision": ("torchvision",),
+    "witness-transformers": ("transformers",),
+    "witness-keras": ("keras", "keras_hub"),
+    "witness-flax": ("flax",),
+}
 TWO = ("-n2", "--dist=loadfile")  # processes, each with a core of its own
 UNIT = (*TWO, "tests/unit")
 EVERYTHING = (
@@ -122,6 +127,22 @@ def witness_transformers(session: nox.Session) -> None:
     install(session, *EXTRAS["torch"], "transformers")
 
 
+@nox.session(name="witness-keras", default=False)
+def witness_keras(session: nox.Session) -> None:
+    """Environment: JAX's with Keras and keras-hub, without what keras-hub would bring: TensorFlow's
+    tokenizers.
+    """
+    install(session, *EXTRAS["jax"], "keras", "regex", "tokenizers")
+    session.install("--no-deps", "--constraint", "constraints.txt", "keras-hub")
+
+
+@nox.session(name="witness-flax", default=False)
+def witness_flax(session: nox.Session) -> None:
+    """Environment: JAX's with Flax and the last transformers that has classes of Flax."""
+    install(session, *EXTRAS["jax"], "flax")
+    session.install("transformers==4.57.6")  # constraints.txt has a later one
+
+
 @nox.session(default=False)
 def mlx(session: nox.Session) -> None:
     """Environment: MLX's, for the adapter in tests/plugins/mlx."""
@@ -151,7 +172,8 @@ def peers(session: nox.Session) -> None:
 @nox.session(venv_backend="none", default=False, requires=["suite", *FRAMEWORKS, *WITNESSES])
 def witnesses(session: nox.Session) -> None:
     """Hold the models of real size beside the libraries' own: ``-- --only 'gpt2*'``."""
-    pythons = [f"{library}={python(name)}" for name, library in WITNESSES.items()]
+    pairs = [(library, name) for name, libraries in WITNESSES.items() for library in libraries]
+    pythons = [f"{library}={python(name)}" for library, name in pairs]
     run(session, "suite", "tests.studies.witnesses.check", *pythons, *session.posargs)
 
 

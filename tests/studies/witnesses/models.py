@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from math import prod
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tasks import codec
 from tasks.base import Batch, Task, probe_batch
@@ -14,11 +16,14 @@ from tasks.models.bert import bert, roberta
 from tasks.models.gpt2 import gpt2
 from tasks.models.inception import inception_v3
 from tasks.models.llama import llama
-from tasks.models.resnet import resnet50
+from tasks.models.names import Names
+from tasks.models.resnet import resnet50, resnet50_v1
 from tasks.models.transformer import transformer
 from tasks.models.vgg import vgg16
 from tasks.models.vit import vit_b16
-from tasks.spec import SGD, ModelSpec
+from tasks.parameters import probe, probe_buffers
+from tasks.spec import GELU, SGD, Layer, ModelSpec
+from tests.studies.witnesses.tables import TABLES
 
 STEPS, SEED = 32, 1
 RIGHT = np.arange(STEPS) < np.array([[STEPS], [STEPS - 11]])
@@ -30,11 +35,21 @@ PAIR = {"source": "input_ids", "target": "decoder_input_ids"}
 NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 
 
+def changed(model: ModelSpec, kind: type[Layer], **fields: object) -> ModelSpec:
+    """Every layer of a kind with other fields."""
+    for place in model.places():
+        if isinstance(place.layer, kind):
+            other = replace(place.layer, **fields)
+            model = model.with_layer(place.path, other)
+    return model
+
+
 @dataclass(frozen=True, kw_only=True)
 class Witness:
     """A spec beside a class of a library. ``arguments`` are of the class, or of its configuration;
     ``inputs`` and ``masks`` are what its call names ours; ``valid`` is the batch's mask, and
-    ``padding`` the id that padded steps have and valid ones do not.
+    ``padding`` the id that padded steps have and valid ones do not. ``apart`` matches buffers that
+    are other ones there: Keras divides the running variance by n.
     """
 
     name: str
@@ -47,16 +62,32 @@ class Witness:
     valid: Any = None
     padding: int | None = None
     samples: int = 2
+    apart: str | None = None
+    gradients: float = 1e-10  # what they may be off, relative
 
     @property
     def twin(self) -> bool:
-        """Is it smaller than the model that people mean?"""
-        return "twin" in self.name
+        """Is it small, and asked in every program?"""
+        return self.name.endswith("twin")
 
     @property
     def task(self) -> Task:
         """The model as parity asks it."""
         return codec.bare(replace(self.model, name=self.name), SGD(learning_rate=0.1), self.samples)
+
+    @property
+    def names(self) -> Names:
+        """What the library calls its arrays."""
+        return TABLES[self.library][self.model.name]
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers are trained."""
+        return sum(prod(each.shape) for each in self.model.parameters().values())
+
+    def start(self) -> dict[str, NDArray[Any]]:
+        """Random parameters and buffers."""
+        return probe(self.model, SEED) | probe_buffers(self.model, SEED)
 
     def batch(self) -> Batch:
         """Random samples; of padded steps the targets are left out."""
@@ -68,7 +99,7 @@ class Witness:
                 if self.valid is not None:
                     ids[name][~self.valid[name]] = self.padding
         targets = batch.targets
-        if self.valid is not None:
+        if self.valid is not None and targets.ndim > 1:
             last = self.valid[[*self.masks][-1]] if isinstance(self.valid, dict) else self.valid
             targets = np.where(last, targets, np.int32(-1))
         return replace(batch, inputs=ids, targets=targets, valid=self.valid)
@@ -89,6 +120,19 @@ def vision(name: str, model: ModelSpec, kind: str, samples: int = 2, **arguments
 def text(name: str, model: ModelSpec, kind: str, **more: Any) -> Witness:
     """A model of transformers'."""
     return Witness(name=name, library="transformers", model=model, kind=kind, **more)
+
+
+def keras(table: str, model: ModelSpec, kind: str, size: int, **more: Any) -> Witness:
+    """A model of keras.applications'."""
+    return Witness(
+        name=f"{model.name} of keras",
+        library="keras",
+        model=replace(model, name=table),
+        kind=kind,
+        arguments={"input_shape": (size, size, 3)},
+        apart=r"/moving_variance$",
+        **more,
+    )
 
 
 SMALL: dict[str, Any] = {"blocks": 2, "width": 16, "heads": 4, "vocabulary": 97}
@@ -257,4 +301,44 @@ WITNESSES = [
         arguments=marian(2, 16, 4, 24, 97),
         **TWO,
     ),
+    keras(
+        "resnet-50-v1",
+        resnet50_v1(size=64),
+        "ResNet50",
+        64,
+        gradients=1e-9,  # of biases before batch norm it is 0, and rounding 1.7e-16 of the largest
+    ),
+    keras("vgg-16", vgg16(size=64), "VGG16", 64),
+    keras(
+        "inception-v3-keras",
+        inception_v3(size=139, scale=False, count_padding=False, momentum=0.01),
+        "InceptionV3",
+        139,
+    ),
+    Witness(
+        name="bert-base twin of keras_hub",
+        library="keras_hub",
+        model=changed(
+            bert(steps=STEPS, rows=40, hidden=24, pooled=True, **SMALL), GELU, approximate=True
+        ),
+        kind="BertBackbone",
+        arguments={
+            "vocabulary_size": 97,
+            "num_layers": 2,
+            "num_heads": 4,
+            "hidden_dim": 16,
+            "intermediate_dim": 24,
+            "dropout": 1e-300,  # none, but with 0 softmax is in float32: 8.1e-9 off
+            "max_sequence_length": 40,
+        },
+        inputs={"ids": "token_ids", "types": "segment_ids"},
+        masks={"ids": "padding_mask"},
+        valid={"ids": RIGHT},
+    ),
+]
+FLAX = ("bert-base", "roberta-base", "gpt2")
+WITNESSES += [
+    replace(each, name=f"{each.name} of flax", library="flax", kind=f"Flax{each.kind}")
+    for each in WITNESSES
+    if each.library == "transformers" and each.model.name in FLAX and each.twin
 ]

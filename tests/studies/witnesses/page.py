@@ -1,4 +1,4 @@
-"""The tables of docs/models.md, from what check.py and planted.py wrote:
+"""The tables of docs/models.md, from what the studies here wrote:
 ``python -m tests.studies.witnesses.page``.
 """
 
@@ -16,6 +16,7 @@ from tests.studies.witnesses.models import WITNESSES
 ROOT = Path(__file__).parents[3]
 RESULTS = ROOT / "results" / "studies" / "witnesses"
 ANSWERS, PLANTED = RESULTS / "answers.json", RESULTS / "planted.json"
+NAMESAKES = RESULTS / "namesakes.json"
 PAGE = ROOT / "docs" / "models.md"
 HEAD = ("model", "beside", "parameters", "GMAC", "program", "logits", "loss", "worst gradient")
 MEASURED = ("logits", "gradient", "buffers")
@@ -52,6 +53,16 @@ def mistakes(answers: Sequence[dict[str, Any]]) -> str:
     return _markdown(rows)
 
 
+def namesakes(rows: Sequence[dict[str, Any]]) -> str:
+    """A row a model and what another library has in it, in Markdown."""
+    shown = [("model", "beside", *MEASURED, "ours has"), ("---",) * 6]
+    for row in rows:
+        errors = (f"{row[key]:.1e}" for key in MEASURED)
+        field = f"as {row['other']}: {row['field']}" if row["field"] else "every field as there"
+        shown.append((row["model"], f"{row['library']} `{row['kind']}`", *errors, field))
+    return _markdown(shown)
+
+
 def _markdown(rows: Iterable[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
@@ -59,6 +70,7 @@ def _markdown(rows: Iterable[Sequence[str]]) -> str:
 TABLES: dict[str, tuple[Path, Callable[[Sequence[dict[str, Any]]], str]]] = {
     "witnesses": (ANSWERS, table),
     "planted": (PLANTED, mistakes),
+    "namesakes": (NAMESAKES, namesakes),
 }
 
 
