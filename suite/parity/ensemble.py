@@ -65,8 +65,9 @@ class Null:
 
 
 def moved(file: str, member: int, precision: str) -> str:
-    """Write the arrays of an .npz file, every value moved to a neighbour in float32, or in narrower
-    precisions half a unit so that it is rounded up or down, beside it; the new file's path.
+    """Write the arrays of an .npz file, every value moved to a neighbour in float64 or float32, or
+    in narrower precisions half a unit so that it is rounded up or down, beside it; the new file's
+    path.
     """
     path = file.replace(".npz", f"-moved-{precision}-{member}.npz")
     arrays = {
@@ -79,10 +80,11 @@ def moved(file: str, member: int, precision: str) -> str:
 def _neighbour(
     array: NDArray[np.float64], up: NDArray[np.bool_], precision: str
 ) -> NDArray[np.float64]:
-    if precision != "float32":
+    if precision not in ("float64", "float32"):
         return array * (1 + np.where(up, 1, -1) * PRECISIONS[precision].unit)
-    towards = np.where(up, np.inf, -np.inf).astype(np.float32)
-    return np.nextafter(array.astype(np.float32), towards).astype(np.float64)
+    towards = np.where(up, np.inf, -np.inf).astype(precision)
+    moved: NDArray[np.float64] = np.nextafter(array.astype(precision), towards).astype(np.float64)
+    return moved
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -133,6 +133,17 @@ class Reference:
         return train(backend, task_inputs, task_inputs.initial, at)
 
     @_once
+    def strays(self, task_inputs: TaskInputs, backend: RemoteBackend) -> compare.Errors:
+        """How far its own training goes astray from a start of which every value is moved to a
+        neighbour in float64.
+        """
+        start, last = moved(task_inputs.initial, 0, EXACT), steps(task_inputs.task)
+        (after,) = train(backend, task_inputs, start, [last])
+        after = after | predicted(backend, task_inputs, after)
+        wanted = self.findings(task_inputs)
+        return compare.errors(replace(wanted, trained=after), wanted, ("trained",))
+
+    @_once
     def course(self, task_inputs: TaskInputs, backend: RemoteBackend) -> NullCourse:
         """How far trainings in a precision stray from it."""
         task, start = task_inputs.task, task_inputs.initial

@@ -25,6 +25,7 @@ from suite.parity.compare import (
     only,
     repeated,
 )
+from suite.parity.ensemble import moving
 from suite.parity.findings import Findings, look_inside, written
 from suite.parity.inquiry import Inquiry
 from suite.parity.layer_checks import LEAST_NORM, Case, alone, relative
@@ -79,7 +80,12 @@ class Sight(Look):
 
 
 def looks(task_inputs: TaskInputs, found: Findings, wanted: Findings) -> list[Look]:
-    """At random samples, with the update and the training, and at samples of the task's own."""
+    """At random samples, with the update and the training, and at samples of the task's own. Of the
+    training not what moves by rounding alone: Adam makes whole steps of it, in a direction that no
+    other program takes.
+    """
+    moved = {*moving(task_inputs.task, wanted)}
+    still = {f"trained/{path}" for path in task_inputs.task.model.parameters() if path not in moved}
     both: list[tuple[Findings, Findings, tuple[str, ...], str, tuple[str, ...]]]
     both = [(found, wanted, PARTS, "probe", ())]
     if found.own and wanted.own:
@@ -88,7 +94,7 @@ def looks(task_inputs: TaskInputs, found: Findings, wanted: Findings) -> list[Lo
         Look(
             found=mine,
             wanted=right,
-            errors=errors(mine, right, parts),
+            errors={k: e for k, e in errors(mine, right, parts).items() if k not in still},
             batch=samples(task_inputs, split),
             start=task_inputs.probe,
             words=words,
