@@ -1,6 +1,4 @@
-"""What readers of checkpoints share: how much a file may unpack to, and how dictionaries of them
-are named.
-"""
+"""What readers of checkpoints share: how much a file may unpack to."""
 
 from __future__ import annotations
 

@@ -23,12 +23,17 @@ LOCAL_HEADER, LENGTHS = 30, 26  # of a zip member: its bytes, and where in it tw
 
 
 def write(path: str | Path, arrays: Arrays) -> str:
-    """Write an .npz, whole or not at all; its path."""
+    """Write an .npz, whole or not at all; its path. WriteError where the system refuses it."""
     whole = Path(path)
     with writing(whole):
-        with NamedTemporaryFile(dir=whole.parent, suffix=".npz", delete=False) as part:
-            np.savez(part, **arrays)  # type: ignore[arg-type]
-        Path(part.name).replace(whole)
+        with NamedTemporaryFile(dir=whole.parent, suffix=".npz", delete=False) as file:
+            part = Path(file.name)
+            try:
+                np.savez(file, **arrays)  # type: ignore[arg-type]
+            except BaseException:
+                part.unlink()
+                raise
+        part.replace(whole)
     return str(path)
 
 
@@ -39,9 +44,8 @@ def read(path: str) -> Arrays:
     with open(path, "rb") as file, np.load(file) as arrays:
         members = dict(zip(arrays.files, arrays.zip.infolist(), strict=True))
         large = {name for name, member in members.items() if _large(member)}
-        whole = (
-            np.memmap(file, np.uint8, mode="r") if large else None
-        )  # one: each keeps a file open
+        # One for all: each keeps a file open.
+        whole = np.memmap(file, np.uint8, mode="r") if large else None
         return {
             name: _mapped(file, members[name], whole) if name in large else arrays[name]
             for name in members

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from suite.engine.arrays import Arrays
 from suite.weights import npz
-from suite.weights.contents import Arrays, WeightsError, shown
+from suite.weights.contents import WeightsError, shown
 from tasks.base import Batch
 from tasks.spec import Input, ModelSpec
 

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.base import NotSupported
+from suite.engine.arrays import Arrays
 from suite.engine.pool import LiveWorkers, WorkerPool
 from suite.engine.progress import Reporter
 from suite.engine.remote import RemoteBackend
 from suite.plan.configurations import Configuration
-from suite.weights.contents import Arrays
 from suite.worker.process import WorkerError, WorkerLost
 from tasks import codec
 from tasks.base import Batch, Task, probe_batch

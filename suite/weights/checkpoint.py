@@ -8,8 +8,9 @@ from fnmatch import fnmatchcase
 
 import numpy as np
 
+from suite.engine.arrays import Arrays
 from suite.plan.options import UsageError
-from suite.weights.contents import Arrays, Contents, WeightsError, shown
+from suite.weights.contents import Contents, WeightsError, shown
 from tasks.models.catalogue import MODELS, Known, Size
 from tasks.models.names import Match, Names, match, own, told
 from tasks.models.tables import TABLES

@@ -6,13 +6,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from numpy.typing import NDArray
-
+from suite.engine.arrays import Arrays
 from suite.errors import CommandError
 
-Arrays = dict[str, NDArray[Any]]
 MOST_SIGNS = 200  # of what a reader says, and of a name
 
 

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from suite.engine.arrays import Arrays
 from suite.files import scratch
 from suite.weights import npz
-from suite.weights.contents import Arrays, Contents, WeightsError, refused, regular, shown
+from suite.weights.contents import Contents, WeightsError, refused, regular, shown
 from suite.worker.client import Client
 from suite.worker.frameworks import KNOWN
 from suite.worker.installations import discover

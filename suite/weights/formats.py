@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from suite.engine.arrays import Arrays
 from suite.plan.options import UsageError
 from suite.weights import foreign, npz, safetensors
-from suite.weights.contents import Arrays, Contents
+from suite.weights.contents import Contents
 from suite.worker.frameworks import KNOWN
 
 Pythons = Mapping[str, str]  # as ``--python`` has them

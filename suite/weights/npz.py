@@ -14,7 +14,8 @@ from numpy.lib import format as numpy_format
 from numpy.typing import NDArray
 
 from backends.weights import Room
-from suite.weights.contents import Arrays, Contents, WeightsError, refused, regular, shown
+from suite.engine.arrays import Arrays
+from suite.weights.contents import Contents, WeightsError, refused, regular, shown
 
 END = ".npy"
 

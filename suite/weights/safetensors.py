@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, deserialize
 from safetensors.numpy import save
 
-from suite.weights.contents import Arrays, Contents, WeightsError, refused, regular, shown
+from suite.engine.arrays import Arrays
+from suite.weights.contents import Contents, WeightsError, refused, regular, shown
 
 END, INDEX = ".safetensors", ".safetensors.index.json"
 MOST_INDEX_BYTES = 64 << 20  # some 100 an array

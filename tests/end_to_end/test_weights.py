@@ -11,8 +11,9 @@ import pytest
 
 from backends.base import State
 from backends.numpy import Backend
+from suite.engine.arrays import Arrays
 from suite.weights.checkpoint import look, table
-from suite.weights.contents import Arrays, Contents
+from suite.weights.contents import Contents
 from suite.weights.formats import format_of
 from suite.weights.npz import read
 from suite.worker.client import Client

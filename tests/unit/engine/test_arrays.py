@@ -75,3 +75,15 @@ def test_what_cannot_be_written_leaves_the_file_before_it(tmp_path: Path):
     with pytest.raises(WriteError):
         write(tmp_path / "missing" / "some.npz", {"small": np.eye(2)})
     assert same(read(path), {"small": np.eye(3)})
+
+
+def test_a_write_that_fails_leaves_no_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    path = write(tmp_path / "some.npz", {"small": np.eye(3)})
+    monkeypatch.setattr(arrays.np, "savez", full)
+    with pytest.raises(WriteError, match="No space left"):
+        write(path, {"small": np.eye(2)})
+    assert [file.name for file in tmp_path.iterdir()] == ["some.npz"]
+    assert same(read(path), {"small": np.eye(3)})
