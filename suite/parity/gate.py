@@ -163,6 +163,8 @@ class _Questions:
         for own in inquiries:
             if own.configuration.precision == EXACT:
                 yield of_function()
+                if task.real_size:  # it has all of the machine's memory to itself
+                    exact.backend.lose()
                 continue
             updates = self._updates(own, optimizer_checks.PRECISE)
             answer = _answer(

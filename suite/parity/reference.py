@@ -78,6 +78,8 @@ def _once(find: Callable[[Reference, TaskInputs, RemoteBackend], T]) -> Callable
             with self.at_work(precision) as backend:
                 if key not in self.known:
                     self.known[key] = find(self, task_inputs, backend)
+                    if task_inputs.task.real_size and precision != EXACT:
+                        backend.lose()  # of BERT it takes 4 GiB
         found: T = self.known[key]
         return found
 

@@ -25,6 +25,7 @@ from suite.worker.workshop import (
     Bench,
     Workshop,
     everything,
+    large_operation,
     operation,
     read_state,
     save,
@@ -108,7 +109,7 @@ def reset(workshop: Workshop, task: str, parameters: str, seed: int = 0) -> None
     bench.changed()
 
 
-@operation
+@large_operation
 def drop(workshop: Workshop, task: str) -> None:
     """Forget a task's program."""
     del workshop.benches[task]
@@ -156,7 +157,7 @@ def peak(workshop: Workshop, task: str) -> Peak:
     )
 
 
-@operation
+@large_operation
 def train(workshop: Workshop, task: str, first: int, last: int) -> Trained:
     """Train on batches ``first`` to ``last`` (excluded) of the stored order."""
     bench = workshop.benches[task]

@@ -10,10 +10,10 @@ import numpy as np
 from backends.base import Capture, State
 from suite.worker import fresh
 from suite.worker.answers import Captured
-from suite.worker.workshop import Workshop, everything, operation, read_state, save
+from suite.worker.workshop import Workshop, everything, large_operation, read_state, save
 
 
-@operation
+@large_operation
 def attempt(
     workshop: Workshop,
     task: str,
@@ -55,7 +55,7 @@ def attempt(
     save(path, arrays)
 
 
-@operation
+@large_operation
 def predictions(workshop: Workshop, task: str, split: str, path: str) -> None:
     """Write the logits of one split taken as one batch, at the program's present state."""
     bench = workshop.benches[task]
@@ -63,7 +63,7 @@ def predictions(workshop: Workshop, task: str, split: str, path: str) -> None:
     save(path, {"logits": bench.program.numpy(logits)})
 
 
-@operation
+@large_operation
 def capture(workshop: Workshop, task: str, split: str, path: str) -> Captured:
     """Write inner values and predictions for one split taken as one batch, {part/path: array}."""
     bench = workshop.benches[task]
@@ -81,7 +81,7 @@ def capture(workshop: Workshop, task: str, split: str, path: str) -> Captured:
     return Captured(found.loss, dict(found.scales))
 
 
-@operation
+@large_operation
 def layer(workshop: Workshop, task: str, place: str, given: str, path: str) -> None:
     """Run one layer alone on the inputs, upstream gradient and valid steps of a file. Several
     inputs are ``inputs/0`` and so on, and so are their gradients and their valid steps.
@@ -100,7 +100,7 @@ def layer(workshop: Workshop, task: str, place: str, given: str, path: str) -> N
     save(path, parts | {f"gradients/{name}": g for name, g in found.gradients.items()})
 
 
-@operation
+@large_operation
 def update(workshop: Workshop, task: str, gradients: str, path: str) -> None:
     """Write what one optimizer step makes of the gradients in a capture's file."""
     bench = workshop.benches[task]
@@ -114,20 +114,20 @@ def update(workshop: Workshop, task: str, gradients: str, path: str) -> None:
     save(path, bench.program.apply_update(given))
 
 
-@operation
+@large_operation
 def parameters(workshop: Workshop, task: str, path: str) -> None:
     """Write the present parameters and buffers."""
     state: State = workshop.benches[task].program.state()
     save(path, {**state.parameters, **state.buffers})
 
 
-@operation
+@large_operation
 def state(workshop: Workshop, task: str, path: str) -> None:
     """Write everything that training changes, as ``restore`` reads it."""
     save(path, everything(workshop.benches[task].program.state()))
 
 
-@operation
+@large_operation
 def restore(workshop: Workshop, task: str, path: str) -> None:
     """Have the program continue from what ``state`` wrote."""
     parts: dict[str, dict[str, Any]] = {"parameters": {}, "buffers": {}, "moments": {}}

@@ -6,6 +6,7 @@ import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.base import Backend, Program, State
+from suite.machine import memory
 from suite.worker import fresh
 from tasks.base import Batch, Task
 
@@ -71,6 +73,22 @@ class Workshop:
 def operation(function: Kind) -> Kind:
     """Make a function callable by the coordinator under its own name."""
     OPERATIONS[function.__name__] = function
+    return function
+
+
+def large_operation(function: Kind) -> Kind:
+    """The same for one whose arrays may be large; the memory that it no longer uses is given back.
+    Nothing is timed right after it.
+    """
+
+    @wraps(function)
+    def lean(*given: Any, **named: Any) -> Any:
+        try:
+            return function(*given, **named)
+        finally:
+            memory.give_back()
+
+    operation(lean)
     return function
 
 

@@ -36,6 +36,16 @@ def test_errors_are_taken_kind_by_kind_but_of_a_gradient_as_a_whole():
     }
 
 
+def test_a_gradient_that_is_rounding_alone_is_told_beside_the_layers_largest():
+    right = {"gradients/weight": np.full((2, 2), 1e5), "gradients/bias": np.full(2, 1e-12)}
+    made = {"gradients/weight": np.full((2, 2), 1e5), "gradients/bias": np.full(2, 3e-12)}
+    off = np.sqrt(2) * 2e-12
+    assert errors(CASE, made, right)["gradients/bias"]["ordinary"] == pytest.approx(off / 0.2)
+    small = {key: array[:1] for key, array in right.items() if key == "gradients/bias"}
+    alone = errors(CASE, {"gradients/bias": np.full(1, 3e-12)}, small)
+    assert alone["gradients/bias"]["ordinary"] == pytest.approx(2e-12 / 1e-3)
+
+
 def test_what_is_missing_misshapen_or_not_finite_is_infinitely_wrong():
     strange = {"output": np.array([[1.0, np.nan], [1.0, 1.0]]), "gradients/weight": np.ones(3)}
     assert errors(CASE, strange, RIGHT) == {
