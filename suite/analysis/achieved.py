@@ -1,4 +1,6 @@
-"""What a cell achieves beside what its device can: FLOP/s, and their share of the ceiling."""
+"""What a cell achieves beside what its device can: FLOP/s, and their share of the ceiling; and of a
+text, tokens a second.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,10 @@ class Achieved:
 
     def added_to(self, cell: CellSummary) -> CellSummary:
         """The cell with what it achieves; None where the run does not tell."""
-        sample = self.manifest.tasks.get(cell.task, {}).get("flops")
+        task = self.manifest.tasks.get(cell.task, {})
+        if isinstance(tokens := task.get("tokens"), int) and cell.samples_per_second is not None:
+            cell = cell.model_copy(update={"tokens_per_second": tokens * cell.samples_per_second})
+        sample = task.get("flops")
         if not isinstance(sample, int) or sample == 0 or cell.step_seconds is None:
             return cell
         operations = sample * cell.batch_size * FORWARDS[cell.phase]  # of a step, by its spec

@@ -502,6 +502,7 @@ class CellSummary(Cell):
     model's spec, three forward passes for a step of training; ``of_ceiling`` is their share of the
     best matrix multiplication that the run saw on the device. ``command`` measures the cell again.
     ``launch_seconds`` are the medians of its launches, of which ``step_seconds`` is made.
+    ``tokens_per_second`` are those of texts that get a result, padding too.
     """
 
     status: Status
@@ -527,6 +528,7 @@ class CellSummary(Cell):
     bits_per_byte: float | None = None
     token_accuracy: float | None = None
     error_rate: float | None = None
+    tokens_per_second: float | None = None
 
 
 class CeilingSummary(Model):

@@ -148,6 +148,17 @@ METRICS: tuple[Metric, ...] = (
         optional=False,
     ),
     Metric(
+        key="tokens",
+        field="tokens_per_second",
+        name="Tokens",
+        unit="tokens/s",
+        better="higher",
+        note="Tokens of a batch that get a result, padding too, over the time of a step.",
+        judged="rate",
+        head="tokens/s",
+        room=WIDEST,
+    ),
+    Metric(
         key="step",
         field="step_seconds.value",
         name="Step time",

@@ -33,6 +33,7 @@ from suite.store.fingerprint import fingerprint, version, versions
 from suite.store.recovery import possible
 from suite.store.recovery import read as read
 from suite.worker.private import without_private
+from tasks.base import Task
 from tasks.codec import spec_hash
 
 CHOICE = TypeAdapter(Choice)
@@ -167,19 +168,21 @@ def command(choice: Choice, pythons: Mapping[str, str]) -> str:
 
 
 def _tasks(plan: Plan) -> dict[str, dict[str, str | int]]:
-    return {
-        task.name: {
-            "spec": spec_hash(task),
-            "data": without_paths(without_private(task.data.name)),
-            "data_hash": TaskInputs(task, 0, Path()).data_hash,
-            "batch_size": task.batch_size,
-            "epochs": task.epochs,
-            "seeds": len(plan.seeds[task.name]),
-            "parameters": sum(prod(p.shape) for p in task.model.parameters().values()),
-            "flops": task.model.flops(),
-        }
-        for task in plan.tasks
+    return {task.name: _told(task, len(plan.seeds[task.name])) for task in plan.tasks}
+
+
+def _told(task: Task, seeds: int) -> dict[str, str | int]:
+    told: dict[str, str | int] = {
+        "spec": spec_hash(task),
+        "data": without_paths(without_private(task.data.name)),
+        "data_hash": TaskInputs(task, 0, Path()).data_hash,
+        "batch_size": task.batch_size,
+        "epochs": task.epochs,
+        "seeds": seeds,
+        "parameters": sum(prod(p.shape) for p in task.model.parameters().values()),
+        "flops": task.model.flops(),
     }
+    return told if task.model.tokens is None else told | {"tokens": task.model.tokens}
 
 
 def _facts(records: Sequence[AnyRecord]) -> dict[str, dict[str, str]]:

@@ -181,6 +181,15 @@ class ModelSpec:
         """The shape of one sample's result."""
         return self.places()[-1].output_shape
 
+    @property
+    def tokens(self) -> int | None:
+        """Of a sample that is a text, how many get a result, padding too; None of others."""
+        text, shape = (
+            any(given.vocabulary for given in self.every_input.values()),
+            self.output_shape(),
+        )
+        return shape[0] if text and len(shape) == 2 else None
+
     def flops(self) -> int:
         """Operations of one sample's forward pass (see Layer.flops)."""
         return sum(place.layer.flops(*place.input_shapes) for place in self.places())

@@ -65,6 +65,14 @@ def test_what_counts_no_operations_has_no_rate(manifest, tmp_path, task):
     assert (found.flops_per_second, found.of_ceiling) == (None, None)
 
 
+def test_of_a_text_it_tells_tokens(manifest, tmp_path):
+    tasks = {"cnn-tiny": {"tokens": 128}}
+    cell = cell_of(tmp_path, "cnn-tiny", "infer")
+    assert Achieved(manifest, []).added_to(cell).tokens_per_second is None
+    found = Achieved(manifest.model_copy(update={"tasks": tasks}), []).added_to(cell)
+    assert found.tokens_per_second == 128 * cell.samples_per_second
+
+
 def test_without_a_ceiling_there_is_a_rate_and_no_share(manifest, tmp_path):
     found = Achieved(manifest, []).added_to(cell_of(tmp_path, "cnn-tiny", "train"))
     assert found.flops_per_second == 768_000

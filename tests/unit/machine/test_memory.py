@@ -29,7 +29,7 @@ print((before - memory.resident_bytes()) >> 20)
 """
 
 
-@pytest.mark.parametrize("limit, least, most", [(100, 350, 450), (4096, -10, 10)])
+@pytest.mark.parametrize(("limit", "least", "most"), [(100, 350, 450), (4096, -10, 10)])
 def test_what_is_free_in_the_heap_of_a_large_process_is_given_back(limit, least, most):
     program = FREED.format(limit=limit)
     made = subprocess.run(

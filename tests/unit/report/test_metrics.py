@@ -67,7 +67,8 @@ class TestColumns:
             *("task", "phase", "batch", "precision", "device", "backend", "execution")
         ]
         assert [column.head for column in RESULTS] == [
-            *("samples/s", "ms/step", "GFLOP/s", "of ceiling", "ms/step fed", "CPU ms/step"),
+            *("samples/s", "tokens/s", "ms/step", "GFLOP/s", "of ceiling"),
+            *("ms/step fed", "CPU ms/step"),
             *("mJ/sample", "latency p50 ms", "latency p99 ms", "compile s", "pays after steps"),
             *("live MiB", "reserved MiB", "process MiB", "planned MiB", "device MiB"),
             *(
@@ -83,7 +84,7 @@ class TestColumns:
 
     def test_metrics_keep_their_order_on_the_page(self) -> None:
         assert [metric.key for metric in METRICS] == [
-            *("throughput", "step", "flops", "ceiling", "fed", "cpu", "energy"),
+            *("throughput", "tokens", "step", "flops", "ceiling", "fed", "cpu", "energy"),
             *("p50", "p90", "p99", "compile", "pays"),
             *("process", "live", "reserved", "planned", "device"),
             *("accuracy", "bits_per_byte", "token_accuracy", "error_rate"),

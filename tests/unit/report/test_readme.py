@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from docs.picture import picture
-from suite.report.readme import BLOCK, UNRANKED, filled, read, table
+from suite.analysis import words
+from suite.report.headlines import groups
+from suite.report.readme import BLOCK, UNRANKED, filled, rates, read, times
 
 ROOT = Path(__file__).parents[3]
 README = ROOT / "README.md"
@@ -20,7 +22,8 @@ def named() -> str:
     """The folder that the README's first marker names."""
     found = BLOCK.search(README.read_text(encoding="utf-8"))
     assert found is not None
-    return found[1]
+    assert found[1] == "results"
+    return found[2]
 
 
 @pytest.fixture(scope="module")
@@ -46,9 +49,15 @@ def rows(text):
     return [line.strip("| ").split(" | ") for line in lines[2:]]
 
 
-def test_the_table_is_what_the_records_say(named, run):
+def table(run):
+    """That of one run."""
+    return times([run])
+
+
+def test_the_tables_are_what_the_records_say():
     text = README.read_text(encoding="utf-8")
-    assert text == filled(text, run), f"python -m suite.report.readme {named} README.md"
+    made = filled(text, lambda folder: read(ROOT / folder))
+    assert text == made, "python -m suite.report.readme README.md"
 
 
 def test_the_picture_is_what_the_records_say(named, run):
@@ -99,6 +108,31 @@ def test_a_cell_that_failed_shows_that_and_no_time(run):
         assert set(row[3:]) == {"failed"}
 
 
+def test_of_models_it_tells_rate_ratio_memory_and_share(run):
+    group = next(group for group in groups(run.summary) if group.order_is_shown)
+    own = [arm for arm in group.arms if not arm.cell.is_twin]
+    quickest, other = own[0], next(arm for arm in own if arm.tier == 2)
+    at = [group.task, quickest.cell.phase, str(quickest.cell.batch_size)]
+    row = next(row for row in rows(rates([run])) if row[:3] == at)
+    told = [text.split("<br>") for text in row[3:]]
+    assert {len(lines) for lines in told} == {3}
+    (first,) = [lines for lines in told if lines[1] == "1.00\u00a0times"]
+    value = first[0].strip("*").partition(" ±")[0].replace(",", "")
+    assert float(value) == pytest.approx(quickest.cell.samples_per_second, rel=0.01)
+    memory, share = first[2].split(", ")
+    assert memory == f"{quickest.cell.memory.process / 2**30:.1f}\u00a0GiB"
+    assert share == words.share(quickest.cell.of_ceiling).replace(" ", "\u00a0")
+    assert f"{group.ratio(other, quickest):.2f}\u00a0times" in [lines[1] for lines in told]
+    of_texts = rates([with_cells(run, tokens_per_second=12345.0)])
+    assert all("12,345" in text for row in rows(of_texts) for text in row[3:])
+
+
+def test_models_may_be_of_several_runs(run):
+    one, two = (text.splitlines() for text in (rates([run]), rates([run, run])))
+    assert len(two) == len(one) + len(rows(rates([run])))
+    assert two[0].count(f"[Run {run.manifest.id}]") == 2
+
+
 def test_several_precisions_get_a_column(run):
     assert "| precision |" not in table(run)
     cells = [
@@ -110,8 +144,8 @@ def test_several_precisions_get_a_column(run):
 
 
 def test_a_readme_without_its_markers_is_refused(run):
-    with pytest.raises(ValueError, match="0 pairs of"):
-        filled("# Nothing here\n", run)
+    with pytest.raises(ValueError, match="no table"):
+        filled("# Nothing here\n", lambda folder: run)
 
 
 def test_a_damaged_run_is_refused(run, tmp_path):

@@ -48,6 +48,11 @@ def test_a_run_begins_with_what_its_tasks_are(tmp_path):
     assert manifest.tasks.keys() == {"rnn-tiny"}
     told = {"spec", "data", "data_hash", "batch_size", "epochs", "seeds", "parameters", "flops"}
     assert manifest.tasks["rnn-tiny"].keys() == told
+    plan = make(Choice(tasks=("gpt-tiny",)), catalogue.tasks(), ARMS)
+    session.begin(plan, tmp_path / "text", "tribench run").close()
+    (path,) = (tmp_path / "text").iterdir()
+    (text,) = directory.read_manifest(path).tasks.values()
+    assert text["tokens"] == catalogue.tasks()["gpt-tiny"].model.output_shape()[0]
     assert {cell.backend for cell in manifest.cells} == {"torch", "jax", "tensorflow"}
 
 
