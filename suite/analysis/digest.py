@@ -24,6 +24,7 @@ from suite.records.schema import (
     ParityResult,
     Status,
 )
+from tasks.base import Score
 
 Standing = Literal["fit", "disturbed", "unfit", "absent"]
 ABSENT = ("failed", "not_supported", "not_available")
@@ -36,7 +37,7 @@ class CellDigest(Cell):
     ``standing`` is what its times are good for: ``fit`` to be judged; ``disturbed``, so that they
     settle nothing; ``unfit``, because they may be another function's or cannot be; ``absent``,
     because there are none or the cell failed. ``note`` says why in a word or two, ``reason`` at
-    length.
+    length. ``score`` is what its task's trainings reach on the test samples, the mean over seeds.
     """
 
     status: Status
@@ -48,11 +49,13 @@ class CellDigest(Cell):
     step_seconds: Interval | None
     compile_seconds: float | None
     process_bytes: int | None
-    accuracy: float | None
+    score: float | None
 
 
 class Digest(Model):
-    """``tasks`` has what makes two runs' work the same; ``problems`` is what could not be read."""
+    """``tasks`` has what makes two runs' work the same, ``scores`` what the trainings of a task are
+    compared by; ``problems`` is what could not be read.
+    """
 
     id: str
     created: str
@@ -63,6 +66,7 @@ class Digest(Model):
     problems: list[str]
     environment: Environment
     tasks: dict[str, dict[str, str]]
+    scores: dict[str, Score]
     parity_passed: int
     parity_asked: int
     cells: list[CellDigest]
@@ -121,6 +125,7 @@ def digest(run: Run) -> Digest:
     """Of what was read of the run."""
     manifest, parity, times = run.manifest, run.summary.parity, Times(run.records)
     found = {cell_of(summary): summary for summary in run.summary.cells}
+    scores = {training.task: training.score for training in run.summary.trainings}
     return Digest(
         id=manifest.id,
         created=manifest.created,
@@ -135,17 +140,20 @@ def digest(run: Run) -> Digest:
             for name, told in manifest.tasks.items()
         },
         parity_passed=sum(result.passed for result in parity),
+        scores=scores,
         # What could run: the rest has computed nothing that could differ.
         parity_asked=sum(result.passed or result.wrong for result in parity),
         cells=[
-            _digested(found[cell], times.of(cell), parity)
+            _digested(found[cell], times.of(cell), parity, scores.get(cell.task))
             for cell in dict.fromkeys(manifest.cells)
             if cell in found
         ],
     )
 
 
-def _digested(cell: CellSummary, steps: Steps, asked: Sequence[ParityResult]) -> CellDigest:
+def _digested(
+    cell: CellSummary, steps: Steps, asked: Sequence[ParityResult], score: Score | None
+) -> CellDigest:
     """A cell that is not stationary is fit, as it is within a run: its launches tell how unsteady
     it is.
     """
@@ -165,4 +173,5 @@ def _digested(cell: CellSummary, steps: Steps, asked: Sequence[ParityResult]) ->
         standing = "disturbed" if cell.status == "disturbed" else "fit"
     told = {name: value for name, value in cell if name in CellDigest.model_fields}
     told |= {"standing": standing, "note": note, "reason": reason, "logs": logs}
+    told["score"] = None if score is None else getattr(cell, score)
     return CellDigest(**told, process_bytes=cell.memory.process)

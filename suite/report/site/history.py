@@ -1,4 +1,4 @@
-"""How times, memory and accuracy went over many runs, as a page that loads a task at a time."""
+"""How times, memory and scores went over many runs, as a page that loads a task at a time."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ from typing import Any
 
 from suite.analysis import words
 from suite.analysis.digest import Digest
+from suite.analysis.scores import SCORES
 from suite.analysis.unpaired import FLOOR
 from suite.report.page.page import SITE, frame, templates
 from suite.report.page.snippets import embedded
 from suite.report.page.styles import styles
+from tasks.base import Score
 
 SCRIPTS = ("text", "theme", "figures", "state", "load", "history")
 CELL = ("phase", "backend", "execution", "precision", "device", "batch_size")
-BANDS = {  # how far unchanged runs may lie apart, relative or in accuracy itself
-    "relative": round(exp(1.96 * FLOOR) - 1, 3),
-    "accuracy": 0.02,
-}
+BAND = round(exp(1.96 * FLOOR) - 1, 3)  # how far unchanged runs may lie apart, relative
 
 
 def history_pages(runs: Sequence[tuple[Digest, int]], plotly: str) -> Iterator[tuple[str, str]]:
@@ -46,7 +45,7 @@ def history_pages(runs: Sequence[tuple[Digest, int]], plotly: str) -> Iterator[t
         "files": files,
         "machines": machines,
         "styles": {" ".join(arm): vars(style) for arm, style in styles(arms).items()},
-        "bands": BANDS,
+        "band": BAND,
     }
     newest = list(dict.fromkeys(number for _, number in reversed(runs)))
     page = templates().get_template("history.html")
@@ -66,8 +65,11 @@ def history_pages(runs: Sequence[tuple[Digest, int]], plotly: str) -> Iterator[t
 
 def _task(task: str, runs: Sequence[tuple[Digest, int]]) -> dict[str, Any]:
     """Cells, and points that are [run, cell, work, step seconds, low, high, compile seconds, bytes,
-    accuracy]: ``work`` has the same number where model, recipe and data are the same.
+    score]: ``work`` has the same number where model, recipe and data are the same. ``score`` is
+    what the newest run with trainings compares them by; what another run has of another is left
+    out.
     """
+    score = next((run.scores[task] for run, _ in reversed(runs) if task in run.scores), None)
     cells: dict[tuple[Any, ...], int] = {}
     works: dict[tuple[str | None, ...], int] = {}
     points = []
@@ -80,14 +82,30 @@ def _task(task: str, runs: Sequence[tuple[Digest, int]]) -> dict[str, Any]:
                 step = cell.step_seconds
                 known = words.determined(step, cell.launches)
                 ends = (step.low, step.high) if known else (step.value, step.value)
+                reached = cell.score if run.scores.get(task) == score else None
                 points.append(
                     [
                         *(number, cells.setdefault(key, len(cells)), work),
                         *(_short(seconds) for seconds in (step.value, *ends)),
-                        *(_short(cell.compile_seconds), cell.process_bytes, _short(cell.accuracy)),
+                        *(_short(cell.compile_seconds), cell.process_bytes, _short(reached)),
                     ]
                 )
-    return {"cells": [dict(zip(CELL, key, strict=True)) for key in cells], "points": points}
+    named = [dict(zip(CELL, key, strict=True)) for key in cells]
+    return {"cells": named, "points": points, "score": _score(score)}
+
+
+def _score(name: Score | None) -> dict[str, Any] | None:
+    """What the page needs of it."""
+    if name is None:
+        return None
+    score = SCORES[name]
+    return {
+        "title": f"test {score.name}" + (", %" if score.unit == "%" else ""),
+        "better": "higher" if score.higher_is_better else "lower",
+        "scale": score.scale,
+        "margin": score.scale * score.margin,
+        "apart": score.apart,
+    }
 
 
 def _short(value: float | None) -> float | None:

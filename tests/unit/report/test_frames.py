@@ -113,7 +113,7 @@ KEPT = {  # the columns of every table, in the order in which runs were publishe
     "step_seconds_high launches blocks compile_seconds latency_p50 latency_p90 latency_p99 "
     "fed_seconds joules_per_sample break_even_steps live_bytes reserved_bytes process_bytes "
     "planned_bytes device_bytes accuracy test_samples parity flops_per_second of_ceiling command "
-    "launch_seconds cpu_seconds bits_per_byte token_accuracy error_rate",
+    "launch_seconds cpu_seconds bits_per_byte token_accuracy error_rate tokens_per_second",
     "comparisons": "task phase precision device batch_size base new ratio low high delta launches "
     "paired verdict reason launch_ratios",
     "blocks": f"{CELL} launch round position steps lead_in seconds void disturbed cpu_per_wall "
@@ -143,7 +143,8 @@ TYPES = {  # of the columns that are no text
     "latency_p50 latency_p90 latency_p99 fed_seconds cpu_seconds joules_per_sample accuracy "
     "flops_per_second of_ceiling ratio low high delta seconds cpu_per_wall steal pressure "
     "known_work_ms watts per_second error threshold test_accuracy test_loss test_macro_f1 "
-    "target seconds_to_target rounding loss bits_per_byte token_accuracy error_rate",
+    "target seconds_to_target rounding loss bits_per_byte token_accuracy error_rate "
+    "tokens_per_second",
     "boolean": "paired disturbed steady repeats",
 }
 

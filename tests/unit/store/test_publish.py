@@ -135,6 +135,9 @@ def test_lines_that_kills_cut_off_are_lost_to_nobody(run, kills, told):
             {"training": {"token_accuracy": 0.5}},
             "a token accuracy of 0.5 is not the accuracy of",
         ),
+        (AccuracyRecord, {"training": {"error_rate": 0.3}}, "goes with the score of this name"),
+        (AccuracyRecord, {"training": {"score": "error_rate"}}, "goes with the score of this name"),
+        (AccuracyRecord, {"training": {"validation_error_rates": [-0.1]}}, "rate is below 0"),
         (LineRecord, {"line": {"test_accuracy": 7.0}}, "SVM (RBF): a share of 7 is not between"),
         (MemoryRecord, {"process": -1}, "a process peak of -1 bytes is below the parameters' 0"),
         (

@@ -1,9 +1,9 @@
 // Trends over runs: a figure per phase and batch size, a line per backend and execution. Only points
 // that can be compared are joined: a line ends where the machine, the model or its data changed.
 
-const { runs, files, machines, styles, bands } = JSON.parse(document.getElementById("data").textContent);
-const [RUN, CELL, WORK, STEP, LOW, HIGH, COMPILE, BYTES, ACCURACY] = Array(9).keys();
-const BAND = `The band is ± ${+(100 * bands.relative).toFixed(1)} % around the median of a stretch: two runs without any change may differ by so much.`;
+const { runs, files, machines, styles, band } = JSON.parse(document.getElementById("data").textContent);
+const [RUN, CELL, WORK, STEP, LOW, HIGH, COMPILE, BYTES, SCORE] = Array(9).keys();
+const BAND = `The band is ± ${+(100 * band).toFixed(1)} % around the median of a stretch: two runs without any change may differ by so much.`;
 
 // value, low and high of a point; what is better.
 const METRICS = {
@@ -11,11 +11,17 @@ const METRICS = {
   rate: { title: "samples/s", better: "higher", of: (p, cell) => [STEP, HIGH, LOW].map((at) => cell.batch_size / p[at]), told: BAND },
   memory: { title: "MiB, the process's peak", better: "lower", of: (p) => [p[BYTES] === null ? null : p[BYTES] / 2 ** 20], told: BAND },
   compile: { title: "s to compile", better: "lower", of: (p) => [p[COMPILE]], told: BAND },
-  accuracy: {
-    title: "test accuracy", better: "higher", absolute: bands.accuracy, of: (p) => [p[ACCURACY]],
-    told: `The band is ± ${100 * bands.accuracy} points around the median of a stretch, the margin within which accuracies are equivalent.`,
-  },
 };
+
+// What the trainings of a task are compared by.
+function scoreOf(score) {
+  return {
+    title: score?.title ?? "score", better: score?.better ?? "higher", absolute: score?.margin ?? 1,
+    of: (p) => [score === null || p[SCORE] === null ? null : score.scale * p[SCORE]],
+    told: score === null ? "No run has trainings of this task." :
+      `The band is ± ${+score.margin.toPrecision(3)} ${score.apart} around the median of a stretch, the margin within which trainings are equivalent.`,
+  };
+}
 const control = (name) => controls.find((each) => each.dataset.state === name);
 const area = document.getElementById("figures");
 
@@ -60,7 +66,7 @@ function stretches(points) {
 }
 
 function limits(middle, metric) {
-  return metric.absolute ? [middle - metric.absolute, middle + metric.absolute] : [middle / (1 + bands.relative), middle * (1 + bands.relative)];
+  return metric.absolute ? [middle - metric.absolute, middle + metric.absolute] : [middle / (1 + band), middle * (1 + band)];
 }
 
 // A line with its bands, and rows of the table behind the figure.
@@ -138,9 +144,9 @@ function tableOf(title, rows, metric) {
   return make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `Data of ${title}` }, table);
 }
 
-function show({ cells, points }) {
+function show({ cells, points, score }) {
   const [machine, phase, arm] = ["machine", "phase", "arm"].map((name) => control(name).value);
-  const metric = METRICS[control("metric").value];
+  const metric = METRICS[control("metric").value] ?? scoreOf(score);
   const wanted = points.filter((point) => {
     const cell = cells[point[CELL]];
     return (machine === "all" || runs[point[RUN]].machine === Number(machine)) && (!phase || cell.phase === phase) &&

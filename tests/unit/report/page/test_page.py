@@ -11,7 +11,7 @@ from suite.analysis import words
 from suite.records.run import Run
 from suite.report.page.page import render
 from tests.fixtures.sample_run import HOSTILE
-from tests.fixtures.summaries import emptied, of_language_models, of_translations
+from tests.fixtures.summaries import emptied, of_language_models, of_speech, of_translations
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +110,19 @@ class TestLanguageModels:
         assert "beside the nearest source of the training part" in text
         assert "test token accuracy, %" in text
         assert "validation token accuracy" in text
+        assert "bits per byte" not in text.replace("Test bits per byte", "")
+
+    def test_speech_is_told_by_its_errors(self, run: Run) -> None:
+        text = render(of_speech(run))
+        assert "Difference of test error rate, seed by seed, in percentage points, with" in text
+        assert "puts it within" not in text
+        assert "within ±2 points; DIFFERENT" in text
+        for head in (">error rate</button></th>", ">error rate</th>"):
+            assert head in text
+        assert '<td class="number" data-value="0.305">30.5 %</td>' in text
+        assert '<td class="number">95.0 %</td>' in text  # of the reference lines
+        assert "test error rate, %" in text
+        assert "validation error rate" in text
         assert "bits per byte" not in text.replace("Test bits per byte", "")
 
     def test_others_are_told_as_ever(self, page: str) -> None:

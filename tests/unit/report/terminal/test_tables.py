@@ -18,7 +18,13 @@ from suite.report.exports import EXPORTS
 from suite.report.page.page import render
 from suite.report.terminal import tables
 from tests.fixtures.sample_run import HOSTILE, UNMEASURED
-from tests.fixtures.summaries import emptied, of_language_models, of_translations, printed
+from tests.fixtures.summaries import (
+    emptied,
+    of_language_models,
+    of_speech,
+    of_translations,
+    printed,
+)
 
 
 def wild(run: Run) -> Summary:
@@ -148,4 +154,14 @@ def test_translations_are_told_by_their_tokens(run: Run) -> None:
     assert " token " in text.partition("Test token accuracy")[0]  # the first line of a head
     told = tables.markdown(of_translations(run).summary)
     assert "## Test token accuracy" in told
+    assert "## Test accuracy" not in told
+
+
+def test_speech_is_told_by_its_errors(run: Run) -> None:
+    text = printed(of_speech(run).summary, 200)
+    assert "Test error rate: the first less the second, in points" in text
+    assert " error " in text.partition("Test error rate")[0]  # the first line of a head
+    assert "30.5 %" in text
+    told = tables.markdown(of_speech(run).summary)
+    assert "## Test error rate" in told
     assert "## Test accuracy" not in told
