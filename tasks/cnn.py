@@ -1,12 +1,13 @@
-"""Convolutional networks on images of digits, or of CIFAR-10."""
+"""Convolutional networks on images of digits, or on photographs."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from tasks.base import Task
+from tasks.base import Data, Task
 from tasks.data.cifar10 import Cifar10
 from tasks.data.digits import DigitImages
+from tasks.data.imagenette import Imagenette
 from tasks.spec import (
     SGD,
     AvgPool,
@@ -26,8 +27,9 @@ from tasks.spec import (
 
 
 def tasks() -> list[Task]:
-    """Every size, and the same on CIFAR-10."""
-    return [tiny(), small(), on_cifar10(tiny()), on_cifar10(small())]
+    """Every size, and the same on CIFAR-10 and Imagenette."""
+    photographs = [on_cifar10(tiny()), on_cifar10(small()), on_imagenette(small())]
+    return [tiny(), small(), *photographs]
 
 
 def tiny() -> Task:
@@ -102,13 +104,25 @@ def small() -> Task:
 
 
 def on_cifar10(task: Task) -> Task:
-    """The task's model and recipe on photographs, cropped to its input's size; its milestones are
-    left out, being steps of the digits. Nobody has tuned the recipe for photographs: it is for
-    speed and parity at a real data set's length.
+    """The task on photographs of 32x32 pixels, cropped to its input's size."""
+    return _on_photographs(task, "cifar10", Cifar10(crop=_size(task)))
+
+
+def on_imagenette(task: Task) -> Task:
+    """The task on photographs of ImageNet, made as small as its input."""
+    return _on_photographs(task, "imagenette", Imagenette(size=_size(task)))
+
+
+def _size(task: Task) -> int:
+    return task.model.every_input[""].shape[-1]
+
+
+def _on_photographs(task: Task, what: str, data: Data) -> Task:
+    """The task's model and recipe; its milestones are left out, being steps of the digits. Nobody
+    has tuned the recipe for photographs: it is for speed and parity at a real data set's length.
     """
-    name, size = f"{task.name}-cifar10", task.model.every_input[""].shape[-1]
-    model, data = replace(task.model, name=name), Cifar10(crop=size)
-    optimizer = replace(task.optimizer, milestones=())
+    name, optimizer = f"{task.name}-{what}", replace(task.optimizer, milestones=())
+    model = replace(task.model, name=name)
     return replace(
         task, name=name, model=model, data=data, optimizer=optimizer, target_accuracy=None
     )

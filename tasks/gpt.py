@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tasks.base import Task
-from tasks.data.sotu import VOCABULARY, SpeechBytes
+from tasks.data.sotu import SpeechBytes
+from tasks.data.wikitext import WikiText2
+from tasks.data.windows import VOCABULARY
 from tasks.spec import (
     AdamW,
     CrossEntropy,
@@ -20,7 +24,7 @@ from tasks.transformer import pre_norm_block
 
 def tasks() -> list[Task]:
     """Every size."""
-    return [tiny(), small()]
+    return [tiny(), small(), on_wikitext2(small())]
 
 
 def language_model(name: str, layers: int, width: int, heads: int, steps: int) -> ModelSpec:
@@ -82,4 +86,17 @@ def small() -> Task:
         timed_batch_size=32,
         epochs=4,
         score="bits_per_byte",
+    )
+
+
+def on_wikitext2(task: Task) -> Task:
+    """The task's model and optimizer on articles: one epoch of ten times as many windows."""
+    name, steps = f"{task.name}-wikitext2", task.model.every_input[""].shape[0]
+    return replace(
+        task,
+        name=name,
+        model=replace(task.model, name=name),
+        data=WikiText2(steps=steps, train=48000, validation=1024, test=4096),
+        optimizer=replace(task.optimizer, milestones=(1125,)),  # of 1500 steps, three quarters
+        epochs=1,
     )

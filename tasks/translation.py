@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tasks.base import Task
 from tasks.data.catalogues import MessagePairs
+from tasks.data.multi30k import Multi30k
 from tasks.models.transformer import transformer
 from tasks.spec import AdamW, CrossEntropy
 
 
 def tasks() -> list[Task]:
     """Every size."""
-    return [tiny(), small()]
+    return [tiny(), small(), multi30k()]
 
 
 def tiny() -> Task:
@@ -79,3 +82,20 @@ def small() -> Task:
         epochs=10,
         score="token_accuracy",
     )
+
+
+def multi30k() -> Task:
+    """The recipe of translation-small on descriptions of photographs, from English to German: 48
+    tokens of 4096.
+    """
+    model = transformer(
+        *(48, 48),
+        blocks=2,
+        width=128,
+        heads=4,
+        hidden=512,
+        vocabulary=4096,
+        name="translation-small-multi30k",
+        key_bias=False,
+    )
+    return replace(small(), name=model.name, model=model, data=Multi30k(steps=48, vocabulary=4096))

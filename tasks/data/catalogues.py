@@ -16,17 +16,10 @@ from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 
-import numpy as np
-
-from tasks.base import Batch, Splits
+from tasks.base import Splits
 from tasks.data.mo import CatalogueError, messages
-from tasks.data.subwords import BYTES, Subwords, learn
+from tasks.data.pairs import Pairs, Text
 
-Text = tuple[str, str]  # a source and its translation
-Row = tuple[list[int], list[int]]  # their tokens
-
-BEGIN, END = 0, 1  # tokens; the subwords' are behind them
-SPECIAL = 2
 ACCELERATORS = re.compile(r"[&_](?=\w)")  # before the letter that a key picks
 WORD = re.compile(r"[^\W_]+")
 SHARES = 20  # of which 2 are test and 1 is validation
@@ -59,22 +52,8 @@ PACKAGES = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class MessagePairs:
-    """Sources and translations of at most ``steps`` tokens, the translation's end being one. There
-    are ``vocabulary`` tokens: two that begin and end a translation, the 256 bytes, and what is
-    learnt of the training part. ``train``, ``validation`` and ``test`` are how many pairs of a part
-    are taken.
-
-    The model is given the source and the translation so far, which begins with ``BEGIN``; the
-    target of each of its steps is the next token, at last ``END``. Behind each stands padding,
-    which ``valid`` leaves out; targets there are -1.
-    """
-
-    steps: int
-    vocabulary: int
-    train: int
-    validation: int
-    test: int
+class MessagePairs(Pairs):
+    """Messages as tokens."""
 
     @property
     def name(self) -> str:
@@ -87,15 +66,7 @@ class MessagePairs:
 
 @cache  # the seeds of a task share one: the subwords take a second
 def _load(data: MessagePairs) -> Splits:
-    parts = divided(texts())
-    learnt = [text for pair in parts["train"] for text in pair]
-    subwords = learn(learnt, data.vocabulary - SPECIAL - BYTES)
-    return Splits(
-        **{
-            name: padded(pairs_within(part, subwords, data.steps), data.steps, getattr(data, name))
-            for name, part in parts.items()
-        }
-    )
+    return data.splits(divided(texts()), CatalogueError)
 
 
 def words(source: str) -> str:
@@ -118,33 +89,6 @@ def divided(pairs: Sequence[Text]) -> dict[str, list[Text]]:
         share = int.from_bytes(digest[:8]) % SHARES
         parts[("test", "test", "validation", *["train"] * (SHARES - 3))[share]].append(pair)
     return parts
-
-
-def pairs_within(pairs: Sequence[Text], subwords: Subwords, steps: int) -> list[Row]:
-    """The tokens of those pairs that have room in so many steps."""
-    rows = [tuple([SPECIAL + t for t in subwords.tokens(text)] for text in pair) for pair in pairs]
-    return [(s, t) for s, t in rows if len(s) <= steps and len(t) < steps]
-
-
-def padded(rows: Sequence[Row], steps: int, count: int) -> Batch:
-    """The first ``count`` pairs; CatalogueError where there are fewer."""
-    if len(rows) < count:
-        what = f"{count} messages of {steps} tokens are asked for"
-        raise CatalogueError(f"{what}; there are {len(rows)}")
-    source, given, wanted = (np.full((count, steps), END, np.int32) for _ in range(3))
-    wanted[:] = -1
-    lengths = np.zeros((2, count, 1), np.int32)
-    for row, (said, meant) in enumerate(rows[:count]):
-        source[row, : len(said)] = said
-        given[row, : len(meant) + 1] = [BEGIN, *meant]
-        wanted[row, : len(meant) + 1] = [*meant, END]
-        lengths[:, row, 0] = len(said), len(meant) + 1
-    places = np.arange(steps)
-    return Batch(
-        inputs={"source": source, "target": given},
-        targets=wanted,
-        valid={"source": places < lengths[0], "target": places < lengths[1]},
-    )
 
 
 def texts() -> list[Text]:

@@ -13,24 +13,22 @@ for what is in them, not by checksum. The archive is read where it lies, never u
 from __future__ import annotations
 
 import os
-import tarfile
-import zlib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tasks.base import Batch, Splits
+from tasks.data.archive import tar_files
 from tasks.data.cifar10_batch import SHAPE, Cifar10Error, Images, Labels, read_batch
-from tasks.data.download import VARIABLE, download
+from tasks.data.download import VARIABLE, check, download
+from tasks.data.split import every_tenth
 
 ARCHIVE, FOLDER = "cifar-10-python.tar.gz", "cifar-10-batches-py"
 TRAIN, TEST = tuple(f"data_batch_{number}" for number in range(1, 6)), "test_batch"
 FILES = (*TRAIN, TEST)
-ONE_IN = 10  # training images go to validation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +57,7 @@ def _load(data: Cifar10, local: str | None) -> Splits:
     batches = {name: read_batch(folder / name, contents[name]) for name in FILES}
     images = np.concatenate([batches[name][0] for name in TRAIN])
     labels = np.concatenate([batches[name][1] for name in TRAIN])
-    validation = _validation(labels)
+    validation = every_tenth(labels)
     return Splits(
         train=_samples(images[~validation], labels[~validation], data.crop),
         validation=_samples(images[validation], labels[validation], data.crop),
@@ -71,17 +69,6 @@ def _samples(images: Images, labels: Labels, crop: int) -> Batch:
     start = (SHAPE[-1] - crop) // 2
     kept = images[:, :, start : start + crop, start : start + crop]
     return Batch(inputs=kept.astype(np.float32) / np.float32(255), targets=labels)
-
-
-def _validation(labels: Labels) -> NDArray[np.bool_]:
-    """Which training images validate: every tenth of them in the order of their classes, so that
-    each class has its share. Unlike scikit-learn's split it can divide a handful, too; it need not
-    shuffle, because the files are in random order already.
-    """
-    order = np.argsort(labels, kind="stable")
-    chosen = np.zeros(len(labels), dtype=bool)
-    chosen[order[::-ONE_IN]] = True
-    return chosen
 
 
 def _read(data: Cifar10, local: str | None) -> tuple[Path, dict[str, bytes]]:
@@ -97,7 +84,7 @@ def _read(data: Cifar10, local: str | None) -> tuple[Path, dict[str, bytes]]:
     if not os.path.lexists(archive):
         remedy = f"put one of them there, or unset {VARIABLE} to download {data.url}"
         raise Cifar10Error(f"{VARIABLE}={local} has neither {FOLDER} nor {ARCHIVE}; {remedy}")
-    _check(archive, data.checksum)
+    check(archive, data.checksum, Cifar10Error, other="or unpack it there to use it as it is")
     return _read_archive(archive)
 
 
@@ -110,32 +97,10 @@ def _read_folder(folder: Path) -> tuple[Path, dict[str, bytes]]:
 
 
 def _read_archive(archive: Path) -> tuple[Path, dict[str, bytes]]:
-    """In one pass, because going back in a compressed file means to begin again."""
-    contents: dict[str, bytes] = {}
-    try:
-        with tarfile.open(archive, "r:gz") as members:
-            for member in members:
-                folder, _, name = member.name.rpartition("/")
-                file = members.extractfile(member) if member.isfile() else None
-                if file is not None and folder == FOLDER and name in FILES:
-                    contents[name] = file.read()
-    except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
-        raise Cifar10Error(f"{archive} is not a whole archive: {error}; get it again") from error
+    paths = {f"{FOLDER}/{name}": name for name in FILES}
+    found = tar_files(archive, lambda path: path in paths, Cifar10Error)
+    contents = {paths[path]: content for path, content in found}
     for name in FILES:
         if name not in contents:
             raise Cifar10Error(f"{archive} has no file {FOLDER}/{name}")
     return archive / FOLDER, contents
-
-
-def _check(archive: Path, checksum: str) -> None:
-    """Raise Cifar10Error unless this is the archive that is meant."""
-    import pooch
-
-    algorithm, _, wanted = checksum.partition(":")
-    try:
-        found = pooch.file_hash(str(archive), alg=algorithm)
-    except OSError as error:
-        raise Cifar10Error(f"{archive} cannot be read: {error.strerror}") from error
-    if found != wanted:
-        what = f"{archive} is damaged or another archive: its {algorithm} is {found}, not {wanted}"
-        raise Cifar10Error(f"{what}; get it again, or unpack it there to use it as it is")

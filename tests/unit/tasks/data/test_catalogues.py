@@ -8,16 +8,8 @@ import numpy as np
 import pytest
 
 from tasks.data import catalogues
-from tasks.data.catalogues import (
-    BEGIN,
-    END,
-    SPECIAL,
-    CatalogueError,
-    MessagePairs,
-    divided,
-    padded,
-    words,
-)
+from tasks.data.catalogues import CatalogueError, MessagePairs, divided, words
+from tasks.data.pairs import BEGIN, END, SPECIAL, padded
 from tasks.data.subwords import BYTES, learn
 
 DATA = MessagePairs(steps=16, vocabulary=300, train=500, validation=40, test=80)
@@ -52,15 +44,15 @@ def _real() -> dict[str, list[tuple[str, str]]]:
 
 
 def test_the_target_of_each_step_is_the_next_token_and_padding_is_left_out():
-    found = padded([([5, 6], [7, 8, 9]), ([4], [])], 4, 2)
+    found = padded([([5, 6], [7, 8, 9]), ([4], [])], 4, 2, CatalogueError)
     assert found.inputs["source"].tolist() == [[5, 6, END, END], [4, END, END, END]]
     assert found.inputs["target"].tolist() == [[BEGIN, 7, 8, 9], [BEGIN, END, END, END]]
     assert found.targets.tolist() == [[7, 8, 9, END], [END, -1, -1, -1]]
     assert found.valid["source"].sum(axis=1).tolist() == [2, 1]
     assert np.array_equal(found.valid["target"], found.targets >= 0)
     assert {array.dtype for array in found.inputs.values()} == {found.targets.dtype}
-    with pytest.raises(CatalogueError, match="3 messages of 4 tokens are asked for; there are 2"):
-        padded([([5], [7]), ([4], [])], 4, 3)
+    with pytest.raises(CatalogueError, match="3 pairs of 4 tokens are asked for; there are 2"):
+        padded([([5], [7]), ([4], [])], 4, 3, CatalogueError)
 
 
 def test_parts_have_their_sizes_and_never_change():

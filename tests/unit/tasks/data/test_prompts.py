@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tasks.data import deb, prompts
-from tasks.data.prompts import BANDS, LETTERS, SOUNDS, TEXTS, PromptsError
+from tasks.data import deb, frames, prompts
+from tasks.data.frames import BANDS, LETTERS
+from tasks.data.prompts import RATE, SOUNDS, TEXTS, PromptsError
 from tests.fixtures.prompt_files import SAID, package, sound, write
 
 
@@ -46,13 +47,14 @@ odd: a = b"""
     }
 
 
-def test_a_tone_is_loudest_in_its_band():
-    at = np.arange(prompts.RATE) / prompts.RATE
+@pytest.mark.parametrize(("rate", "points"), [(8000, 256), (16000, 512)])
+def test_a_tone_is_loudest_in_its_band(rate, points):
+    at = np.arange(rate) / rate
     for hertz in (300, 1000, 3000):
-        found = prompts.energies(np.sin(2 * np.pi * hertz * at))
-        assert found.shape == (1 + (prompts.RATE - 200) // 80, BANDS)
-        points = prompts._bands()[:, round(hertz * 256 / prompts.RATE)]
-        assert (found.argmax(axis=1) == points.argmax()).all()
+        found = frames.energies(np.sin(2 * np.pi * hertz * at), rate)
+        assert found.shape == (98, BANDS)
+        points_of = frames.bands(rate)[:, round(hertz * points / rate)]
+        assert (found.argmax(axis=1) == points_of.argmax()).all()
 
 
 def test_no_text_is_in_two_parts_and_all_prompts_are_there(tmp_path, monkeypatch):
@@ -64,14 +66,14 @@ def test_no_text_is_in_two_parts_and_all_prompts_are_there(tmp_path, monkeypatch
         assert part.inputs.shape[1:] == (60, BANDS)
         assert (part.inputs[~part.valid] == 0).all()
         assert (np.diff(part.valid.astype(int)) <= 0).all()  # padded behind
-        assert (part.inputs * prompts.GRAIN % 1 == 0).all()
+        assert (part.inputs * frames.GRAIN % 1 == 0).all()
         texts.append(["".join(LETTERS[n] for n in row if n >= 0) for row in part.targets])
     assert sorted(text for part in texts for text in part) == sorted(SAID.values())
     train, validation, test = map(set, texts)
     assert not train & validation | train & test | validation & test
     seen = splits.train.inputs[splits.train.valid]
-    assert np.abs(seen.mean(axis=0)).max() < 1 / prompts.GRAIN
-    assert np.abs(seen.std(axis=0) - 1).max() < 1 / prompts.GRAIN
+    assert np.abs(seen.mean(axis=0)).max() < 1 / frames.GRAIN
+    assert np.abs(seen.std(axis=0) - 1).max() < 1 / frames.GRAIN
     shorter = replace(data, steps=41).load()
     assert 0 < sum(map(len, vars(shorter).values())) < len(SAID)
 
@@ -97,4 +99,4 @@ def test_a_folder_without_a_package_and_a_changed_one_are_told(tmp_path, monkeyp
 )
 def test_a_sound_of_another_kind_is_refused(contents, words):
     with pytest.raises(PromptsError, match=words):
-        prompts.samples("one.wav", contents)
+        frames.samples("one.wav", contents, RATE, PromptsError)

