@@ -164,6 +164,7 @@ class TrainingJob:
             score=task.score,
             bits_per_byte=tested.loss / BIT if task.score == "bits_per_byte" else None,
             token_accuracy=accuracy if task.score == "token_accuracy" else None,
+            sequence_accuracy=tested.sequence_accuracy if task.score == "token_accuracy" else None,
             error_rate=tested.error_rate,
         )
 

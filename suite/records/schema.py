@@ -259,7 +259,8 @@ class Training(Model):
     went on. ``score`` is what the task's trainings are compared by. Where that is ``bits_per_byte``
     (the test loss over ln 2) or ``token_accuracy`` (the test accuracy), ``test_samples`` counts the
     targets of all steps, and accuracies are shares of these; e to the power of the test loss is the
-    perplexity of one. Where it is ``error_rate`` (of the test's labels), accuracies are shares of
+    perplexity of one; ``sequence_accuracy`` is the share of samples all of whose targets are
+    guessed. Where it is ``error_rate`` (of the test's labels), accuracies are shares of
     samples all of whose labels are right.
     """
 
@@ -294,6 +295,7 @@ class Training(Model):
     token_accuracy: float | None = None
     error_rate: float | None = None
     validation_error_rates: list[float] = []
+    sequence_accuracy: float | None = None
 
 
 class AccuracyRecord(Record):

@@ -68,7 +68,8 @@ def records(run: Run) -> Iterator[str]:
                 if min(trained.seconds, *trained.epoch_seconds, 0) < 0:
                     yield f"a training of {name} took less than no time"
                 shares = [trained.test_accuracy, *trained.validation_accuracies]
-                yield from _shares(name, [*shares, trained.test_macro_f1 or 0])
+                shares += [trained.test_macro_f1 or 0, trained.sequence_accuracy or 0]
+                yield from _shares(name, shares)
                 bits, loss = trained.bits_per_byte, trained.test_loss
                 if bits is not None and not abs(bits - loss / BIT) <= ROUNDING * bits:
                     yield f"{name}: {bits:g} bits are not a loss of {loss:g}"

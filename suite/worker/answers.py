@@ -77,7 +77,8 @@ class Evaluation(NamedTuple):
     step), the mean loss (NaN if any logit is not finite, or if none counts), how often each class
     (rows) was taken for each (columns; empty for targets of steps), and whether to predict has
     ``changed`` what training changes. With CTC a sample is guessed where all of its ``labels`` are;
-    ``errors`` are how many must be put in, taken out or changed, over all samples.
+    ``errors`` are how many must be put in, taken out or changed, over all samples. Of targets of
+    steps, ``whole`` counts the ``sequences`` all of whose targets are guessed.
     """
 
     correct: int
@@ -87,6 +88,13 @@ class Evaluation(NamedTuple):
     changed: bool = False
     errors: int = 0
     labels: int = 0
+    whole: int = 0
+    sequences: int = 0
+
+    @property
+    def sequence_accuracy(self) -> float | None:
+        """The share of whole sequences."""
+        return self.whole / self.sequences if self.sequences else None
 
     @property
     def error_rate(self) -> float | None:

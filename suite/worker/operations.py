@@ -183,7 +183,7 @@ def evaluate(workshop: Workshop, task: str, split: str) -> Evaluation:
     if isinstance(bench.task.loss, CTC):
         return _transcribed(bench, bench.task.loss, split, before)
     targets, losses, guesses = bench.data[split].targets, [np.empty(0)], [np.empty(0, np.intp)]
-    finite, classes = True, 0
+    finite, classes, whole = True, 0, [np.empty(0, bool)]
     for rows, logits in _predicted(bench, split):
         finite, classes = bool(np.isfinite(logits).all()), logits.shape[-1]
         if not finite:
@@ -192,6 +192,9 @@ def evaluate(workshop: Workshop, task: str, split: str) -> Evaluation:
         wanted = batch[batch >= 0]
         shifted = logits[batch >= 0]
         guesses.append(shifted.argmax(axis=1))
+        if targets.ndim > 1:
+            right = (batch < 0) | (logits.argmax(axis=-1) == batch)
+            whole.append(right[(batch >= 0).any(axis=1)].all(axis=1))
         shifted = shifted - shifted.max(axis=1, keepdims=True)
         log_sum = np.log(np.exp(shifted).sum(axis=1))
         losses.append(log_sum - shifted[np.arange(len(wanted)), wanted])
@@ -208,6 +211,8 @@ def evaluate(workshop: Workshop, task: str, split: str) -> Evaluation:
         loss=float(np.concatenate(losses).mean()),
         confusion=confusion.tolist(),
         changed=changed,
+        whole=int(np.concatenate(whole).sum()),
+        sequences=len(np.concatenate(whole)),
     )
 
 

@@ -83,13 +83,14 @@ def test_an_evaluation_is_that_of_all_logits_bit_for_bit(tmp_path, task, size):
     confusion = np.zeros((logits.shape[1],) * 2, np.int64)
     np.add.at(confusion, (samples.targets, logits.argmax(axis=1)), 1)
     correct = int(np.trace(confusion))
-    assert found == (correct, size, float(loss.mean()), confusion.tolist(), False, 0, 0)
-    assert found.error_rate is None
+    assert found == (correct, size, float(loss.mean()), confusion.tolist(), False, 0, 0, 0, 0)
+    assert (found.error_rate, found.sequence_accuracy) == (None, None)
 
 
 def test_targets_of_steps_are_each_looked_at_and_those_below_0_left_out(tmp_path):
     task, size = STEPPED, 40  # not a multiple of the batch of 16
     targets = np.arange(size * 3, dtype=np.int32).reshape(size, 3) % 7 - 2
+    targets[9] = -1
     samples = replace(probe_batch(task, size, 1), targets=targets)
     workshop, logits = evaluated(task, samples, tmp_path)
     found = operations.evaluate(workshop, task.name, "test")
@@ -100,6 +101,13 @@ def test_targets_of_steps_are_each_looked_at_and_those_below_0_left_out(tmp_path
     assert found.loss == pytest.approx(float(np.mean(losses)), rel=1e-12)
     assert found.correct == sum(logs[at].argmax() == targets[at] for at in counted)
     assert found.confusion == []
+    guessed = logits.argmax(axis=-1)
+    shown = [row for row in range(size) if (targets[row] >= 0).any()]
+    whole = [
+        all(g == t for g, t in zip(guessed[r], targets[r], strict=True) if t >= 0) for r in shown
+    ]
+    assert (found.whole, found.sequences) == (sum(whole), len(shown))
+    assert 0 < sum(whole) < len(shown) < size
     none = replace(samples, targets=np.full_like(targets, -1))
     workshop.benches[task.name].data["test"] = none
     assert np.isnan(operations.evaluate(workshop, task.name, "test").loss)

@@ -103,7 +103,9 @@ class TestLanguageModels:
         assert "puts it within" not in text
         assert "within ±1 points; DIFFERENT" in text
         assert "0.28 points</td>" in text  # of rounding
-        for head in (">token accuracy</button></th>", ">perplexity</button></th>"):
+        assert '<td class="number" data-value="0.125">12.5 %</td>' in text
+        for name in ("token accuracy", "whole sequences", "perplexity"):
+            head = f">{name}</button></th>"
             assert head in text
         assert '<td class="number" data-value="7.38905609893065">7.39</td>' in text
         assert ">token accuracy</th>" in text  # of the reference lines
