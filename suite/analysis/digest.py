@@ -22,6 +22,8 @@ from suite.records.schema import (
     Interval,
     Model,
     ParityResult,
+    ParityVerdict,
+    Phase,
     Status,
 )
 from tasks.base import Score
@@ -52,6 +54,38 @@ class CellDigest(Cell):
     score: float | None
 
 
+class Ranked(Model):
+    """An arm among those that it is compared with. ``times`` is how many times as long as the
+    quickest it takes, with the 95 % interval of the pair, None where that is not known; ``tier`` is
+    None where no verdict ranks it. Seconds, bytes, a rate.
+    """
+
+    backend: str
+    execution: str
+    status: Status
+    parity: ParityVerdict | None
+    tier: int | None
+    times: Interval | None
+    step_seconds: float | None
+    per_second: float | None
+    process_bytes: int | None
+    score: float | None
+
+
+class Ranking(Model):
+    """A comparison: who is the quickest, also in words, and by how much."""
+
+    task: str
+    phase: Phase
+    batch_size: int
+    precision: str
+    device: str
+    headline: str
+    launches: int
+    of_tokens: bool  # what ``per_second`` counts; samples otherwise
+    arms: list[Ranked]
+
+
 class Digest(Model):
     """``tasks`` has what makes two runs' work the same, ``scores`` what the trainings of a task are
     compared by; ``problems`` is what could not be read.
@@ -70,6 +104,7 @@ class Digest(Model):
     parity_passed: int
     parity_asked: int
     cells: list[CellDigest]
+    rankings: tuple[Ranking, ...] = ()
 
     @property
     def name(self) -> str:

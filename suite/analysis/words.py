@@ -126,6 +126,14 @@ def fold(times: float) -> str:
     return f"{round(times, digits):,.0f}"
 
 
+def as_long(times: Interval | None) -> str:
+    """How many times as long, with the half-width of the interval: ``1.35 ±2.0 %``."""
+    if times is None:
+        return NOT_AVAILABLE
+    width = relative_half_width(times)
+    return f"{factor(times.value)} {half_width(width)}" if width else factor(times.value)
+
+
 def relative_half_width(interval: Interval | None) -> float | None:
     """The larger side of an interval as a share of its value."""
     if interval is None or interval.value <= 0:

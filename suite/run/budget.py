@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from suite.analysis import words
 from suite.analysis.comparisons import comparisons
 from suite.measure import ceilings
 from suite.parity.gate import parity_configurations
@@ -88,7 +89,11 @@ def announcement(plan: Plan) -> str:
     trainings = sum(_trainings(plan, task) for task in plan.tasks)
     limit = "" if plan.budget_seconds is None else f", at most {plan.budget_seconds / 60:g}"
     more = "" if plan.most_launches == plan.launches else f" to {plan.most_launches}"
-    return (
-        f"{plan.choice.profile}: {len(plan.tasks)} tasks, {arms} arms, {plan.launches}{more} "
-        f"launches, {trainings} trainings; about {max(1, round(total(plan) / 60))} min{limit}"
+    amounts = (
+        words.count(len(plan.tasks), "task", "tasks"),
+        words.count(arms, "arm", "arms"),
+        f"{plan.launches}{more} launch{'es' if plan.most_launches > 1 else ''}",
+        words.count(trainings, "training", "trainings"),
     )
+    minutes = max(1, round(total(plan) / 60))
+    return f"{plan.choice.profile}: {', '.join(amounts)}; about {minutes} min{limit}"

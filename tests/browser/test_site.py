@@ -275,7 +275,7 @@ def test_the_keyboard_picks_and_compares(visit: Visit) -> None:
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
     picked = 0
-    for _ in range(60):
+    for _ in range(200):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.type") == "checkbox":
             page.keyboard.press("Space")

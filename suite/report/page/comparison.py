@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from suite.analysis import comparable, unpaired
-from suite.analysis.digest import Digest
+from suite.analysis.digest import Digest, cell_of
 from suite.analysis.statistics import AT_LEVEL
-from suite.records.schema import RunComparison
+from suite.records.schema import Cell, RunComparison
 from suite.report.page.page import SITE, frame, templates
 from suite.report.page.snippets import embedded
 from suite.report.terminal.comparison import headline, interval
@@ -39,13 +39,34 @@ def render_chooser(runs: Sequence[tuple[Digest, int]]) -> str:
     """The page on which a reader chooses two of these runs, newest first, each with the number of
     its machine. The browser compares them.
     """
-    known = [{"id": run.id, "name": run.name, "machine": machine} for run, machine in runs]
+    known = [{"id": run.id, "name": run.name} for run, _ in runs]
     return _render(
         title="Compare two runs",
-        site=embedded({"runs": known, "constants": CONSTANTS}),
+        site=embedded({"runs": known, "pair": _pair(runs), "constants": CONSTANTS}),
         headline=None,
         runs=[run for run, _ in runs],
     )
+
+
+def _pair(runs: Sequence[tuple[Digest, int]]) -> list[str] | None:
+    """The newest run that has an older one on its machine with a cell of the same work, and that
+    one before it; else the newest on one machine, or the newest at all.
+    """
+    work = [_work(run) for run, _ in runs]
+    pairs = [(new, old) for new in range(len(runs)) for old in range(new + 1, len(runs))]
+    alike = [(new, old) for new, old in pairs if runs[new][1] == runs[old][1]]
+    shared = (pair for pair in alike if work[pair[0]] & work[pair[1]])
+    found = next(shared, next(iter(alike or pairs), None))
+    return None if found is None else [runs[number][0].id for number in reversed(found)]
+
+
+def _work(run: Digest) -> set[tuple[Cell, tuple[tuple[str, str], ...]]]:
+    """What it has measured: cells, each with what makes its task's work the same."""
+    return {
+        (cell_of(cell), tuple(sorted(run.tasks.get(cell.task, {}).items())))
+        for cell in run.cells
+        if cell.logs is not None
+    }
 
 
 def _render(**values: Any) -> str:

@@ -22,6 +22,7 @@ from suite.files import write_whole, writing
 from suite.records.run import Run
 from suite.report.page.page import ASSETS, render
 from suite.report.site.pages import Unread, pages
+from suite.report.site.rankings import ranked
 from suite.store.reading import contents
 from suite.store.recovery import NAME
 
@@ -67,7 +68,7 @@ def _page(
     gc.disable()  # what a page takes is let go of at its end; looking for it costs a third
     try:
         run = read(path)
-        found = digest(run)
+        found = ranked(run, digest(run))
         place = folder / found.id
         with writing(place):
             place.mkdir(parents=True, exist_ok=True)

@@ -30,6 +30,10 @@ def history_pages(runs: Sequence[tuple[Digest, int]], plotly: str) -> Iterator[t
     files = {task: f"history/{sha256(task.encode()).hexdigest()[:12]}.js" for task in tasks}
     arms = sorted({(c.backend, c.execution) for run, _ in runs for c in run.cells})
     machines = {number: words.machine(run.environment) for run, number in runs}
+    measured: dict[str, set[int]] = {task: set() for task in tasks}
+    for run, number in runs:
+        for task in run.timed_tasks:
+            measured[task].add(number)
     data = {
         "runs": [
             {
@@ -44,6 +48,7 @@ def history_pages(runs: Sequence[tuple[Digest, int]], plotly: str) -> Iterator[t
         ],
         "files": files,
         "machines": machines,
+        "measured": {task: sorted(numbers) for task, numbers in measured.items()},
         "styles": {" ".join(arm): vars(style) for arm, style in styles(arms).items()},
         "band": BAND,
     }

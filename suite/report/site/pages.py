@@ -9,6 +9,7 @@ from suite.analysis.comparable import machines
 from suite.analysis.digest import Digest
 from suite.report.page.comparison import render_chooser
 from suite.report.page.page import SITE, frame, templates
+from suite.report.site.front import PHASES, fronts
 from suite.report.site.history import history_pages
 
 Unread = tuple[str, str]  # a folder, and why nothing could be read in it
@@ -25,17 +26,21 @@ def pages(
     oldest_first = list(zip(ordered, numbers, strict=True))
     newest_first = oldest_first[::-1]
     names = {str(number): words.machine(run.environment) for run, number in newest_first}
+    found = fronts(newest_first)
     index = templates().get_template("site.html")
     yield (
         "index.html",
         index.render(
+            fronts=found,
+            shown=list(dict.fromkeys((front.machine, front.name) for front in found)),
+            phases=PHASES,
             unread=unread,
             runs=newest_first,
             machines=sorted(names.items(), key=lambda pair: pair[1]),
             devices=sorted({device for run in digests for device in run.devices}),
             tasks=sorted({task for run in digests for task in run.timed_tasks}),
             versions=sorted({version for run in digests for version in run.versions}),
-            **frame(("text", "theme", "state", "rows", "index"), "", SITE),
+            **frame(("text", "theme", "state", "rows", "front", "index"), "", SITE),
         ),
     )
     yield "compare.html", render_chooser(newest_first)

@@ -10,7 +10,7 @@ from suite.plan import catalogue, estimate
 from suite.plan.options import Choice, UsageError
 from suite.plan.plan import make
 from suite.plan.profiles import PROFILES
-from suite.run.budget import MANY_LAUNCHES, fit, launch, total
+from suite.run.budget import MANY_LAUNCHES, announcement, fit, launch, total
 from tests.fixtures.installations import ARMS, installation
 
 TASKS = catalogue.tasks()
@@ -63,3 +63,18 @@ def test_only_the_first_launch_is_announced_as_compiling():
     fewer = make(Choice(launches=1), TASKS, ARMS)
     more = total(plan) - total(fewer)
     assert more == pytest.approx(2 * launch(plan, first=False))
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        (Choice(tasks=("rnn-tiny",), launches=1), "quick: 1 task, 3 arms, 1 launch, 3 trainings"),
+        (Choice(tasks=("rnn-tiny", "cnn-tiny")), "quick: 2 tasks, 3 arms, 3 launches, 6 trainings"),
+        (
+            Choice(profile="real", tasks=("bert-base",)),
+            "real: 1 task, 3 arms, 5 to 12 launches, 0 trainings",
+        ),
+    ],
+)
+def test_a_run_says_what_it_is_about_to_do(choice, words):
+    assert announcement(make(choice, TASKS, ARMS)).partition(";")[0] == words

@@ -141,8 +141,8 @@ async function readAddress() {
   if (own) return show(JSON.parse(own.textContent), JSON.parse(own.dataset.names));
   if (!site.runs.length) return null;
   const [base, later] = ["base", "new"].map((name) => controls.find((control) => control.dataset.state === name));
-  if (!told("base") && !told("new")) {
-    base.value = before(site.runs[0])?.id ?? base.value;
+  if (!told("base") && !told("new") && site.pair) {
+    [base.value, later.value] = site.pair;
     rows.write();
   }
   const chosen = [base, later].map((control) => site.runs.find((run) => run.id === control.value));
@@ -155,12 +155,6 @@ async function readAddress() {
     message.textContent = error.message;
     return null;
   }
-}
-
-// The run before this one on the same machine, if there is one.
-function before(run) {
-  const older = site.runs.slice(site.runs.indexOf(run) + 1); // newest first
-  return older.find((each) => each.machine === run.machine) ?? older[0];
 }
 
 for (const control of controls) {

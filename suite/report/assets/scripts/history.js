@@ -1,7 +1,7 @@
 // Trends over runs: a figure per phase and batch size, a line per backend and execution. Only points
 // that can be compared are joined: a line ends where the machine, the model or its data changed.
 
-const { runs, files, machines, styles, band } = JSON.parse(document.getElementById("data").textContent);
+const { runs, files, machines, measured, styles, band } = JSON.parse(document.getElementById("data").textContent);
 const [RUN, CELL, WORK, STEP, LOW, HIGH, COMPILE, BYTES, SCORE] = Array(9).keys();
 const BAND = `The band is ± ${+(100 * band).toFixed(1)} % around the median of a stretch: two runs without any change may differ by so much.`;
 
@@ -187,18 +187,39 @@ function grouped(values, keyOf) {
   return found;
 }
 
+// Only what was measured together can be chosen. Of the two, what the address tells stays.
+function offer() {
+  const [machine, task] = ["machine", "task"].map(control);
+  const has = (number, name) => number === "all" || measured[name].includes(Number(number));
+  const usable = (select, able) => {
+    for (const option of select.options) option.disabled = !able(option.value);
+    if (select.selectedOptions[0]?.disabled) select.value = [...select.options].find((option) => !option.disabled).value;
+  };
+  if (told("task") && !told("machine") && task.value) usable(machine, (number) => has(number, task.value));
+  for (const option of machine.options) option.disabled = false;
+  usable(task, (name) => has(machine.value, name));
+}
+
 async function readAddress() {
   readControls();
+  offer();
   const message = document.getElementById("message");
   const task = control("task").value;
   message.textContent = "";
   if (!task) return;
   try {
     const found = await load(files[task]);
+    const here = found.points.filter((point) => control("machine").value === "all" || runs[point[RUN]].machine === Number(control("machine").value));
+    const cells = [...new Set(here.map((point) => point[CELL]))].map((number) => found.cells[number]);
     const select = control("arm");
-    const arms = [...new Set(found.cells.map(armOf))].sort();
+    const arms = [...new Set(cells.map(armOf))].sort();
     select.replaceChildren(select.options[0], ...arms.map((value) => make("option", { value }, value)));
-    readControls();
+    if (arms.includes(told("arm"))) select.value = told("arm");
+    for (const option of control("phase").options) option.disabled = option.value !== "" && !cells.some((cell) => cell.phase === option.value);
+    for (const option of control("metric").options) {
+      const metric = METRICS[option.value] ?? scoreOf(found.score);
+      option.disabled = !here.some((point) => (metric.of(point, found.cells[point[CELL]])[0] ?? null) !== null);
+    }
     show(found);
   } catch (error) {
     message.textContent = error.message;

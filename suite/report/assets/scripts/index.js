@@ -24,6 +24,7 @@ function created(box) {
 
 function readAddress() {
   readControls();
+  showFront();
   picked = (told("pick") ?? "").split(",").filter((id) => boxes.some((box) => box.value === id)).slice(0, 2);
   rows.read();
   showPicked();
@@ -38,6 +39,7 @@ for (const box of boxes) {
 }
 for (const control of controls) {
   control.addEventListener("input", () => {
+    showFront();
     rows.show();
     rows.write();
   });

@@ -63,3 +63,9 @@ def test_a_run_with_another_score_has_no_point_beside_the_newests(run):
 def test_without_trainings_there_is_no_score(run):
     still = replace(run, summary=run.summary.model_copy(update={"trainings": []}))
     assert of_task([still], first(run))["score"] is None
+
+
+def test_it_knows_on_which_machines_a_task_was_measured(run):
+    pages = dict(history_pages([(digest(run), 4)], "plotly.js"))
+    told = '"measured": {"' + first(run) + '": [4]'
+    assert told in pages["history.html"].replace("&#34;", '"').replace("\\u0022", '"')
