@@ -105,7 +105,7 @@ class Task:
     trainings are compared by: the share of targets that is guessed, be they of samples or the
     tokens of a text, of a language model the cross-entropy in bits, or with CTC the label error
     rate. One of ``real_size`` takes minutes where others take seconds: it runs only when it is
-    asked for.
+    asked for. One ``on_request`` is in no profile.
     """
 
     name: str
@@ -119,6 +119,7 @@ class Task:
     target_accuracy: float | None = None
     score: Score = "accuracy"
     real_size: bool = False
+    on_request: bool = False
 
     @property
     def family(self) -> str:

@@ -100,7 +100,7 @@ def decode(value: Any) -> Any:
 def spec_hash(task: Task) -> str:
     """Twelve hexadecimal digits that change with the model, loss, optimizer or recipe."""
     encoded = encode(portable(task))
-    for name in ("target_accuracy", "score", "real_size"):  # they change nothing that is computed
+    for name in ("target_accuracy", "score", "real_size", "on_request"):  # which compute nothing
         del encoded[name]
     text = json.dumps(_as_before(encoded), sort_keys=True)
     return sha256(text.encode()).hexdigest()[:12]

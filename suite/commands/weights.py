@@ -41,18 +41,29 @@ from tasks.models.tables import TABLES
 
 WEIGHTS_SCHEMA = 1
 LIBRARIES = f"{OURS}, {', '.join(TABLES)}"
+ACTIONS = {
+    "show": "show what the file has, and what of the model is missing",
+    "import": "write canonical parameters",
+    "export": "write a checkpoint of a library",
+    "check": "compare what every backend predicts with these weights, in float32",
+}
+TOLD = "; ".join(f"{name}: {words}" for name, words in ACTIONS.items())
 
 
 def command(
+    action: Annotated[str, typer.Argument(help=f"{TOLD}.")],
+    model: Annotated[str, typer.Argument(metavar="TASK", help=f"The model: {', '.join(MODELS)}.")],
     file: Annotated[Path, typer.Argument(help=f"The file: {', '.join(FORMATS)}.")],
-    model: Annotated[str, typer.Option(help=f"The model: {', '.join(MODELS)}.")],
-    library: Annotated[str, typer.Option("--from", help=f"Whose names the file has: {LIBRARIES}.")],
+    source: Annotated[str, typer.Option(help=f"Whose names the file has: {LIBRARIES}.")] = OURS,
     target: Annotated[
-        str, typer.Option("--to", help=f"Whose names the output gets: {LIBRARIES}.")
-    ] = OURS,
+        str | None,
+        typer.Option(help=f"Whose names the output of export gets: {', '.join(TABLES)}."),
+    ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(help="The file that is written, in the format of its name. Default: none."),
+        typer.Option(
+            help="The file that import and export write, in the format of its name. Default: none."
+        ),
     ] = None,
     size: Annotated[
         list[str] | None,
@@ -64,48 +75,38 @@ def command(
     leave_out: Annotated[
         Names, names("Arrays of the file that are no part of the model", "none")
     ] = None,
-    compare: Annotated[
-        bool,
-        typer.Option(
-            "--check", help="Compare what every backend predicts with these weights, in float32."
-        ),
-    ] = False,
     batch: Annotated[
         Path | None,
         typer.Option(
-            help="An .npz of the samples for --check: inputs, or inputs.NAME of each, targets if "
+            help="An .npz of the samples for check: inputs, or inputs.NAME of each, targets if "
             "there are any, valid if steps are padded. Default: two random samples."
         ),
     ] = None,
-    backend: Annotated[Names, names("The backends of --check", "all")] = None,
+    backend: Annotated[Names, names("The backends of check", "all")] = None,
     execution: Annotated[
-        Names, names(f"The executions of --check: {', '.join(EXECUTIONS)}", "each backend's first")
+        Names, names(f"The executions of check: {', '.join(EXECUTIONS)}", "each backend's first")
     ] = None,
     device: Device = "cpu",
     python: Pythons = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Read a library's checkpoint of a model, show it, convert it, compare frameworks with it.
-
-    Without --output and --check it shows what the file has, and what of the model is missing.
-    """
+    """Read a library's checkpoint of a model, show it, convert it, compare frameworks with it."""
     pythons, sizes = interpreters(python), _sizes(size)
-    table(library, model)
-    theirs = table(target, model)
+    _check(action, target, output, batch)
+    table(source, model)
+    theirs = table(target or OURS, model)
     reads = format_of(file)
     writes = format_of(output, written=True) if output is not None else None
-    if batch is not None and not compare:
-        raise UsageError("--batch is for --check")
     choice = Choice(backends=split(backend), executions=split(execution), device=device)
     check_choice(choice, {})
     if output is not None:
         directory.check_file(output)
-    found = look(reads.read(file, pythons), model, library, sizes, split(leave_out))
+    found = look(reads.read(file, pythons), model, source, sizes, split(leave_out))
     answers: list[Answer] = []
-    if output is not None or compare:
+    if action != "show":
         arrays = found.whole()
-    if compare:
+    if action == "check":
         samples = random_samples(found.model) if batch is None else read_batch(batch, found.model)
         answers = _compared(found, samples, choice, pythons, quiet)
     if writes is not None and writes.encoded is not None and output is not None:
@@ -120,6 +121,22 @@ def command(
             print(f"Written: {output}")
     wrong = any(answer.wrong for answer in answers) or not found.found.whole
     raise typer.Exit(FAILED if wrong else 0)
+
+
+def _check(action: str, target: str | None, output: Path | None, batch: Path | None) -> None:
+    """UsageError for options that do not go together."""
+    if action not in ACTIONS:
+        raise UsageError(f"weights cannot {action}; it can {', '.join(ACTIONS)}")
+    writes = action in ("import", "export")
+    if writes and output is None:
+        raise UsageError(f"weights {action} needs --output, the file that it writes")
+    if output is not None and not writes:
+        raise UsageError("--output is for import and export")
+    if (target is not None) != (action == "export"):
+        is_for = "weights export needs --target" if target is None else "--target is for export"
+        raise UsageError(f"{is_for}, whose names the output gets: {', '.join(TABLES)}")
+    if batch is not None and action != "check":
+        raise UsageError("--batch is for check")
 
 
 def _sizes(values: list[str] | None) -> dict[str, Size]:

@@ -14,7 +14,7 @@ from suite.worker.adapters import NAME, announced
 from tasks.base import Task
 
 GROUP = "tribench.tasks"
-FAMILIES = ("cnn", "rnn", "transformer", "gpt", "translation", "speech", "real")
+FAMILIES = ("cnn", "rnn", "transformer", "gpt", "translation", "speech", "real", "twins")
 OURS = {name: f"tasks.{name}:tasks" for name in FAMILIES}
 
 

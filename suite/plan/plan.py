@@ -127,13 +127,15 @@ def pick_tasks(
     asked: Sequence[str], default: Sequence[str], tasks: dict[str, Task], real_size: bool = False
 ) -> tuple[Task, ...]:
     """The tasks that a pattern of ``asked`` matches; where nothing is asked for, those that match
-    ``default``, need no download, and are of ``real_size`` or are not.
+    ``default``, need no download or request, and are of ``real_size`` or are not.
     """
     if not asked:
         tasks = {
             name: task
             for name, task in tasks.items()
-            if task.real_size == real_size and not getattr(task.data, "downloaded", False)
+            if task.real_size == real_size
+            and not task.on_request
+            and not getattr(task.data, "downloaded", False)
         }
     picked = tuple(tasks[name] for name in choose("task", asked or default, tasks))
     for task in picked:

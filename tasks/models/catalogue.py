@@ -126,9 +126,9 @@ CLASSES: dict[str, Told] = {"classes": axis("classifier.weight")}
 SMALL, HEADS = {"size": 64}, ("heads",)
 
 MODELS = {
-    "resnet-50": Known(make=resnet50, told=RESNET, probe=SMALL),
-    "resnet-50-v1": Known(make=resnet50_v1, told=RESNET, probe=SMALL),
-    "vgg-16": Known(
+    "resnet50": Known(make=resnet50, told=RESNET, probe=SMALL),
+    "resnet50-v1": Known(make=resnet50_v1, told=RESNET, probe=SMALL),
+    "vgg16": Known(
         make=vgg16,
         told={
             "classes": axis("classifier.6.weight"),

@@ -72,7 +72,7 @@ def resnet50(
     layers.append(("avgpool", MeanPlaces()))
     layers.append(("fc", Linear(in_features=given, out_features=classes)))
     given_image = Input(shape=(3, size, size))
-    return ModelSpec(name="resnet-50", input=given_image, layers=tuple(layers))
+    return ModelSpec(name="resnet50", input=given_image, layers=tuple(layers))
 
 
 # As keras.applications has it: strides as in the paper, biases, another epsilon and momentum.

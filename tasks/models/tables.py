@@ -246,8 +246,8 @@ KERAS_INCEPTION = Names(
 
 TABLES: dict[str, dict[str, Names]] = {
     "torchvision": {
-        "resnet-50": IMAGES,
-        "vgg-16": IMAGES,
+        "resnet50": IMAGES,
+        "vgg16": IMAGES,
         "inception-v3": IMAGES,
         "vit-b16": TORCHVISION_VIT,
     },
@@ -263,8 +263,8 @@ TABLES: dict[str, dict[str, Names]] = {
         "roberta-classifier": ROBERTA_CLASSIFIER,
     },
     "keras": {
-        "resnet-50-v1": KERAS_RESNET,
-        "vgg-16": KERAS_VGG,
+        "resnet50-v1": KERAS_RESNET,
+        "vgg16": KERAS_VGG,
         "inception-v3-keras": KERAS_INCEPTION,
     },
 }

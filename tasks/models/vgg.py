@@ -33,7 +33,7 @@ def vgg16(
         )
     )
     return ModelSpec(
-        name="vgg-16",
+        name="vgg16",
         input=Input(shape=(3, size, size)),
         layers=(
             ("features", Sequential(layers=tuple(features))),

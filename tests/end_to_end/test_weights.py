@@ -141,16 +141,17 @@ REFUSED_BY_KERAS = {
 }
 
 
-def twin(name: str = "resnet-50") -> Arrays:
+def twin(name: str = "resnet50") -> Arrays:
     """Random parameters and buffers, by our paths."""
     model = MODELS[name].make(**RESNET)
     found = probe(model, 1) | probe_buffers(model, 1)
     return {path: array.astype(np.float32) for path, array in found.items()}
 
 
-def ours(*more: object) -> list[str]:
-    """What follows the file's name."""
-    return ["--model", "resnet-50", "--from", "torchvision", "--quiet", *map(str, more)]
+def asked(action: str, file: Path, *more: object) -> list[str]:
+    """The command about a file by torchvision's names."""
+    first = ["weights", action, "resnet50", str(file), "--source", "torchvision", "--quiet"]
+    return [*first, *map(str, more)]
 
 
 def made_by(real_installations, name: str, script: str, folder: Path) -> Path:
@@ -188,7 +189,7 @@ def reader(real_installations, tmp_path_factory):
 
 
 def test_a_checkpoint_is_converted_and_the_same_in_all_frameworks(tribench, tmp_path):
-    there = to_theirs(table("torchvision", "resnet-50"), twin())
+    there = to_theirs(table("torchvision", "resnet50"), twin())
     file, made = tmp_path / "tuned.safetensors", tmp_path / "made.npz"
     more = {"module.bn1.num_batches_tracked": np.array(7)}
     wrapped = {f"module.{name}": array for name, array in there.items()}
@@ -197,9 +198,8 @@ def test_a_checkpoint_is_converted_and_the_same_in_all_frameworks(tribench, tmp_
     samples = tmp_path / "samples.npz"
     images = np.random.default_rng(0).standard_normal((3, 3, 32, 32)).astype(np.float32)
     np.savez(samples, inputs=images, targets=np.array([0, -1, 2]))
-    arguments = ours("--size", "size=32", "--check", "--output", made, "--json")
-    arguments += ["--batch", str(samples)]
-    done = tribench("weights", str(file), *arguments, folder=tmp_path)
+    size = ("--size", "size=32", "--json")
+    done = tribench(*asked("check", file, *size, "--batch", samples), folder=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     told = json.loads(done.stdout)
     assert told["prefix"] == {"taken_off": "module.", "put_on": ""}
@@ -212,23 +212,25 @@ def test_a_checkpoint_is_converted_and_the_same_in_all_frameworks(tribench, tmp_
         assert 0 < answers[name]["off"] < 1e-6
         assert (answers[name]["guesses"], answers[name]["targets"]) == (3, 2)
         assert answers[name]["right"] == answers["numpy"]["right"]
+    done = tribench(*asked("import", file, *size, "--output", made), folder=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
     found = read(made).arrays
     assert all(np.array_equal(found[path], array) for path, array in twin().items())
 
 
 def test_a_look_names_what_is_missing_and_writes_nothing(tribench, tmp_path):
-    there = to_theirs(table("torchvision", "resnet-50"), twin())
+    there = to_theirs(table("torchvision", "resnet50"), twin())
     there["fc.2.bias"] = there.pop("bn1.bias")
     file, made = tmp_path / "other.npz", tmp_path / "made.npz"
     file.write_bytes(format_of(file, written=True).encoded(there, {}))
-    done = tribench("weights", str(file), *ours(), folder=tmp_path)
+    done = tribench(*asked("show", file), folder=tmp_path)
     assert done.returncode == 1
     assert "bn1.bias, which is bn1.bias" in done.stdout
     assert "fc.2.bias" in done.stdout
-    done = tribench("weights", str(file), *ours("--output", made), folder=tmp_path)
+    done = tribench(*asked("import", file, "--output", made), folder=tmp_path)
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
-        "tribench: bn1.bias, which is bn1.bias of resnet-50, is missing"
+        "tribench: bn1.bias, which is bn1.bias of resnet50, is missing"
     ]
     assert not made.exists()
 
@@ -253,9 +255,7 @@ def test_pytorch_refuses(name, torch_files, reader):
 def test_code_in_a_pickle_does_not_run(tribench, torch_files, tmp_path):
     """Which it does where it is unpickled."""
     made = tmp_path / "made.npz"
-    done = tribench(
-        "weights", str(torch_files / "runs.pt"), *ours("--output", made), folder=tmp_path
-    )
+    done = tribench(*asked("import", torch_files / "runs.pt", "--output", made), folder=tmp_path)
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     assert "Weights only load failed" in done.stderr
@@ -274,7 +274,7 @@ def test_code_in_a_pickle_would_run(real_installations, torch_files):
 def test_a_model_of_keras_is_the_same_function(name, keras_files, reader):
     """In NumPy, in float64; Keras computes in float32."""
     contents = Contents(arrays=reader("tensorflow", keras_files / name))
-    found = look(contents, "resnet-50-v1", "keras", {"size": 32})
+    found = look(contents, "resnet50-v1", "keras", {"size": 32})
     assert found.sizes == {"classes": 10, "blocks": (1, 1, 1, 1), "width": 64, "size": 32}
     wide = {path: array.astype(np.float64) for path, array in found.whole().items()}
     buffers = {path: wide.pop(path) for path in found.model.buffers()}
@@ -298,7 +298,7 @@ def test_the_reader_of_hdf5_refuses(name, keras_files, reader):
 @pytest.mark.parametrize(("library", "end"), [("torch", ".pt"), ("tensorflow", ".h5")])
 def test_what_a_worker_writes_it_reads(library, end, real_installations, reader, tmp_path):
     names = {"torch": "torchvision", "tensorflow": "keras"}[library]
-    model = {"torch": "resnet-50", "tensorflow": "resnet-50-v1"}[library]
+    model = {"torch": "resnet50", "tensorflow": "resnet50-v1"}[library]
     there = to_theirs(table(names, model), twin(model))
     given, made = tmp_path / "given.npz", tmp_path / f"made{end}"
     np.savez(given, **{str(number): array for number, array in enumerate(there.values())})

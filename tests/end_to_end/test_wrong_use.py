@@ -8,9 +8,9 @@ from functools import partial
 import pytest
 
 
-def weights(file, *more):
+def weights(file, *more, action="show", model="resnet50"):
     """Arguments of the command, of which later ones count."""
-    return ["weights", file, "--model", "resnet-50", "--from", "torchvision", *more]
+    return ["weights", action, model, file, "--source", "torchvision", *more]
 
 
 CASES = {
@@ -47,20 +47,21 @@ CASES = {
         weights("no.onnx"),
         "no.onnx: the name must end in one of",
     ),
-    "weights model": (weights("no.npz", "--model", "resnet-51"), "no model 'resnet-51'; there are"),
+    "weights model": (weights("no.npz", model="resnet-51"), "no model 'resnet-51'; there are"),
     "weights library": (
-        weights("no.npz", "--from", "timm"),
+        weights("no.npz", "--source", "timm"),
         "no library 'timm'; there are",
     ),
     "weights of another library": (
-        weights("no.npz", "--to", "transformers"),
-        "transformers has no resnet-50; of its models there are bert-base",
+        weights("no.npz", "--target", "transformers", "--output", "x.npz", action="export"),
+        "transformers has no resnet50; of its models there are bert-base",
     ),
     "weights size": (weights("no.npz", "--size", "10"), "--size 10: it must be NAME=NUMBER or"),
     "weights output": (
-        weights("no.npz", "--output", "new.weights.h5"),
+        weights("no.npz", "--output", "new.weights.h5", action="import"),
         "new.weights.h5: the name must end in one of .safetensors, .npz,",
     ),
+    "weights action": (weights("no.npz", action="eat"), "weights cannot eat; it can show, import"),
     "weights without PyTorch": (weights("script.pt"), "script.pt is not there"),
     "parity precision": (["parity", "--precision", "float16"], "no precision matches 'float16'"),
 }

@@ -1,6 +1,6 @@
 """Everything that needs a GPU, in one call of under 8 minutes: self-tests, parity in float32, TF32
 and bfloat16, a TF32 switch that was left on, and a run with an A/A arm. Models of published size
-are parts of their own, in a call each: ``--part resnet-50``. For a machine that has
+are parts of their own, in a call each: ``--part resnet50``. For a machine that has
 PyTorch and JAX in one interpreter and reaches no network; TensorFlow may be absent.
 
     python3 -m pip download --dest wheels --no-deps --only-binary=:all: --python-version 3.12 \\
@@ -102,7 +102,7 @@ def real(task: str, batch: int) -> Part:
 
 
 # The batches of the published figures beside which they stand, or what 80 GB hold.
-REAL = ((real("resnet-50", 256),), (real("bert-base", 64),), (real("gpt2", 32),))
+REAL = ((real("resnet50", 256),), (real("bert-base", 64),), (real("gpt2", 32),))
 
 
 def coordinator(wheels: Path | None) -> Path:

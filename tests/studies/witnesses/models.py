@@ -181,15 +181,15 @@ def marian(blocks: int, width: int, heads: int, hidden: int, vocabulary: int) ->
 
 
 WITNESSES = [
-    vision("resnet-50", resnet50(size=64), "ResNet", layers=[3, 4, 6, 3]),
+    vision("resnet50", resnet50(size=64), "ResNet", layers=[3, 4, 6, 3]),
     vision(
-        "resnet-50 twin",
+        "resnet50 twin",
         resnet50(size=64, classes=10, blocks=(1, 1, 1, 1)),
         "ResNet",
         layers=[1, 1, 1, 1],
         num_classes=10,
     ),
-    vision("vgg-16", vgg16(), "vgg16", samples=1),
+    vision("vgg16", vgg16(), "vgg16", samples=1),
     vision(
         "inception-v3",
         inception_v3(size=139),
@@ -302,13 +302,13 @@ WITNESSES = [
         **TWO,
     ),
     keras(
-        "resnet-50-v1",
+        "resnet50-v1",
         resnet50_v1(size=64),
         "ResNet50",
         64,
         gradients=1e-9,  # of biases before batch norm it is 0, and rounding 1.7e-16 of the largest
     ),
-    keras("vgg-16", vgg16(size=64), "VGG16", 64),
+    keras("vgg16", vgg16(size=64), "VGG16", 64),
     keras(
         "inception-v3-keras",
         inception_v3(size=139, scale=False, count_padding=False, momentum=0.01),

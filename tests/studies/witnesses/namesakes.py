@@ -53,7 +53,7 @@ def namesakes() -> list[Namesake]:
         Namesake(
             name="ResNet-50",
             other="torchvision",
-            witness=BY_NAME["resnet-50 of keras"],
+            witness=BY_NAME["resnet50 of keras"],
             fields={
                 "stride in the 3x3, not in the first 1x1": _resnet(stride_first=False),
                 "epsilon 1e-5, not 1.001e-5": _resnet(epsilon=1e-5),

@@ -56,8 +56,8 @@ def planted() -> dict[str, Witness]:
         "Transformer: sinusoids interleaved": wrong(
             "transformer-base twin", spec.PositionalEncoding, layout="interleaved"
         ),
-        "ResNet-50: stride in the first 1x1": another("resnet-50 twin", v1),
-        "ResNet-50: momentum 0.01": wrong("resnet-50 twin", spec.BatchNorm, momentum=0.01),
+        "ResNet-50: stride in the first 1x1": another("resnet50 twin", v1),
+        "ResNet-50: momentum 0.01": wrong("resnet50 twin", spec.BatchNorm, momentum=0.01),
         "Inception-v3: padding not counted": another(
             "inception-v3", inception_v3(size=139, count_padding=False)
         ),

@@ -28,7 +28,7 @@ def run() -> Run:
 @pytest.fixture(scope="module")
 def cell(run: Run) -> CellSummary:
     """ResNet-50 in training, as an H200 might do it."""
-    found: dict[str, Any] = {"task": "resnet-50", "phase": "train", "device": "cuda"}
+    found: dict[str, Any] = {"task": "resnet50", "phase": "train", "device": "cuda"}
     found |= {"precision": "bfloat16", "batch_size": 256, "samples_per_second": 2800.0}
     measured = next(cell for cell in run.summary.cells if cell.samples_per_second)
     return measured.model_copy(update=found)
@@ -55,7 +55,7 @@ def test_it_stands_beside_the_same_model_phase_precision_and_device(cell: CellSu
 @pytest.mark.parametrize(
     "other",
     [
-        {"task": "resnet-50-v1"},
+        {"task": "resnet50-v1"},
         {"phase": "infer"},
         {"precision": "float32"},
         {"device": "cpu"},

@@ -9,6 +9,7 @@ import pytest
 from suite.plan import catalogue
 from suite.plan.options import Choice, UsageError
 from suite.plan.plan import make
+from suite.plan.profiles import PROFILES
 from tasks.spec import CTC
 from tests.fixtures.installations import ARMS
 
@@ -51,6 +52,15 @@ def test_a_task_of_real_size_runs_only_where_it_is_asked_for():
     assert "large" not in {task.name for task in full}
     assert "gpt-small" in {task.name for task in full}
     assert [task.name for task in make(Choice(tasks=("large",)), known, ARMS).tasks] == ["large"]
+
+
+def test_the_twin_of_a_model_of_real_size_runs_only_where_it_is_named():
+    twins = {f"{task.name}-twin" for task in TASKS.values() if task.real_size}
+    assert len(twins & TASKS.keys()) == len(twins) == 9
+    for name in PROFILES:
+        assert not twins & {task.name for task in make(Choice(profile=name), TASKS, ARMS).tasks}
+    named = make(Choice(tasks=("gpt2-twin",), profile="full"), TASKS, ARMS)
+    assert [task.name for task in named.tasks] == ["gpt2-twin"]
 
 
 def test_the_profile_real_has_the_models_of_real_size_alone_and_trains_none_to_the_end():

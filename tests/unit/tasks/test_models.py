@@ -131,7 +131,7 @@ def test_a_twin_agrees_with_central_differences():
         ),
         (
             lambda: vgg16(size=31),
-            r"vgg-16: features\.30: MaxPool takes .* not \(512, 1, 1\)",
+            r"vgg16: features\.30: MaxPool takes .* not \(512, 1, 1\)",
         ),
         (
             lambda: vit_b16(heads=7),
@@ -141,7 +141,7 @@ def test_a_twin_agrees_with_central_differences():
             lambda: resnet50().with_layer(
                 "layer1.0.conv3", spec.Conv2d(in_channels=64, out_channels=8, kernel_size=1)
             ),
-            r"resnet-50: layer1\.0\.bn3: BatchNorm takes an input of shape \(256, height, width\), "
+            r"resnet50: layer1\.0\.bn3: BatchNorm takes an input of shape \(256, height, width\), "
             r"not \(8, 56, 56\)",
         ),
     ],

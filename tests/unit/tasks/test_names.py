@@ -14,9 +14,9 @@ SMALL = {"blocks": 2, "width": 8, "heads": 2, "vocabulary": 11}
 TEXT = SMALL | {"steps": 5, "rows": 9}
 IMAGE = {"classes": 3, "width": 1}
 SIZES = {
-    "resnet-50": {"size": 32, "classes": 3, "blocks": (1, 2), "width": 2},
-    "resnet-50-v1": {"size": 32, "classes": 3, "blocks": (1, 2), "width": 2},
-    "vgg-16": IMAGE | {"size": 96, "hidden": 4},
+    "resnet50": {"size": 32, "classes": 3, "blocks": (1, 2), "width": 2},
+    "resnet50-v1": {"size": 32, "classes": 3, "blocks": (1, 2), "width": 2},
+    "vgg16": IMAGE | {"size": 96, "hidden": 4},
     "inception-v3": IMAGE | {"size": 75},
     "inception-v3-keras": IMAGE | {"size": 75},
     "vit-b16": {"size": 12, "patch": 4, "classes": 3, "layers": 2, "width": 8, "heads": 2}
@@ -33,7 +33,7 @@ SIZES["vit-b16-transformers"] = SIZES["vit-b16"]
 TWINS = {name: MODELS[name].make(**sizes) for name, sizes in SIZES.items()}
 EVERY = [(library, model) for library, models in TABLES.items() for model in models]
 NAMED = {  # some names, as the libraries' own state dictionaries have them, and their shapes
-    ("torchvision", "resnet-50"): {"layer1.0.downsample.1.running_var": (8,)},
+    ("torchvision", "resnet50"): {"layer1.0.downsample.1.running_var": (8,)},
     ("torchvision", "vit-b16"): {
         "class_token": (1, 1, 8),
         "encoder.pos_embedding": (1, 10, 8),
@@ -76,7 +76,7 @@ NAMED = {  # some names, as the libraries' own state dictionaries have them, and
         "classifier.dense.bias": (8,),
         "classifier.out_proj.weight": (3, 8),
     },
-    ("keras", "resnet-50-v1"): {
+    ("keras", "resnet50-v1"): {
         "conv1_conv/kernel": (7, 7, 3, 2),
         "conv1_bn/moving_variance": (2,),
         "conv2_block1_0_conv/bias": (8,),
@@ -85,7 +85,7 @@ NAMED = {  # some names, as the libraries' own state dictionaries have them, and
         "conv3_block2_3_bn/moving_mean": (16,),
         "predictions/kernel": (16, 3),
     },
-    ("keras", "vgg-16"): {
+    ("keras", "vgg16"): {
         "block1_conv1/kernel": (3, 3, 3, 1),
         "block3_conv3/bias": (4,),
         "block5_conv3/kernel": (3, 3, 8, 8),
@@ -136,7 +136,7 @@ def test_names_are_the_librarys(library, name):
 
 
 def test_torchvision_names_images_models_as_we_do():
-    for name in ("resnet-50", "vgg-16", "inception-v3"):
+    for name in ("resnet50", "vgg16", "inception-v3"):
         own = arrays(name)
         assert to_theirs(TABLES["torchvision"][name], own).keys() == own.keys()
 
@@ -204,7 +204,7 @@ def test_what_adds_nothing_must_be_zero(bias, wrong):
 
 
 def test_an_image_that_is_flattened_with_its_channels_last_gives_the_same_product():
-    own, table = arrays("vgg-16"), TABLES["keras"]["vgg-16"]
+    own, table = arrays("vgg16"), TABLES["keras"]["vgg16"]
     image = np.random.default_rng(0).standard_normal((8, 3, 3))  # channels, height, width
     theirs = image.transpose(1, 2, 0).ravel() @ to_theirs(table, own)["fc1/kernel"]
     assert np.allclose(theirs, own["classifier.0.weight"] @ image.ravel(), rtol=1e-12)

@@ -10,7 +10,7 @@ from suite.weights.contents import WeightsError
 from suite.weights.npz import encoded
 from tasks.models.catalogue import MODELS
 
-IMAGES = MODELS["resnet-50"].make(classes=3, blocks=(1, 1, 1, 1), width=2, size=32)
+IMAGES = MODELS["resnet50"].make(classes=3, blocks=(1, 1, 1, 1), width=2, size=32)
 TEXTS = MODELS["bert-base"].make(steps=5, blocks=1, width=8, heads=2, hidden=8, vocabulary=11)
 PICTURES = {"inputs": np.zeros((4, 3, 32, 32), np.float32), "targets": np.array([0, 1, 2, -1])}
 IDS = np.arange(10).reshape(2, 5)

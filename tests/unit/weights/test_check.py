@@ -16,7 +16,7 @@ from suite.worker.process import WorkerError, WorkerLost
 from tasks.models.catalogue import MODELS
 from tests.fixtures.installations import ARMS
 
-MODEL = MODELS["resnet-50"].make(classes=3, blocks=(1, 1, 1, 1), width=2, size=32)
+MODEL = MODELS["resnet50"].make(classes=3, blocks=(1, 1, 1, 1), width=2, size=32)
 SAMPLES = replace(check.random_samples(MODEL), targets=np.array([2, -1], np.int32))
 WANTED = np.array([[3.0, 0.0, 4.0], [0.0, 12.0, 0.0]])
 

@@ -23,9 +23,9 @@ TEXT = {"blocks": 2, "width": 8, "vocabulary": 11}
 ROWS = TEXT | {"rows": 9, "steps": 7}
 STAGES = {"classes": 3, "blocks": (2, 1, 1, 1), "width": 2, "size": 64}
 SIZES = {  # of twins that no published model has
-    "resnet-50": STAGES,
-    "resnet-50-v1": STAGES,
-    "vgg-16": {"classes": 3, "width": 1, "hidden": 4},
+    "resnet50": STAGES,
+    "resnet50-v1": STAGES,
+    "vgg16": {"classes": 3, "width": 1, "hidden": 4},
     "inception-v3": {"classes": 3, "width": 1, "size": 139},
     "inception-v3-keras": {"classes": 3, "width": 1, "size": 139},
     "vit-b16": {"classes": 3, "width": 8, "patch": 4, "layers": 2, "hidden": 12, "size": 12},
@@ -143,18 +143,18 @@ def changed(found: Contents, name: str, array: np.ndarray) -> Contents:
     return Contents(arrays=found.arrays | {name: array})
 
 
-RESNET = contents("torchvision", "resnet-50")
+RESNET = contents("torchvision", "resnet50")
 FAULTS = {
     "missing": (
         without(RESNET, "bn1.bias"),
-        "bn1.bias, which is bn1.bias of resnet-50, is missing",
+        "bn1.bias, which is bn1.bias of resnet50, is missing",
     ),
-    "left over": (changed(RESNET, "fc2.bias", np.zeros(3)), "fc2.bias is nothing that resnet-50"),
+    "left over": (changed(RESNET, "fc2.bias", np.zeros(3)), "fc2.bias is nothing that resnet50"),
     "shape": (
         changed(RESNET, "bn1.bias", np.zeros(5, np.float32)),
         r"bn1.bias has the shape \(5,\); bn1.bias is of \(2,\)",
     ),
-    "path": (changed(RESNET, "../../x", np.zeros(1)), r"\.\./\.\./x is nothing that resnet-50"),
+    "path": (changed(RESNET, "../../x", np.zeros(1)), r"\.\./\.\./x is nothing that resnet50"),
     "terminal": (changed(RESNET, "x\x1b[2J\n", np.zeros(1)), r"^x \[2J is nothing"),
     "integers": (
         changed(RESNET, "bn1.bias", np.zeros(2, np.int8)),
@@ -162,16 +162,16 @@ FAULTS = {
     ),
     "no classes": (
         changed(RESNET, "fc.weight", np.zeros((0, 64), np.float32)),
-        "resnet-50 cannot have classes=0",
+        "resnet50 cannot have classes=0",
     ),
     "number for an array": (
         changed(RESNET, "conv1.weight", np.float32(1).reshape(())),
         "conv1.weight has the shape",
     ),
-    "nothing": (Contents(arrays={}), "nothing of resnet-50 by the names of torchvision"),
+    "nothing": (Contents(arrays={}), "nothing of resnet50 by the names of torchvision"),
     "another model": (
         contents("transformers", "bert-base"),
-        "nothing of resnet-50 by the names of torchvision: not even conv1.weight",
+        "nothing of resnet50 by the names of torchvision: not even conv1.weight",
     ),
 }
 
@@ -180,7 +180,7 @@ FAULTS = {
 def test_what_is_not_the_model_is_named_in_a_sentence(case):
     found, words = FAULTS[case]
     with pytest.raises(WeightsError, match=words) as refused:
-        look(found, "resnet-50", "torchvision", {}).whole()
+        look(found, "resnet50", "torchvision", {}).whole()
     assert str(refused.value).isprintable()
     assert len(str(refused.value)) < 500
 
@@ -201,9 +201,9 @@ def test_arrays_of_any_shape_are_refused_or_the_models(data):
 @pytest.mark.parametrize(
     ("library", "name", "words"),
     [
-        ("torchvision", "resnet-51", "no model 'resnet-51'; there are resnet-50, "),
-        ("timm", "resnet-50", "no library 'timm'; there are tribench, torchvision, "),
-        ("keras", "resnet-50", "keras has no resnet-50; of its models there are resnet-50-v1"),
+        ("torchvision", "resnet-51", "no model 'resnet-51'; there are resnet50, "),
+        ("timm", "resnet50", "no library 'timm'; there are tribench, torchvision, "),
+        ("keras", "resnet50", "keras has no resnet50; of its models there are resnet50-v1"),
     ],
 )
 def test_what_has_no_table_is_refused(library, name, words):
@@ -214,16 +214,16 @@ def test_what_has_no_table_is_refused(library, name, words):
 @pytest.mark.parametrize(
     ("sizes", "words"),
     [
-        ({"depth": 3}, "resnet-50 has no size 'depth'; there are size, classes, blocks, width"),
-        ({"blocks": 3}, "--size blocks of resnet-50 takes comma lists"),
-        ({"classes": (3, 4)}, "--size classes of resnet-50 takes one number"),
+        ({"depth": 3}, "resnet50 has no size 'depth'; there are size, classes, blocks, width"),
+        ({"blocks": 3}, "--size blocks of resnet50 takes comma lists"),
+        ({"classes": (3, 4)}, "--size classes of resnet50 takes one number"),
     ],
 )
 def test_sizes_that_no_such_model_has_are_refused(sizes, words):
     with pytest.raises(UsageError, match=words):
-        look(RESNET, "resnet-50", "torchvision", sizes)
+        look(RESNET, "resnet50", "torchvision", sizes)
 
 
 def test_what_is_not_finite_is_told():
     found = changed(RESNET, "bn1.bias", np.array([1, np.nan], np.float32))
-    assert look(found, "resnet-50", "torchvision", {}).not_finite == ["bn1.bias"]
+    assert look(found, "resnet50", "torchvision", {}).not_finite == ["bn1.bias"]

@@ -14,13 +14,13 @@ from suite.weights.contents import Contents
 from tasks.models.catalogue import MODELS
 from tasks.parameters import initial, initial_buffers
 
-MODEL = MODELS["resnet-50"].make(classes=3, blocks=(1, 1, 1, 1), width=2, size=64)
+MODEL = MODELS["resnet50"].make(classes=3, blocks=(1, 1, 1, 1), width=2, size=64)
 
 
 def checkpoint(**more):
     arrays = initial(MODEL, 0) | initial_buffers(MODEL) | more
     stored = {"fc.bias": "bfloat16"}
-    return look(Contents(arrays=arrays, stored=stored), "resnet-50", "tribench", {})
+    return look(Contents(arrays=arrays, stored=stored), "resnet50", "tribench", {})
 
 
 def printed(show, *given):
@@ -31,7 +31,7 @@ def printed(show, *given):
 
 def test_a_model_is_shown_whole():
     text = printed(show_found, checkpoint())
-    assert "resnet-50: 87 of 87 arrays" in text
+    assert "resnet50: 87 of 87 arrays" in text
     assert "blocks (1, 1, 1, 1)" in text
     assert "2 x 3 x 7 x 7" in text
     assert "float64 86, bfloat16 1" in text
