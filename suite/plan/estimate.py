@@ -22,6 +22,7 @@ START_SECONDS = 5.0
 COMPILE_SECONDS = 1.0  # and as many again for every 20 layers
 COMPILED = 0.4  # of it, where it was compiled before
 TRAINING_FACTOR = 3  # a step's operations in those of a forward pass
+LOOK_STEPS = 40  # that the looks at an arm in the first launch come to: of ResNet-50 5 minutes
 TIMED_SECONDS = 3.0  # of an arm's blocks and their lead-ins, at least
 BASELINES_SECONDS = 1.5  # of a task's baselines
 PARITY_STEPS = 24  # optimizer steps, captures and the like that a question comes to
@@ -81,12 +82,14 @@ def parity(
 
 def timing(task: Task, cells: Sequence[Cell], share: float = 1.0, first: bool = True) -> float:
     """A launch of one comparison: warm-up and rounds, in a share of the usual seconds. Only the
-    first one compiles.
+    first one compiles, and looks at what is timed, which shows where steps take seconds.
     """
     arms, each = len(cells), step(task, cells[0].phase, cells[0].batch_size, threads())
     warming = (1.0 if first else COMPILED) * compiling(task) + max(0.3, 6 * each)
     rounds = 6 if arms < 4 else arms if arms > 5 and arms % 2 == 0 else 2 * arms
-    return arms * (START_SECONDS / 10 + warming + max(share * TIMED_SECONDS, 2 * rounds * each))
+    looks = LOOK_STEPS * each if first and task.real_size else 0.0
+    blocks = max(share * TIMED_SECONDS, 2 * rounds * each)
+    return arms * (START_SECONDS / 10 + warming + looks + blocks)
 
 
 def memory(task: Task, cell: Cell) -> float:
