@@ -57,7 +57,9 @@ def command(
     source: Annotated[str, typer.Option(help=f"Whose names the file has: {LIBRARIES}.")] = OURS,
     target: Annotated[
         str | None,
-        typer.Option(help=f"Whose names the output of export gets: {', '.join(TABLES)}."),
+        typer.Option(
+            help=f"Whose names the output of export gets: {', '.join(TABLES)}. Default: none."
+        ),
     ] = None,
     output: Annotated[
         Path | None,

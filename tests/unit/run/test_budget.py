@@ -68,11 +68,11 @@ def test_only_the_first_launch_is_announced_as_compiling():
 @pytest.mark.parametrize(
     ("choice", "words"),
     [
-        (Choice(tasks=("rnn-tiny",), launches=1), "quick: 1 task, 3 arms, 1 launch, 3 trainings"),
-        (Choice(tasks=("rnn-tiny", "cnn-tiny")), "quick: 2 tasks, 3 arms, 3 launches, 6 trainings"),
+        (Choice(tasks=("rnn-tiny",), launches=1), "quick: 1 task, 2 arms, 1 launch, 2 trainings"),
+        (Choice(tasks=("rnn-tiny", "cnn-tiny")), "quick: 2 tasks, 2 arms, 3 launches, 4 trainings"),
         (
             Choice(profile="real", tasks=("bert-base",)),
-            "real: 1 task, 3 arms, 5 to 12 launches, 0 trainings",
+            "real: 1 task, 2 arms, 5 to 12 launches, 0 trainings",
         ),
     ],
 )

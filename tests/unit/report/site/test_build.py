@@ -12,6 +12,7 @@ from suite.analysis.comparable import machines
 from suite.analysis.digest import Digest, digest
 from suite.report.page.page import render
 from suite.report.site.build import CALL, build_site
+from suite.report.site.rankings import ranked
 from suite.run import session
 from tests.fixtures.large_run import large_run
 from tests.fixtures.sample_run import hostile_run, sample_run
@@ -71,7 +72,9 @@ def test_a_digest_says_the_same_when_it_is_read_back(tmp_path):
     run = sample_run(tmp_path / "r", id="r")
     build_site([Path("r")], tmp_path / "site", {Path("r"): run}.__getitem__)
     text = (tmp_path / "site" / "r" / "run.js").read_text().partition("\n")[2]
-    assert Digest.model_validate_json(text.removeprefix(CALL).removesuffix(");\n")) == digest(run)
+    assert Digest.model_validate_json(text.removeprefix(CALL).removesuffix(");\n")) == ranked(
+        run, digest(run)
+    )
 
 
 def test_what_cannot_be_read_is_a_row_and_the_others_are_shown(runs, tmp_path):
