@@ -63,8 +63,9 @@ class Front:
 
     @property
     def arms(self) -> list[ArmKey]:
-        """Its columns, in an order that does not depend on who is quick."""
-        return sorted({arm for row in self.rows for arm in row.by_arm})
+        """Its columns, of what has any time, in an order that does not depend on who is quick."""
+        every = (item for row in self.rows for item in row.by_arm.items())
+        return sorted({key for key, arm in every if arm.step_seconds is not None})
 
     @property
     def several(self) -> list[str]:

@@ -93,7 +93,7 @@ def arm(backend, tier, **changes):
         parity="same",
         tier=tier,
         times=None,
-        step_seconds=0.01,
+        step_seconds=changes.get("seconds", 0.01),
         per_second=100.0,
         process_bytes=None,
         score=changes.get("score"),
@@ -120,7 +120,7 @@ def test_the_sentence_counts_who_is_alone_at_the_top(told):
         row(told, arm("jax", 1), arm("torch", 2)),
         row(told, arm("jax", 1), arm("jax", 1), arm("torch", 2), task="b"),
         row(told, arm("torch", 1), arm("jax", 2), task="c"),
-        row(told, arm("torch", 1), arm("jax", 1), task="d"),
+        row(told, arm("torch", 1), arm("jax", 1), arm("mlx", None, seconds=None), task="d"),
         row(told, arm("torch", 1), arm("jax", 1), arm("tensorflow", 2), task="e"),
     )
     found = told.model_copy(update={"rankings": tuple(each.ranking for each in rows)})
