@@ -419,7 +419,7 @@ def test_a_time_budget_is_kept_and_what_it_left_out_can_be_done_later(tribench, 
         folder=tmp_path,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "1 to 2 launches, 1 trainings; about 1 min, at most 0.38" in done.stderr
+    assert "1 to 2 launches, 1 training; about 1 min, at most 0.38" in done.stderr
     assert "the time budget is used up; what is done is kept, go on with: tribench" in done.stderr
     run = only_run(tmp_path)
     partial = summary_of(run)
