@@ -114,6 +114,10 @@ def test_without_a_run_it_says_so(opened_file: Open, tmp_path: Path) -> None:
     assert found.page.locator(".empty").inner_text() == "No run is here yet."
     assert found.page.locator("section.front").count() == 0
     assert calm(found)
+    for name in ("history", "compare"):
+        other = opened_file(found.page.url.replace("index", name))
+        other.page.wait_for_timeout(300)
+        assert calm(other)
 
 
 def test_a_choice_that_was_not_measured_cannot_be_made(opened_file: Open, folder) -> None:

@@ -190,10 +190,10 @@ function grouped(values, keyOf) {
 // Only what was measured together can be chosen. Of the two, what the address tells stays.
 function offer() {
   const [machine, task] = ["machine", "task"].map(control);
-  const has = (number, name) => number === "all" || measured[name].includes(Number(number));
+  const has = (number, name) => number === "all" || measured[name]?.includes(Number(number));
   const usable = (select, able) => {
     for (const option of select.options) option.disabled = !able(option.value);
-    if (select.selectedOptions[0]?.disabled) select.value = [...select.options].find((option) => !option.disabled).value;
+    if (select.selectedOptions[0]?.disabled) select.value = [...select.options].find((option) => !option.disabled)?.value ?? "";
   };
   if (told("task") && !told("machine") && task.value) usable(machine, (number) => has(number, task.value));
   for (const option of machine.options) option.disabled = false;
