@@ -32,7 +32,7 @@ def test_the_metronome_takes_what_it_is_set_to():
     sleeper.wait()
     ((steps, seconds),) = sleeper.account["train"]
     assert steps == 5
-    assert 5 * STEP_SECONDS <= seconds <= took
+    assert 5 * STEP_SECONDS <= round(seconds, 9) <= took  # a difference of two late readings
 
 
 def test_the_known_programs_are_no_backends():
