@@ -30,6 +30,7 @@ COMMANDS = {  # the first paragraph of each command's docstring, without importi
     "doctor": "Check that tribench measures right here, and find what spoils measurements.",
     "weights": "Read a library's checkpoint of a model, show it, convert it, compare frameworks "
     "with it.",
+    "environments": "Show the environments that --with has made, or remove some.",
     "conformance": "Check that an adapter does everything that it owes. For those who write one.",
     "calibrate": "Derive parity's thresholds anew. For developers.",
 }

@@ -10,8 +10,11 @@ from suite.commands.options import (
     Json,
     Names,
     Pythons,
+    With,
     console,
+    environments,
     interpreters,
+    made,
     names,
     split,
 )
@@ -27,14 +30,17 @@ def command(
     backend: Annotated[Names, names("The backends that are shown", "all")] = None,
     device: Device = "cpu",
     python: Pythons = None,
+    with_: With = None,
     as_json: Json = False,
 ) -> None:
     """Show tasks and backends, which backend can run which task, and why not where it cannot."""
     choice, known = Choice(tasks=split(task), device=device), catalogue.tasks()
+    pythons = interpreters(python)
+    arms = environments(with_, pythons)
     check(choice, known)
     tasks = [known[name] for name in choose("task", choice.tasks or ("*",), known)]
     encoded = [encode(portable(one)) for one in tasks]
-    asked = discover(interpreters(python), device, encoded, split(backend))
+    asked = discover(pythons | made(arms, as_json), device, encoded, split(backend))
     named = {installation.name: installation for installation in asked}
     picked = [named[name] for name in choose("backend", split(backend) or ("*",), named)]
     found = listing(tasks, picked, device)

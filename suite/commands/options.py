@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +12,7 @@ from rich.console import Console
 
 from backends.base import DEVICES
 from suite.plan.options import UsageError
+from suite.worker.made import Wanted, home, make, wanted
 
 Names = list[str] | None  # as typed, before ``split``
 
@@ -29,6 +31,14 @@ Pythons = Annotated[
         "Repeatable. Default: nox's environment of that name, else the present interpreter.",
     ),
 ]
+With = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--with",
+        help="An environment that tribench makes, and an arm in it, as NAME=REQUIREMENTS or "
+        "NAME@LABEL=REQUIREMENTS: pip's, parted by spaces. Repeatable. Default: none.",
+    ),
+]
 Json = Annotated[
     bool, typer.Option("--json", help="Print JSON alone on standard output, in place of tables.")
 ]
@@ -45,6 +55,27 @@ def console() -> Console:
 def split(values: Sequence[str] | None) -> tuple[str, ...]:
     """The names of a repeatable option that takes comma lists."""
     return tuple(part for value in values or () for part in value.split(",") if part)
+
+
+def environments(values: Sequence[str] | None, pythons: Mapping[str, str]) -> list[Wanted]:
+    """What ``--with`` asks for; UsageError for a name that is there already."""
+    found: dict[str, Wanted] = {}
+    for value in values or ():
+        asked = wanted(value)
+        if asked.name in found or asked.name in pythons:
+            raise UsageError(f"{asked.name} is given twice, by --with or --python")
+        found[asked.name] = asked
+    return list(found.values())
+
+
+def made(asked: Sequence[Wanted], quiet: bool) -> dict[str, str]:
+    """NAME: PATH of these environments, each made if it is not there."""
+
+    def tell(text: str) -> None:
+        if not quiet:
+            print(f"tribench: {text}", file=sys.stderr)
+
+    return {each.name: make(each, home(), tell) for each in asked}
 
 
 def interpreters(values: Sequence[str] | None) -> dict[str, str]:

@@ -16,8 +16,11 @@ from suite.commands.options import (
     Names,
     Pythons,
     Quiet,
+    With,
     console,
+    environments,
     interpreters,
+    made,
     names,
     split,
 )
@@ -48,6 +51,7 @@ def command(
     ] = None,
     device: Device = "cpu",
     python: Pythons = None,
+    with_: With = None,
     seed: Annotated[int, typer.Option(help="The first seed of parameters and samples.")] = 0,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds, from the first one on.")] = 1,
     page: Annotated[
@@ -66,12 +70,13 @@ def command(
         device=device,
         seed=seed,
     )
-    known = catalogue.tasks()
+    pythons = interpreters(python)
+    arms, known = environments(with_, pythons), catalogue.tasks()
     check(choice, known)
     if page is not None:
         directory.check_file(page)
     precisions = choose("precision", choice.precisions or Backend.precisions, PRECISIONS)
-    found = discover(interpreters(python), device, wanted=choice.backends)
+    found = discover(pythons | made(arms, quiet), device, wanted=choice.backends)
     asked = configurations(choice, found, *precisions, every=True)
     tasks = pick_tasks(choice.tasks, ("*",), known)
     wanted = [(one, number) for one in tasks for number in range(seed, seed + seeds)]

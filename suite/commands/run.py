@@ -18,8 +18,11 @@ from suite.commands.options import (
     Names,
     Pythons,
     Quiet,
+    With,
     console,
+    environments,
     interpreters,
+    made,
     names,
     split,
 )
@@ -65,6 +68,7 @@ def command(
         typer.Option(help="The samples of a timed batch. Repeatable. Default: each task's own."),
     ] = None,
     python: Pythons = None,
+    with_: With = None,
     seed: Annotated[
         int, typer.Option(help="The seed of parity and timing, and the first of the trainings.")
     ] = 0,
@@ -130,6 +134,7 @@ def command(
 ) -> None:
     """Check parity, then measure throughput, memory and accuracy."""
     pythons = interpreters(python)
+    arms = environments(with_, pythons)
     choice = Choice(
         profile=profile,
         tasks=split(task),
@@ -152,7 +157,8 @@ def command(
     )
     if resume is not None:
         if choice != Choice():
-            raise UsageError("--resume takes its options from the run; give --python alone")
+            told = "--resume takes its options from the run; give --python and --with alone"
+            raise UsageError(told)
         if seal.is_sealed(resume):
             done = read(resume)
             session.render(done)
@@ -164,10 +170,11 @@ def command(
     with Lock() as lock, awake:
         if resume is None:
             directory.check(output)
+        pythons |= made(arms, quiet)
         found = discover(pythons, choice.device, wanted=choice.backends)
         plan = budget.fit(make(choice, known, found))
         if resume is None:
-            store = session.begin(plan, output, session.command(choice, pythons))
+            store = session.begin(plan, output, session.command(choice, pythons, arms))
         else:
             store = session.go_on(resume, plan)
         lock.tell(store.path.absolute())

@@ -32,6 +32,7 @@ from suite.store.directory import RunDirectory, StoreError
 from suite.store.fingerprint import fingerprint, version, versions
 from suite.store.recovery import possible
 from suite.store.recovery import read as read
+from suite.worker.made import Wanted
 from suite.worker.private import without_private
 from tasks.base import Task
 from tasks.codec import spec_hash
@@ -151,9 +152,9 @@ def _write(run: Run) -> None:
     write_whole(run.path / "page.html", page.render(run))
 
 
-def command(choice: Choice, pythons: Mapping[str, str]) -> str:
+def command(choice: Choice, pythons: Mapping[str, str], made: Sequence[Wanted] = ()) -> str:
     """The line that repeats a run: what differs from the defaults, as it is typed; interpreters by
-    name, not path.
+    name, not path, and environments that tribench made without pip's options.
     """
     typed = ["tribench", "run", "--profile", choice.profile, "--device", choice.device]
     for name, value in asdict(choice).items():
@@ -162,8 +163,12 @@ def command(choice: Choice, pythons: Mapping[str, str]) -> str:
         several = isinstance(value, tuple)
         option = f"--{name.removesuffix('s') if several else name}".replace("_", "-")
         typed += [str(w) for each in (value if several else [value]) for w in (option, each)]
+    arms = {each.name: each for each in made}
     for name, path in pythons.items():
-        typed += ["--python", f"{name}={Path(path).name}"]
+        if name in arms:
+            typed += ["--with", f"{name}={arms[name].shown}"]
+        else:
+            typed += ["--python", f"{name}={Path(path).name}"]
     return readable(shlex.join(typed))
 
 
