@@ -117,7 +117,7 @@ def make(asked: Wanted, folder: Path, tell: Callable[[str], None]) -> str:
     """The interpreter of the environment, which is made in the folder unless it is there; ``tell``
     is told what takes long. MakingError with what pip says.
     """
-    place = folder / _name(asked)
+    place = folder / folder_name(asked)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     with _alone(place, tell):
@@ -126,7 +126,7 @@ def make(asked: Wanted, folder: Path, tell: Callable[[str], None]) -> str:
     return str(place / "bin" / "python")
 
 
-def _name(asked: Wanted) -> str:
+def folder_name(asked: Wanted) -> str:
     """That changes with all that decides what is installed."""
     texts = {}
     for value, option in _options(asked.words):

@@ -66,7 +66,7 @@ def _load(data: SpokenCommands, local: str | None) -> Splits:
     parts: dict[str, list[Spoken]] = {"train": [], "validation": [], "test": []}
     for path, spoken in sorted(said, key=lambda one: one[0]):
         parts[part_of.get(path, "train")].append(spoken)
-    for part in (name for name, found_ in parts.items() if not found_):
+    for part in (name for name, recordings in parts.items() if not recordings):
         raise CommandsError(f"{archive} has no recordings of these words for {part}")
     return batches(parts, data.steps)
 

@@ -42,13 +42,13 @@ def render_chooser(runs: Sequence[tuple[Digest, int]]) -> str:
     known = [{"id": run.id, "name": run.name} for run, _ in runs]
     return _render(
         title="Compare two runs",
-        site=embedded({"runs": known, "pair": _pair(runs), "constants": CONSTANTS}),
+        site=embedded({"runs": known, "pair": newest_pair(runs), "constants": CONSTANTS}),
         headline=None,
         runs=[run for run, _ in runs],
     )
 
 
-def _pair(runs: Sequence[tuple[Digest, int]]) -> list[str] | None:
+def newest_pair(runs: Sequence[tuple[Digest, int]]) -> list[str] | None:
     """The newest run that has an older one on its machine with a cell of the same work, and that
     one before it; else the newest on one machine, or the newest at all.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from suite.analysis import words
@@ -95,12 +95,9 @@ def fronts(runs: Sequence[Numbered]) -> list[Front]:
     the newest. ``runs`` are newest first.
     """
     machines = grouped(runs, lambda run: run[1])
-    order = sorted(machines, key=lambda number: not _is_standard(machines[number]))
+    standard = [number for run, number in runs if run.profile == PROFILE and run.rankings]
+    order = dict.fromkeys([*standard, *machines])
     return [front for number in order for front in _of_machine(number, machines[number])]
-
-
-def _is_standard(runs: Iterable[Numbered]) -> bool:
-    return any(run.profile == PROFILE and run.rankings for run, _ in runs)
 
 
 def _of_machine(number: int, runs: Sequence[Numbered]) -> Iterator[Front]:

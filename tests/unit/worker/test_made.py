@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from suite.worker.made import MakingError, _name, wanted
+from suite.worker.made import MakingError, folder_name, wanted
 
 
 def test_a_name_and_requirements_parted_by_spaces():
@@ -42,15 +42,15 @@ def test_what_may_be_told_has_no_address():
 def test_what_decides_what_is_installed_decides_which_it_is(tmp_path, monkeypatch):
     file = tmp_path / "needed.txt"
     file.write_text("torch==2.12.0")
-    names = [_name(wanted("torch@a=torch==2.12.0"))]
-    assert names == [_name(wanted("torch@b=torch==2.12.0"))]  # an arm's label does not
-    names += [_name(wanted("torch=torch==2.13.0")), _name(wanted(f"torch=-r {file}"))]
+    names = [folder_name(wanted("torch@a=torch==2.12.0"))]
+    assert names == [folder_name(wanted("torch@b=torch==2.12.0"))]  # an arm's label does not
+    names += [folder_name(wanted("torch=torch==2.13.0")), folder_name(wanted(f"torch=-r {file}"))]
     file.write_text("torch==2.13.0")
-    names.append(_name(wanted(f"torch=-r {file}")))
+    names.append(folder_name(wanted(f"torch=-r {file}")))
     monkeypatch.setenv("PIP_CONSTRAINT", "some.txt")
-    names.append(_name(wanted("torch=torch==2.13.0")))
+    names.append(folder_name(wanted("torch=torch==2.13.0")))
     assert len(set(names)) == 5
     assert all(name.startswith("torch-") for name in names)
     file.unlink()
     with pytest.raises(MakingError, match=r"--with torch: .*needed\.txt cannot be read"):
-        _name(wanted(f"torch=-r {file}"))
+        folder_name(wanted(f"torch=-r {file}"))

@@ -7,7 +7,7 @@ import pytest
 from suite.analysis.digest import Ranked, Ranking, digest
 from suite.records.schema import Interval
 from suite.report.headlines import groups
-from suite.report.page.comparison import _pair
+from suite.report.page.comparison import newest_pair
 from suite.report.site.front import Row, fronts
 from suite.report.site.rankings import ranked
 from suite.run import session
@@ -72,6 +72,9 @@ def test_machines_with_a_standard_run_come_first_then_the_newest(told):
     assert next(front.machine for front in fronts(runs) if front.phase == "train") == 5
     runs[1] = (dated(told, 2, **quick), 5)
     assert list(dict.fromkeys(front.machine for front in fronts(runs[:2]))) == [7, 5]
+    older, newer = (dated(told, 1, **standard), 7), (dated(told, 2, **standard), 5)
+    found = fronts([(dated(told, 3, **quick), 7), newer, older])
+    assert list(dict.fromkeys(front.machine for front in found)) == [5, 7]
     assert fronts([]) == []
     assert fronts([(dated(told, 1, rankings=()), 1)]) == []
 
@@ -157,10 +160,10 @@ def test_compare_opens_on_two_runs_that_have_something_in_common(tmp_path):
         made(3, cells=10, machine=1),
         made(4, cells=10),
     )
-    assert _pair([(new, 0), (other, 1), (arms, 0), (old, 0)]) == ["run-1", "run-4"]
-    assert _pair([(new, 0), (other, 1), (arms, 0)]) == ["run-2", "run-4"]
-    assert _pair([(new, 0), (other, 1)]) == ["run-3", "run-4"]
-    assert _pair([(new, 0)]) is None
+    assert newest_pair([(new, 0), (other, 1), (arms, 0), (old, 0)]) == ["run-1", "run-4"]
+    assert newest_pair([(new, 0), (other, 1), (arms, 0)]) == ["run-2", "run-4"]
+    assert newest_pair([(new, 0), (other, 1)]) == ["run-3", "run-4"]
+    assert newest_pair([(new, 0)]) is None
     changed = {"tasks": {name: {"spec": "another"} for name in old.tasks}}
     unlike = old.model_copy(update=changed)
-    assert _pair([(new, 0), (unlike, 0), (made(5, cells=10), 0)]) == ["run-5", "run-4"]
+    assert newest_pair([(new, 0), (unlike, 0), (made(5, cells=10), 0)]) == ["run-5", "run-4"]
