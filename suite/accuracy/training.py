@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from math import isfinite
 from pathlib import Path
@@ -105,10 +106,10 @@ class TrainingJob:
         files = checkpoint(self.folder, self.configuration, task_inputs, self.start)
         files.prepare()
         done = files.read()
-        initial = task_inputs.initial
-        if self.start == "one ulp":
-            initial = moved(initial, task_inputs.seed, "float32")
-        program = pool.program(self.configuration, task_inputs, initial)
+        initial, seed = task_inputs.initial, task_inputs.seed
+        ulp = self.start == "one ulp"
+        with moved(initial, seed, "float32") if ulp else nullcontext(initial) as start:
+            program = pool.program(self.configuration, task_inputs, start)
         if done.epochs:
             program.restore(str(files.state(done.epochs)))
             done.resumed_after.append(done.epochs)

@@ -16,9 +16,12 @@ by the gradient's size makes whole steps of that rounding, and hides everything 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,17 +67,17 @@ class Null:
         }
 
 
-def moved(file: str, member: int, precision: str) -> str:
-    """Write the arrays of an .npz file, every value moved to a neighbour in float64 or float32, or
-    in narrower precisions half a unit so that it is rounded up or down, beside it; the new file's
-    path.
+@contextmanager
+def moved(file: str, member: int, precision: str) -> Iterator[str]:
+    """A file beside this .npz file, while it is needed: every value is moved to a neighbour in
+    float64 or float32, or in narrower precisions half a unit so that it is rounded up or down.
     """
-    path = file.replace(".npz", f"-moved-{precision}-{member}.npz")
     arrays = {
         name: _neighbour(array, uniform(member, f"moved {name}", array.shape) > 0, precision)
         for name, array in read(file).items()
     }
-    return write(path, arrays)
+    with TemporaryDirectory(dir=Path(file).parent) as folder:
+        yield write(f"{folder}/moved.npz", arrays)
 
 
 def _neighbour(
@@ -117,7 +120,7 @@ def moving(task: Task, wanted: Findings) -> list[str]:
 
 
 def distances(
-    found: Sequence[Arrays], wanted: Sequence[Arrays], start: Mapping[str, object], among: list[str]
+    found: Iterable[Arrays], wanted: Iterable[Arrays], start: Mapping[str, object], among: list[str]
 ) -> list[float]:
     """The distance at each checkpoint; infinite where a parameter is missing or misshapen."""
     return [
@@ -127,22 +130,31 @@ def distances(
 
 
 def null_course(
-    members: Sequence[Sequence[Arrays]],
+    members: Iterable[Iterable[Arrays]],
     wanted: Sequence[Arrays],
     start: Arrays,
     among: list[str],
     steps: Sequence[int],
 ) -> NullCourse:
-    """What the ensemble's trainings show."""
-    each = [distances(member, wanted, start, among) for member in members]
-    apart = [
-        median(_norm(member[n], members[0][n], among) for member in members[1:])
-        / _norm(wanted[n], start, among)
-        for n in range(len(steps))
-    ]
+    """What the ensemble's trainings show: at least two. Of each but the first one checkpoint at a
+    time is looked at, which may be large.
+    """
+    trainings = iter(members)
+    first = list(next(trainings))
+    gone = [_norm(right, start, among) for right in wanted]
+    each = [distances(first, wanted, start, among)]
+    apart: list[list[float]] = []
+    for member in trainings:
+        pairs = [
+            (_norm(mine, right, among), _norm(mine, other, among))
+            for mine, right, other in zip(member, wanted, first, strict=True)
+        ]
+        each.append([far / way for (far, _), way in zip(pairs, gone, strict=True)])
+        apart.append([far / way for (_, far), way in zip(pairs, gone, strict=True)])
+    chaotic = [median(column) > CHAOS for column in zip(*apart, strict=True)]
     return NullCourse(
         distances=[max(column) for column in zip(*each, strict=True)],
-        horizon=next((step for step, far in zip(steps, apart, strict=True) if far > CHAOS), None),
+        horizon=next((step for step, lost in zip(steps, chaotic, strict=True) if lost), None),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -72,15 +72,15 @@ def captured(program: Program, split: str, file: str) -> Findings:
 
 def train(
     backend: RemoteBackend, task_inputs: TaskInputs, start: str, steps: Sequence[int]
-) -> list[Arrays]:
-    """The parameters and buffers after each of so many steps from those of the file ``start``."""
+) -> Iterator[Arrays]:
+    """The parameters and buffers after each of so many steps from those of the file ``start``. The
+    next ones take their file: what nobody keeps takes no room.
+    """
     program, path = backend.start(task_inputs, start), backend.path_of(task_inputs, "trained")
-    found = []
     for first, last in zip([0, *steps], steps, strict=False):
         program.train(first, last)
         program.parameters(path)
-        found.append(read(path))
-    return found
+        yield read(path)
 
 
 def trained(backend: RemoteBackend, task_inputs: TaskInputs, last: int) -> Arrays:

@@ -163,6 +163,7 @@ class _Questions:
         for own in inquiries:
             if own.configuration.precision == EXACT:
                 yield of_function()
+                exact.backend.discard(exact.task_inputs)
                 if task.real_size:  # it has all of the machine's memory to itself
                     exact.backend.lose()
                 continue

@@ -78,8 +78,10 @@ def _once(find: Callable[[Reference, TaskInputs, RemoteBackend], T]) -> Callable
             with self.at_work(precision) as backend:
                 if key not in self.known:
                     self.known[key] = find(self, task_inputs, backend)
-                    if task_inputs.task.real_size and precision != EXACT:
-                        backend.lose()  # of BERT it takes 4 GiB
+                    if precision != EXACT:
+                        backend.discard(task_inputs)
+                        if task_inputs.task.real_size:
+                            backend.lose()  # of BERT it takes 4 GiB
         found: T = self.known[key]
         return found
 
@@ -119,7 +121,8 @@ class Reference:
         precision = backend.configuration.precision
         members = []
         for member in range(MEMBERS[is_large(task_inputs.task)]):
-            found = look_inside(backend, task_inputs, moved(task_inputs.probe, member, precision))
+            with moved(task_inputs.probe, member, precision) as start:
+                found = look_inside(backend, task_inputs, start)
             every = compare.errors(found, wanted, INSIDE)
             if precision == "float32":
                 every, _ = compare.without_flips(every, model, found, wanted)
@@ -132,15 +135,15 @@ class Reference:
     def training(self, task_inputs: TaskInputs, backend: RemoteBackend) -> list[Arrays]:
         """The parameters at the checkpoints of the task's training."""
         at = checkpoints(task_inputs.task)
-        return train(backend, task_inputs, task_inputs.initial, at)
+        return list(train(backend, task_inputs, task_inputs.initial, at))
 
     @_once
     def strays(self, task_inputs: TaskInputs, backend: RemoteBackend) -> compare.Errors:
         """How far its own training goes astray from a start of which every value is moved to a
         neighbour in float64.
         """
-        start, last = moved(task_inputs.initial, 0, EXACT), steps(task_inputs.task)
-        (after,) = train(backend, task_inputs, start, [last])
+        with moved(task_inputs.initial, 0, EXACT) as start:
+            (after,) = train(backend, task_inputs, start, [steps(task_inputs.task)])
         after = after | predicted(backend, task_inputs, after)
         wanted = self.findings(task_inputs)
         return compare.errors(replace(wanted, trained=after), wanted, ("trained",))
@@ -150,10 +153,12 @@ class Reference:
         """How far trainings in a precision stray from it."""
         task, start = task_inputs.task, task_inputs.initial
         at, precision = checkpoints(task), backend.configuration.precision
-        members = [
-            train(backend, task_inputs, moved(start, member, precision), at)
-            for member in range(TRAININGS[is_large(task)])
-        ]
+
+        def member(number: int) -> Iterator[Arrays]:
+            with moved(start, number, precision) as its_own:
+                yield from train(backend, task_inputs, its_own, at)
+
+        members = (member(number) for number in range(TRAININGS[is_large(task)]))
         among = moving(task, self.findings(task_inputs))
         return null_course(members, self.training(task_inputs), read(start), among, at)
 

@@ -29,11 +29,16 @@ def test_a_precision_strays_by_its_rounding(task, precision, most):
     assert np.median(list(found.values())) > PRECISIONS[precision].unit / 10
 
 
+def arrays_of(file, member, precision):
+    with moved(file, member, precision) as path:
+        return read(path)["array"]
+
+
 def test_every_value_moves_to_a_neighbour(tmp_path):
     file = str(tmp_path / "start.npz")
     array = np.linspace(-1, 1, 1001).astype(np.float32).astype(np.float64)
     np.savez(file, array=array)
-    first, second = (read(moved(file, member, "float32"))["array"] for member in range(2))
+    first, second = (arrays_of(file, member, "float32") for member in range(2))
     for each in (first, second):
         steps = np.abs(each.astype(np.float32) - array.astype(np.float32))
         assert (
@@ -42,10 +47,11 @@ def test_every_value_moves_to_a_neighbour(tmp_path):
         assert np.array_equal(each, each.astype(np.float32))
     assert 0.3 < (first == second).mean() < 0.7
     for member in range(2):  # half a unit of bfloat16, which rounds up or down
-        other = read(moved(file, member, "bfloat16"))["array"]
+        other = arrays_of(file, member, "bfloat16")
         assert np.abs(other - array) == pytest.approx(np.abs(array) * 2.0**-9)
-        other = read(moved(file, member, "tf32"))["array"]
+        other = arrays_of(file, member, "tf32")
         assert np.abs(other - array) == pytest.approx(np.abs(array) * 2.0**-11)
+    assert [path.name for path in tmp_path.iterdir()] == ["start.npz"]
 
 
 def test_an_error_is_told_in_units_of_the_worst_member():
@@ -68,7 +74,7 @@ def test_the_distance_is_relative_to_what_training_did():
     mine = {"a": np.array([3.0, 4.5]), "b": np.full(1, 9.0)}
     assert distances([mine, {}], [right, right], start, ["a"]) == [pytest.approx(0.1), np.inf]
     members = [[right, mine], [right, right], [right, right]]
-    course = null_course(members, [right, right], start, ["a"], [1, 2])
+    course = null_course(map(iter, members), [right, right], start, ["a"], [1, 2])
     assert course.distances == [0.0, pytest.approx(0.1)]
     assert course.horizon == 2
 
