@@ -13,6 +13,7 @@ from pathlib import Path
 
 from suite.errors import FAILED, CommandError
 
+GB = 10**9
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -20,6 +21,10 @@ class WriteError(CommandError):
     """What could not be written, and why. The run ends, and what it has stays whole."""
 
     exit_code = FAILED
+
+
+class NoRoom(CommandError):
+    """A folder has less free than what is about to be written."""
 
 
 @contextmanager
@@ -37,6 +42,17 @@ def temporary() -> Path:
         return Path(tempfile.gettempdir())
     except OSError:
         raise WriteError("no temporary folder can be written: set TMPDIR to one") from None
+
+
+def check_room(needed: int, what: str) -> None:
+    """NoRoom unless the folder of temporary files has this many bytes free for ``what``."""
+    folder = temporary()
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise NoRoom(
+            f"{what} may take {needed / GB:.1f} GB of temporary files, and {folder} has "
+            f"{free / GB:.1f} GB free: set TMPDIR to a folder with more"
+        )
 
 
 @contextmanager

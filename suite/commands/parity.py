@@ -25,10 +25,10 @@ from suite.commands.options import (
     split,
 )
 from suite.errors import FAILED
-from suite.files import write_whole
+from suite.files import check_room, write_whole
 from suite.parity import gate
 from suite.parity.thresholds import LIMITS
-from suite.plan import catalogue
+from suite.plan import catalogue, estimate
 from suite.plan.configurations import configurations
 from suite.plan.options import Choice, check, choose
 from suite.plan.plan import pick_tasks
@@ -80,6 +80,7 @@ def command(
     asked = configurations(choice, found, *precisions, every=True)
     tasks = pick_tasks(choice.tasks, ("*",), known)
     wanted = [(one, number) for one in tasks for number in range(seed, seed + seeds)]
+    check_room(estimate.parity_files(tasks), "parity of these tasks")
     with gate.references_of(found, tasks) as (references, live, files):
         try:
             results = gate.ask(wanted, asked, references, live, files, quiet)

@@ -28,9 +28,9 @@ from suite.commands.options import (
 )
 from suite.engine.progress import reporter
 from suite.errors import INTERRUPTED
-from suite.files import WriteError
+from suite.files import WriteError, check_room
 from suite.machine import idle
-from suite.plan import catalogue
+from suite.plan import catalogue, estimate
 from suite.plan.options import PHASES, Choice, UsageError, check
 from suite.plan.plan import Plan, make
 from suite.plan.profiles import PROFILES
@@ -173,6 +173,7 @@ def command(
         pythons |= made(arms, quiet)
         found = discover(pythons, choice.device, wanted=choice.backends)
         plan = budget.fit(make(choice, known, found))
+        check_room(estimate.parity_files(plan.tasks), "parity of these tasks")
         if resume is None:
             store = session.begin(plan, output, session.command(choice, pythons, arms))
         else:

@@ -103,6 +103,7 @@ def predicted(backend: RemoteBackend, task_inputs: TaskInputs, parameters: Array
         _logits(backend, task_inputs),
     )
     backend.start(task_inputs, start).predictions("probe", logits)
+    Path(start).unlink()
     return read(logits)
 
 

@@ -96,7 +96,7 @@ class Reference:
         self.backends = {name: exact.at(name) for name in PRECISIONS}
         self.known: dict[tuple[Any, ...], Any] = {}
         self.checks: dict[tuple[Any, ...], Arrays] = {}
-        self.attempts: dict[tuple[str, int, Attempt], Arrays] = {}
+        self.attempts: dict[tuple[str, int, Attempt, str], Arrays] = {}
         # Held while a worker is at work; who holds a coarse one may ask for the exact one, not vice
         # versa.
         self.guards = {name: threading.RLock() for name in self.backends}
@@ -192,15 +192,17 @@ class Reference:
         self.known.clear()
         self.attempts.clear()
 
-    def attempt(self, task_inputs: TaskInputs, asked: Attempt) -> Arrays:
+    def attempt(self, task_inputs: TaskInputs, asked: Attempt, precision: str = EXACT) -> Arrays:
         """What it makes of a batch of a size that is timed; kept for the task that was asked about
         last, since the moments of a large one take much room.
         """
-        key = (task_inputs.task.name, task_inputs.seed, asked)
-        with self.at_work() as backend:
+        key = (task_inputs.task.name, task_inputs.seed, asked, precision)
+        with self.at_work(precision) as backend:
             if key not in self.attempts:
                 kept = {k: v for k, v in self.attempts.items() if k[:2] == key[:2]}
                 self.attempts = kept | {key: asked.made(backend, task_inputs)}
+                if task_inputs.task.real_size and precision != EXACT:
+                    backend.lose()
             return self.attempts[key]
 
     def updates(

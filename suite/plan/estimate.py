@@ -27,6 +27,9 @@ TIMED_SECONDS = 3.0  # of an arm's blocks and their lead-ins, at least
 BASELINES_SECONDS = 1.5  # of a task's baselines
 PARITY_STEPS = 24  # optimizer steps, captures and the like that a question comes to
 SAMPLES = 1257  # of a training, where the data do not tell: those of the bundled digits
+# Of a task's parameters in float64: what parity has in files at once, and what of it the reference
+# keeps while other tasks are asked about. BERT's took 22 GB, 25 times 0.88.
+PARITY_FILES, KEPT_FILES = 27, 10
 AT_ONCE = 2  # job groups, of all stages but timing
 MANY_PARTS = 4  # fewer are not worth a start of every framework each
 
@@ -54,6 +57,12 @@ def parity_at_once(tasks: Collection[Task]) -> int:
     """How many are asked: one more than divide the cores works while others wait."""
     share = parity_share(tasks)
     return share + 1 if share > 1 else 1
+
+
+def parity_files(tasks: Collection[Task]) -> int:
+    """Bytes of temporary files that parity may take at once."""
+    each = [8 * task.model.size() for task in tasks]
+    return KEPT_FILES * sum(each) + (PARITY_FILES - KEPT_FILES) * max(each, default=0)
 
 
 def step(task: Task, phase: str, size: int, cores: int) -> float:

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
-from math import prod
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -184,7 +183,7 @@ def _told(task: Task, seeds: int) -> dict[str, str | int]:
         "batch_size": task.batch_size,
         "epochs": task.epochs,
         "seeds": seeds,
-        "parameters": sum(prod(p.shape) for p in task.model.parameters().values()),
+        "parameters": task.model.size(),
         "flops": task.model.flops(),
     }
     return told if task.model.tokens is None else told | {"tokens": task.model.tokens}

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from math import inf
+from math import inf, prod
 from typing import Any
 
 from tasks.spec.dense import Dropout
@@ -128,6 +128,10 @@ class ModelSpec:
         """Every trained array by dotted path; a tied one is its owner's."""
         tied = dict(self.ties)
         return {path: p for path, p in self._every_parameter().items() if path not in tied}
+
+    def size(self) -> int:
+        """How many numbers training changes."""
+        return sum(prod(each.shape) for each in self.parameters().values())
 
     def parameters_of(self, place: Place) -> set[str]:
         """The paths of the arrays that the layer at this place is given."""

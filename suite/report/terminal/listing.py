@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import prod
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -42,7 +41,7 @@ def listing(
             {
                 "task": task.name,
                 "data": task.data.name,
-                "parameters": sum(prod(p.shape) for p in task.model.parameters().values()),
+                "parameters": task.model.size(),
                 "flops": task.model.flops(),
                 "batch_size": task.batch_size,
                 "timed_batch_size": task.timed_batch_size,

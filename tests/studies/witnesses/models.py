@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -83,7 +82,7 @@ class Witness:
     @property
     def parameters(self) -> int:
         """How many numbers are trained."""
-        return sum(prod(each.shape) for each in self.model.parameters().values())
+        return self.model.size()
 
     def start(self) -> dict[str, NDArray[Any]]:
         """Random parameters and buffers."""

@@ -7,7 +7,8 @@ import pytest
 
 from suite.parity import sizes
 from suite.parity.findings import MOST_OPERATIONS, Attempt
-from suite.parity.sizes import _first, _limit, _location, _smooth, _step
+from suite.parity.sizes import _first, _limit, _location, _smooth, _step, _widened
+from suite.parity.thresholds import PRECISION
 from suite.plan import catalogue
 from tasks import spec
 
@@ -124,3 +125,16 @@ def test_gradients_behind_the_last_kink_are_held_to_less():
         for path in ("fc2.weight", "conv1.weight")
     ]
     assert limits == [3e-4, 0.3]
+
+
+def test_what_correct_arithmetic_loses_widens_a_limit_but_not_without_end():
+    limits = {"moments/a/first": 3e-4, "moments/b/first": 3e-4, "update/a": 0.5, "again/loss": 2e-5}
+    rounding = {"moments/a/first": 1e-4, "moments/b/first": 0.9, "update/a": 1e-4}
+    allowed = PRECISION["float32"] * 1e-4
+    assert _widened(limits, rounding, "float32") == {
+        "moments/a/first": pytest.approx(allowed),
+        "moments/b/first": 0.3,
+        "update/a": 0.5,
+        "again/loss": 2e-5,
+    }
+    assert 3e-4 < allowed < 0.3

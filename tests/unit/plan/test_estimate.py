@@ -30,6 +30,14 @@ def test_programs_of_real_size_are_asked_one_after_the_other(monkeypatch):
     assert estimate.parity_at_once(both) == 1
 
 
+def test_the_files_of_parity_follow_the_parameters():
+    tasks = catalogue.tasks()
+    bert, small = tasks["bert-base"], tasks["cnn-tiny"]
+    assert estimate.parity_files([]) == 0
+    assert estimate.parity_files([small]) < 1e8 < 22e9 < estimate.parity_files([bert]) < 30e9
+    assert estimate.parity_files([bert, small]) > estimate.parity_files([bert])
+
+
 @pytest.mark.parametrize(("name", "looks"), [("resnet50", True), ("resnet50-twin", False)])
 def test_looks_take_long_in_the_first_launch_of_a_task_of_real_size(name, looks, monkeypatch):
     monkeypatch.setattr(estimate, "threads", lambda: 2)
