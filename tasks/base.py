@@ -97,6 +97,17 @@ class Data(Protocol):
         """Read and preprocess; the same arrays every time."""
 
 
+class Weights(Protocol):
+    """What a task starts from in place of random numbers."""
+
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+
+    def load(self) -> dict[str, NDArray[Any]]:
+        """Parameters and buffers by path; the same arrays every time."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Task:
     """One model on one data set. ``batch_size`` is the recipe's, for training to the end;
@@ -105,7 +116,8 @@ class Task:
     trainings are compared by: the share of targets that is guessed, be they of samples or the
     tokens of a text, of a language model the cross-entropy in bits, or with CTC the label error
     rate. One of ``real_size`` takes minutes where others take seconds: it runs only when it is
-    asked for. One ``on_request`` is in no profile.
+    asked for. One ``on_request`` is in no profile. It starts from ``weights``, or else from random
+    parameters.
     """
 
     name: str
@@ -120,6 +132,7 @@ class Task:
     score: Score = "accuracy"
     real_size: bool = False
     on_request: bool = False
+    weights: Weights | None = None
 
     @property
     def family(self) -> str:

@@ -66,8 +66,10 @@ def bare(model: ModelSpec, optimizer: Optimizer, batch_size: int) -> Task:
 
 
 def portable(task: Task) -> Task:
-    """The task without its data's loader, which workers need not be able to import."""
-    return replace(task, data=NamedData(name=task.data.name))
+    """The task without what loads its data and weights, which workers need not be able to
+    import.
+    """
+    return replace(task, data=NamedData(name=task.data.name), weights=None)
 
 
 def encode(value: Any) -> Any:
@@ -100,7 +102,8 @@ def decode(value: Any) -> Any:
 def spec_hash(task: Task) -> str:
     """Twelve hexadecimal digits that change with the model, loss, optimizer or recipe."""
     encoded = encode(portable(task))
-    for name in ("target_accuracy", "score", "real_size", "on_request"):  # which compute nothing
+    # What computes nothing.
+    for name in ("target_accuracy", "score", "real_size", "on_request", "weights"):
         del encoded[name]
     text = json.dumps(_as_before(encoded), sort_keys=True)
     return sha256(text.encode()).hexdigest()[:12]

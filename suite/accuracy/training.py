@@ -101,15 +101,19 @@ class TrainingJob:
             sink.emit(AccuracyRecord, training=self._train(pool))
 
     def _train(self, pool: WorkerPool) -> Training:
+        initial, ulp = self.task_inputs.initial, self.start == "one ulp"
+        seed = self.task_inputs.seed
+        with moved(initial, seed, "float32") if ulp else nullcontext(initial) as start:
+            return self._train_from(start, pool)
+
+    def _train_from(self, initial: str, pool: WorkerPool) -> Training:
         task_inputs, task = self.task_inputs, self.task_inputs.task
         per_epoch = task_inputs.steps_per_epoch
         files = checkpoint(self.folder, self.configuration, task_inputs, self.start)
         files.prepare()
         done = files.read()
-        initial, seed = task_inputs.initial, task_inputs.seed
-        ulp = self.start == "one ulp"
-        with moved(initial, seed, "float32") if ulp else nullcontext(initial) as start:
-            program = pool.program(self.configuration, task_inputs, start)
+        program = pool.program(self.configuration, task_inputs, initial)
+        begun = _evaluate(program, "test", 0) if task.weights is not None else None
         if done.epochs:
             program.restore(str(files.state(done.epochs)))
             done.resumed_after.append(done.epochs)
@@ -136,9 +140,15 @@ class TrainingJob:
             again = pool.program(self.configuration, task_inputs, initial).train(0, per_epoch)
             repeats = again.losses == done.losses[:per_epoch]
         files.finish(done)
-        return self._record(done, tested, repeats)
+        return self._record(done, begun, tested, repeats)
 
-    def _record(self, done: Progress, tested: Evaluation, repeats: bool | None) -> Training:
+    def _record(
+        self,
+        done: Progress,
+        begun: Evaluation | None,
+        tested: Evaluation,
+        repeats: bool | None,
+    ) -> Training:
         task = self.task_inputs.task
         reached = _reached(done.validation_accuracies, task.target_accuracy)
         accuracy = tested.correct / tested.samples
@@ -167,6 +177,8 @@ class TrainingJob:
             token_accuracy=accuracy if task.score == "token_accuracy" else None,
             sequence_accuracy=tested.sequence_accuracy if task.score == "token_accuracy" else None,
             error_rate=tested.error_rate,
+            weights_accuracy=None if begun is None else begun.correct / begun.samples,
+            weights_loss=None if begun is None else begun.loss,
         )
 
 

@@ -40,9 +40,12 @@ def differences(base: Environment, new: Environment) -> list[Difference]:
 def other_work(base: Digest, new: Digest, cell: Cell) -> str | None:
     """Why a cell that both have is not the same work; None if it is."""
     ours, theirs = base.tasks.get(cell.task, {}), new.tasks.get(cell.task, {})
-    for key, word in (("spec", "model or recipe"), ("data_hash", "data")):
+    for key, word in (
+        *(("spec", "another model or recipe"), ("data_hash", "another data")),
+        ("weights", "a start from other weights"),
+    ):
         if ours.get(key) != theirs.get(key):
-            return f"another {word}"
+            return word
     return None
 
 

@@ -171,7 +171,7 @@ def digest(run: Run) -> Digest:
         problems=list(run.damage),
         environment=run.environment,
         tasks={
-            name: {key: str(told[key]) for key in ("spec", "data_hash") if key in told}
+            name: {key: str(told[key]) for key in ("spec", "data_hash", "weights") if key in told}
             for name, told in manifest.tasks.items()
         },
         parity_passed=sum(result.passed for result in parity),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from math import ceil
 from statistics import fmean, median, quantiles
 from typing import Any
 
+from suite.analysis import words
 from suite.analysis.achieved import MOST_OF_CEILING, Achieved
 from suite.analysis.comparisons import arm_names, comparisons
 from suite.analysis.disturbance import Disturbance
@@ -77,7 +78,13 @@ def summarise(manifest: Manifest, records: Sequence[AnyRecord], damaged: Sequenc
         parity=view.parity,
         trainings=view.trainings,
         failures=[_sentence(f) for f in view.failures if f.status in WRONG],
-        notes=[*([busy] if busy else []), *_notes(manifest), *view.lacks(), *damaged],
+        notes=[
+            *([busy] if busy else []),
+            *_notes(manifest),
+            *_of_weights(manifest, view.trainings),
+            *view.lacks(),
+            *damaged,
+        ],
         ceilings=achieved.ceilings(),
         learning=learning(view.trainings),
         rounding=rounding(view.trainings),
@@ -390,3 +397,17 @@ def _notes(manifest: Manifest) -> list[str]:
             f"publish has at least {PUBLISHED}."
         )
     return notes
+
+
+def _of_weights(manifest: Manifest, trainings: Sequence[Training]) -> Iterator[str]:
+    """Which tasks start from weights of the user's, and how good these are in each arm."""
+    for task, told in manifest.tasks.items():
+        if "weights" in told:
+            scores = dict.fromkeys(
+                f"{words.percent(each.weights_accuracy)} in {each.backend} {each.precision} "
+                f"(loss {words.number(each.weights_loss)})"
+                for each in trainings
+                if each.task == task and each.weights_accuracy is not None
+            )
+            found = f": before training the test accuracy is {', '.join(scores)}" if scores else ""
+            yield f"{task} starts from the weights {told['weights']}{found}."

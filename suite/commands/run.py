@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -42,6 +43,7 @@ from suite.store import directory, seal
 from suite.store.directory import RunDirectory
 from suite.store.lock import Lock
 from suite.store.recovery import read
+from suite.weights.start import started
 from suite.worker.environment import CONTROLLED
 from suite.worker.installations import discover
 from suite.worker.process import NO_LIMITS
@@ -83,6 +85,14 @@ def command(
         int | None,
         typer.Option(
             help="Trainings of each task in each backend; 0 trains nothing. Default: the profile's."
+        ),
+    ] = None,
+    weights: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TASK=FILE",
+            help="Weights that a task starts from, as tribench weights import writes them; they "
+            "are evaluated before the training. Repeatable. Default: random ones.",
         ),
     ] = None,
     epochs: Annotated[
@@ -157,14 +167,16 @@ def command(
     )
     if resume is not None:
         if choice != Choice():
-            told = "--resume takes its options from the run; give --python and --with alone"
+            only = "give --python, --with and --weights alone"
+            told = f"--resume takes its options from the run; {only}"
             raise UsageError(told)
         if seal.is_sealed(resume):
             done = read(resume)
             session.render(done)
             _told(done, as_json, quiet)
         choice = session.choice_of(resume)
-    known = catalogue.tasks()
+    given = tuple(weights or ())
+    known = started(catalogue.tasks(), given)
     check(choice, known)
     awake = idle.kept_awake() if choice.environment == CONTROLLED else nullcontext()
     with Lock() as lock, awake:
@@ -175,20 +187,23 @@ def command(
         plan = budget.fit(make(choice, known, found))
         check_room(estimate.parity_files(plan.tasks), "parity of these tasks")
         if resume is None:
-            store = session.begin(plan, output, session.command(choice, pythons, arms))
+            store = session.begin(plan, output, session.command(choice, pythons, arms, given))
         else:
             store = session.go_on(resume, plan)
         lock.tell(store.path.absolute())
         if not quiet:
             print(f"tribench: {budget.announcement(plan)}", file=sys.stderr)
-        done = _measure(plan, store, pythons, quiet)
+        done = _measure(plan, store, pythons, given, quiet)
     _told(done, as_json, quiet)
 
 
-def _measure(plan: Plan, store: RunDirectory, pythons: dict[str, str], quiet: bool) -> Run:
+def _measure(
+    plan: Plan, store: RunDirectory, pythons: dict[str, str], weights: Sequence[str], quiet: bool
+) -> Run:
     """The finished run; if something ends it before, one line says how to go on."""
     again = ["tribench", "run", "--resume", str(store.path)]
     again += [f"--python={name}={path}" for name, path in pythons.items()]
+    again += [f"--weights={each}" for each in weights]
     go_on = f"what is done is kept, go on with: {shlex.join(again)}"
     try:
         with store:

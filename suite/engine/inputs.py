@@ -92,8 +92,10 @@ class TaskInputs:
 
     @cached_property
     def initial(self) -> str:
-        """The parameters that training starts from."""
-        return self._write("initial", _rounded(initial(self.task.model, self.seed)))
+        """The parameters that training starts from, and buffers where there are weights."""
+        weights = self.task.weights
+        start = initial(self.task.model, self.seed) if weights is None else weights.load()
+        return self._write("initial", _rounded(start))
 
     @cached_property
     def probe(self) -> str:
@@ -134,7 +136,7 @@ def _fields(batch: Batch) -> dict[str, NDArray[Any]]:
 
 
 def _rounded(parameters: Arrays) -> dict[str, NDArray[Any]]:
-    return {path: _float32(array) for path, array in parameters.items()}
+    return {path: _float32(np.asarray(array, np.float64)) for path, array in parameters.items()}
 
 
 def _float32(array: NDArray[Any]) -> NDArray[Any]:

@@ -261,7 +261,8 @@ class Training(Model):
     targets of all steps, and accuracies are shares of these; e to the power of the test loss is the
     perplexity of one; ``sequence_accuracy`` is the share of samples all of whose targets are
     guessed. Where it is ``error_rate`` (of the test's labels), accuracies are shares of
-    samples all of whose labels are right.
+    samples all of whose labels are right. Of a task with weights of the user's
+    ``weights_accuracy`` and ``weights_loss`` are the test's before the training.
     """
 
     task: str
@@ -296,6 +297,8 @@ class Training(Model):
     error_rate: float | None = None
     validation_error_rates: list[float] = []
     sequence_accuracy: float | None = None
+    weights_accuracy: float | None = None
+    weights_loss: float | None = None
 
 
 class AccuracyRecord(Record):

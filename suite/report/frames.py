@@ -143,6 +143,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         *("test_accuracy", "test_loss", "test_macro_f1", "test_correct", "test_samples"),
         *("data_hash", "start", "target", "steps_to_target", "seconds_to_target", "repeats"),
         *("score", "bits_per_byte", "token_accuracy", "error_rate", "sequence_accuracy"),
+        *("weights_accuracy", "weights_loss"),
     ),
     "lines": _columns(ReferenceLine),
     "exchanges": _columns(Exchange),

@@ -151,9 +151,15 @@ def _write(run: Run) -> None:
     write_whole(run.path / "page.html", page.render(run))
 
 
-def command(choice: Choice, pythons: Mapping[str, str], made: Sequence[Wanted] = ()) -> str:
-    """The line that repeats a run: what differs from the defaults, as it is typed; interpreters by
-    name, not path, and environments that tribench made without pip's options.
+def command(
+    choice: Choice,
+    pythons: Mapping[str, str],
+    made: Sequence[Wanted] = (),
+    weights: Sequence[str] = (),
+) -> str:
+    """The line that repeats a run: what differs from the defaults, as it is typed; interpreters and
+    files of ``weights`` by name, not path, and environments that tribench made without pip's
+    options.
     """
     typed = ["tribench", "run", "--profile", choice.profile, "--device", choice.device]
     for name, value in asdict(choice).items():
@@ -168,6 +174,9 @@ def command(choice: Choice, pythons: Mapping[str, str], made: Sequence[Wanted] =
             typed += ["--with", f"{name}={arms[name].shown}"]
         else:
             typed += ["--python", f"{name}={Path(path).name}"]
+    for each in weights:
+        task, _, path = each.partition("=")
+        typed += ["--weights", f"{task}={Path(path).name}"]
     return readable(shlex.join(typed))
 
 
@@ -186,6 +195,8 @@ def _told(task: Task, seeds: int) -> dict[str, str | int]:
         "parameters": task.model.size(),
         "flops": task.model.flops(),
     }
+    if task.weights is not None:
+        told["weights"] = task.weights.name
     return told if task.model.tokens is None else told | {"tokens": task.model.tokens}
 
 

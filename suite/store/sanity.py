@@ -69,6 +69,7 @@ def records(run: Run) -> Iterator[str]:
                     yield f"a training of {name} took less than no time"
                 shares = [trained.test_accuracy, *trained.validation_accuracies]
                 shares += [trained.test_macro_f1 or 0, trained.sequence_accuracy or 0]
+                shares += [trained.weights_accuracy or 0]
                 yield from _shares(name, shares)
                 bits, loss = trained.bits_per_byte, trained.test_loss
                 if bits is not None and not abs(bits - loss / BIT) <= ROUNDING * bits:

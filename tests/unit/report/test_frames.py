@@ -127,7 +127,8 @@ KEPT = {  # the columns of every table, in the order in which runs were publishe
     "location_path location_field location_guess errors",
     "trainings": f"{TRAINED} seed epochs steps batch_size seconds test_accuracy test_loss "
     "test_macro_f1 test_correct test_samples data_hash start target steps_to_target "
-    "seconds_to_target repeats score bits_per_byte token_accuracy error_rate sequence_accuracy",
+    "seconds_to_target repeats score bits_per_byte token_accuracy error_rate sequence_accuracy "
+    "weights_accuracy weights_loss",
     "lines": "task model test_accuracy test_macro_f1 test_samples seconds data_hash bits_per_byte "
     "token_accuracy error_rate",
     "exchanges": "task seed precision trained_in evaluated_in samples error rounding wrong "
@@ -144,7 +145,7 @@ TYPES = {  # of the columns that are no text
     "flops_per_second of_ceiling ratio low high delta seconds cpu_per_wall steal pressure "
     "known_work_ms watts per_second error threshold test_accuracy test_loss test_macro_f1 "
     "target seconds_to_target rounding loss bits_per_byte token_accuracy error_rate "
-    "tokens_per_second sequence_accuracy",
+    "tokens_per_second sequence_accuracy weights_accuracy weights_loss",
     "boolean": "paired disturbed steady repeats",
 }
 

@@ -128,6 +128,7 @@ def test_lines_that_kills_cut_off_are_lost_to_nobody(run, kills, told):
         (AccuracyRecord, {"training": {"validation_accuracies": [-0.1]}}, "a share of -0.1 is not"),
         (AccuracyRecord, {"training": {"test_macro_f1": 2.0}}, "a share of 2 is not between"),
         (AccuracyRecord, {"training": {"sequence_accuracy": 1.5}}, "a share of 1.5 is not between"),
+        (AccuracyRecord, {"training": {"weights_accuracy": 1.5}}, "a share of 1.5 is not between"),
         (AccuracyRecord, {"training": {"test_samples": 0}}, "of 0 test samples"),
         (AccuracyRecord, {"training": {"test_correct": 1}}, "is not 1 of 360 test samples"),
         (AccuracyRecord, {"training": {"bits_per_byte": 9.0}}, "9 bits are not a loss of"),

@@ -87,7 +87,8 @@ function byCell(run) {
 function otherWork(base, new_, task) {
   const [ours, theirs] = [base.tasks[task] ?? {}, new_.tasks[task] ?? {}];
   if (ours.spec !== theirs.spec) return "another model or recipe";
-  return ours.data_hash === theirs.data_hash ? null : "another data";
+  if (ours.data_hash !== theirs.data_hash) return "another data";
+  return ours.weights === theirs.weights ? null : "a start from other weights";
 }
 
 function changes(pairs, others, { FLOOR, ALONE, ENOUGH, NORMAL, AT_LEVEL }) {
