@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import InitVar, dataclass, replace
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -31,12 +31,19 @@ class Batch:
     targets int32, (samples,) or (samples, steps), of which those below 0 are left out of the loss,
     or the (samples, labels) that CTC takes;
     valid (samples, steps) bool where steps may be padding, else None. Where the model's inputs have
-    names, inputs are by name, and so is valid: of those that may be padded.
+    names, inputs are by name, and so is valid: of those that may be padded. ``target_valid``, bool
+    of the targets' shape, leaves out others: they become -1.
     """
 
     inputs: Any
     targets: NDArray[np.int32]
     valid: Any = None
+    target_valid: InitVar[NDArray[np.bool_] | None] = None
+
+    def __post_init__(self, target_valid: NDArray[np.bool_] | None) -> None:
+        if target_valid is not None:
+            kept = np.where(target_valid, self.targets, -1).astype(self.targets.dtype)
+            object.__setattr__(self, "targets", kept)
 
     def __len__(self) -> int:
         return len(self.targets)

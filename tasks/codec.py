@@ -37,7 +37,7 @@ LATER = {
     "Attention.rotary": None,
     "LSTM.bidirectional": False,
     "GRU.bidirectional": False,
-    "BatchNorm.over": "places",
+    "BatchNorm.over": "batch",
 }  # fields that specs had not at first, in every class or in this one
 
 

@@ -86,7 +86,7 @@ def cases(place: Place, vocabulary: int | None) -> Iterator[Case]:
         shapes = ((max(STEPS, shapes[0][0]), *shapes[0][1:]),)
     axis = 0
     if isinstance(layer, spec.BatchNorm):  # a channel has statistics of its own
-        axis = 1 if layer.over == "places" else 2
+        axis = 1 if layer.over == "batch" else 2
     first, *others = (
         _ids(shape, vocabulary) if vocabulary else _inputs(layer, shape, axis, number)
         for number, shape in enumerate(shapes)

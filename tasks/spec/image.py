@@ -157,11 +157,11 @@ class BatchNorm(Layer):
     epsilon: float
     momentum: float
     scale: bool = True
-    over: Literal["places", "valid"] = "places"
+    over: Literal["batch", "valid"] = "batch"
 
     def __post_init__(self) -> None:
         positive(self, channels=self.channels, epsilon=self.epsilon)
-        one_of(self, "over", "places", "valid")
+        one_of(self, "over", "batch", "valid")
         if not 0 < self.momentum <= 1:
             raise SpecError(f"BatchNorm: momentum (={self.momentum}) must lie in (0, 1]")
 

@@ -74,7 +74,7 @@ class Image(Backend):
         self, layer: spec.BatchNorm, parameters: Parameters, x: Floats, context: Context
     ) -> Lowered:
         """x is (batch, channels, height, width), or (batch, steps, channels): images of a row."""
-        if layer.over == "places":
+        if layer.over == "batch":
             return _batch_norm(layer, parameters, x, context)
         valid = valid_steps(context, x)[:, None, None]
         y, inner = _batch_norm(layer, parameters, _as_row(x), context, valid)

@@ -70,3 +70,14 @@ def test_samples_with_targets_that_are_left_out_are_among_those_of_parity():
     train = Batch(inputs=np.zeros((200, 3, 10)), targets=targets)
     found = probe_batches.own(task, train, np.arange(16))
     assert {-1, 7} <= set(found.targets.ravel())
+
+
+def test_targets_that_are_not_valid_are_left_out():
+    targets = np.array([[1, 2, 3], [4, 5, 6]], np.int32)
+    mask = np.array([[True, True, False], [True, False, False]])
+    batch = Batch(inputs=np.zeros((2, 3)), targets=targets, target_valid=mask)
+    assert batch.targets.tolist() == [[1, 2, -1], [4, -1, -1]]
+    assert batch.targets.dtype == np.int32
+    assert Batch.of(batch.arrays()).targets.tolist() == batch.targets.tolist()
+    assert replace(batch, valid=mask).targets.tolist() == batch.targets.tolist()
+    assert targets.min() == 1

@@ -256,7 +256,7 @@ def test_two_layers_of_one_path_are_refused():
         (lambda: spec.BatchNorm(channels=1, epsilon=1, momentum=0), r"momentum \(=0\) .* \(0, 1\]"),
         (
             lambda: spec.BatchNorm(channels=1, epsilon=1, momentum=1, over="steps"),
-            r"over \(=steps\) must be places or valid",
+            r"over \(=steps\) must be batch or valid",
         ),
         (lambda: spec.AvgPool(size=0, stride=1), r"size \(=0\) must be positive"),
         (
