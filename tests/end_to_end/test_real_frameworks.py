@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -13,11 +15,44 @@ FRAMEWORKS = ("torch", "jax", "tensorflow")
 MEASURED = ("ok", "not_stationary", "disturbed")  # by the tests beside this one
 
 
+def run_in(folder: Path) -> Path:
+    (found,) = (folder / "results" / "runs").iterdir()
+    return found
+
+
 @pytest.fixture(scope="module")
-def summary(tribench):
-    done = tribench("run", "--task", "rnn-tiny", "--launches", "2", "--json", once=True)
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("first")
+
+
+@pytest.fixture(scope="module")
+def summary(tribench, folder):
+    arguments = ("run", "--task", "rnn-tiny", "--launches", "2", "--json")
+    done = tribench(*arguments, folder=folder, once=True)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def weights(summary, folder):
+    """What PyTorch's training ended with."""
+    (ended,) = (run_in(folder) / "checkpoints").glob("*torch*.npz")
+    return shutil.copy(ended, folder / "mine.npz")
+
+
+@pytest.fixture(scope="module")
+def second(tribench, tmp_path_factory, weights):
+    """A run of JAX that starts from that, beside an adapter that is not there."""
+    folder = tmp_path_factory.mktemp("second")
+    done = tribench(
+        *("run", "--task", "rnn-tiny", "--backend", "jax,broken", "--launches", "1", "--json"),
+        *("--weights", f"rnn-tiny={weights}"),
+        plugins=("faulty",),
+        folder=folder,
+        once=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return run_in(folder), json.loads(done.stdout)
 
 
 def test_every_cell_is_measured(summary):
@@ -60,19 +95,52 @@ def test_a_worker_needs_its_framework_and_numpy_only(name, real_installations):
     assert done.stdout.strip() == "[]"
 
 
-def test_what_is_not_there_is_a_visible_cell_and_the_others_go_on(tribench):
-    done = tribench(
-        *("run", "--task", "rnn-tiny", "--backend", "jax,broken", "--launches", "1", "--json"),
-        plugins=("faulty",),
-        once=True,
-    )
-    assert done.returncode == 0, done.stderr
-    cells = json.loads(done.stdout)["cells"]
+def test_what_is_not_there_is_a_visible_cell_and_the_others_go_on(second):
+    cells = second[1]["cells"]
     status = {cell["backend"]: cell["status"] for cell in cells}
     assert status.pop("jax") in MEASURED
     assert status == {"broken": "not_available"}
     why = next(cell["reason"] for cell in cells if cell["backend"] == "broken")
     assert "No module named 'tribench_faulty_missing'" in why
+
+
+def test_a_training_begins_where_another_framework_ended(summary, second):
+    ended = next(each for each in summary["trainings"] if each["backend"] == "torch")
+    assert ended["weights_accuracy"] is None
+    (training,) = second[1]["trainings"]
+    assert training["backend"] == "jax"
+    assert training["weights_accuracy"] == pytest.approx(ended["test_accuracy"], abs=1e-9)
+    assert training["weights_loss"] == pytest.approx(ended["test_loss"], rel=1e-4)
+    assert training["losses"][0] < ended["losses"][0]
+
+
+def test_a_run_names_its_weights_without_their_path(second, weights):
+    folder, summary = second
+    manifest = (folder / "manifest.json").read_text()
+    name = json.loads(manifest)["tasks"]["rnn-tiny"]["weights"]
+    assert name.startswith("mine.npz ")
+    assert "--weights rnn-tiny=mine.npz" in json.loads(manifest)["command"]
+    assert str(weights.parent) not in manifest
+    (told,) = [note for note in summary["notes"] if "starts from the weights" in note]
+    assert name in told
+    assert "in jax float32 (loss" in told
+    assert name in (folder / "page.html").read_text()
+
+
+def test_runs_with_other_weights_are_not_compared(tribench, folder, second):
+    done = tribench("compare", str(run_in(folder)), str(second[0]))
+    assert "a start from other weights" in done.stdout + done.stderr
+
+
+def test_a_resumed_run_takes_the_same_weights_alone(tribench, second, tmp_path):
+    folder = tmp_path / second[0].name
+    shutil.copytree(second[0], folder)
+    (folder / "SHA256SUMS").unlink()
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"complete": False}))
+    done = tribench("run", "--resume", str(folder), plugins=("faulty",))
+    assert done.returncode == 2
+    assert "its tasks have changed" in done.stderr
 
 
 def test_jax_has_no_eager_execution_and_says_so(tribench):
