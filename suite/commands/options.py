@@ -39,6 +39,7 @@ With = Annotated[
         "NAME@LABEL=REQUIREMENTS: pip's, parted by spaces. Repeatable. Default: none.",
     ),
 ]
+LEAST_WIDTH = 80  # columns of a table
 Json = Annotated[
     bool, typer.Option("--json", help="Print JSON alone on standard output, in place of tables.")
 ]
@@ -47,14 +48,23 @@ Device = Annotated[str, typer.Option(help=f"The device of all backends: {' or '.
 
 
 def console() -> Console:
-    """Standard output; wide enough for the tables where it is not a terminal."""
+    """Standard output; wide enough for the tables where it is not a terminal, and never so narrow
+    that they would leave out digits.
+    """
     console = Console()
-    return console if console.is_terminal or "COLUMNS" in os.environ else Console(width=120)
+    if not (console.is_terminal or "COLUMNS" in os.environ):
+        return Console(width=120)
+    return console if console.width >= LEAST_WIDTH else Console(width=LEAST_WIDTH)
 
 
 def split(values: Sequence[str] | None) -> tuple[str, ...]:
-    """The names of a repeatable option that takes comma lists."""
-    return tuple(part for value in values or () for part in value.split(",") if part)
+    """The names of a repeatable option that takes comma lists; UsageError for an empty one, which
+    would mean all.
+    """
+    found = tuple(part for value in values or () for part in value.split(",") if part)
+    if values and not found:
+        raise UsageError("a list of names is empty; leave the option out for its default")
+    return found
 
 
 def environments(values: Sequence[str] | None, pythons: Mapping[str, str]) -> list[Wanted]:

@@ -54,6 +54,7 @@ class Choice:
         return Limits(answer_seconds=self.worker_timeout, memory_bytes=size_bytes)
 
 
+MOST = 2**31 - 1  # of whole numbers: what a framework's index holds
 MOST_NAMES, NEAREST = 40, 5  # of which all are named; that are named of more
 
 
@@ -96,13 +97,15 @@ def check(choice: Choice, tasks: dict[str, Task]) -> None:
             raise UsageError(str(error)) from None
     for option, number, least in (
         ("--launches", choice.launches, 1),
-        ("--batch-size", min(choice.batch_sizes, default=None), 1),
+        *(("--batch-size", size, 1) for size in choice.batch_sizes),
         ("--seeds", choice.seeds, 0),
         ("--epochs", choice.epochs, 1),
         ("--seed", choice.seed, 0),
     ):
         if number is not None and number < least:
             raise UsageError(f"{option} (={number}) must be at least {least}")
+        if number is not None and number > MOST:
+            raise UsageError(f"{option} (={number}) must be at most {MOST}")
     for option, amount in (
         ("--time-budget", choice.time_budget),
         ("--worker-timeout", choice.worker_timeout),

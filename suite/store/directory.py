@@ -31,6 +31,10 @@ from suite.store.lines import line_of, parse, record_of
 from suite.store.reading import contents
 
 M = TypeVar("M", bound=BaseModel)
+OWN_FILES = (
+    *("manifest.json", "environment.json", "records.jsonl", "summary.json", "SHA256SUMS"),
+    *("page.html", "summary.md"),
+)
 SOME, LONGEST = 3, 100  # damaged lines that are named, and signs of what they hold
 
 
@@ -119,7 +123,10 @@ def check(output: Path) -> None:
 
 
 def check_file(file: Path) -> None:
-    """Raise StoreError if this file cannot be written."""
+    """Raise StoreError if this file cannot be written, or is a run's own."""
+    whole = file.resolve()
+    if whole.name in OWN_FILES and (whole.parent / "manifest.json").exists():
+        raise StoreError(f"{file} is a run's own file; give another name")
     check(file.absolute().parent)
     with refused(f"{file} cannot be written"):
         if file.is_dir():

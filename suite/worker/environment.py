@@ -130,7 +130,8 @@ def less_precise(device: str, share: int, kind: str) -> str:
 
 def _without_folders(name: str, value: str) -> str:
     value = _flags(value) if are_flags(name) else value
-    return re.sub(r"[^\s:,=]*/", "", without_paths(value))
+    # From where a name begins alone: from each of its signs, 16,000 of them took for ever.
+    return re.sub(r"(?<![^\s:,=])[^\s:,=]*/", "", without_paths(value))
 
 
 def _flags(value: str) -> str:

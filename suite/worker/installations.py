@@ -22,6 +22,7 @@ from suite.worker.private import without_private
 from suite.worker.process import Worker, WorkerError, WorkerLost
 
 SURVEY_LIMIT_SECONDS = 120.0
+START_LIMIT_SECONDS = 30.0  # without an adapter: of what starts no worker at all
 ALONE_LIMIT_SECONDS = 60.0  # for one adapter, where they could not be asked together
 
 
@@ -115,7 +116,7 @@ def _survey(interpreter: str, log: Path, question: dict[str, Any]) -> dict[str, 
     except (WorkerError, WorkerLost):
         pass
     try:
-        found = _ask(interpreter, log, question | {"wanted": ()}, SURVEY_LIMIT_SECONDS)
+        found = _ask(interpreter, log, question | {"wanted": ()}, START_LIMIT_SECONDS)
     except (WorkerError, WorkerLost) as error:
         lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
         why = without_private(f"cannot run a worker: {lines[-1] if lines else error}")

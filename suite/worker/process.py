@@ -59,6 +59,10 @@ class WorkerLost(Exception):
     """The worker died, or was ended because it gave no answer or none that can be read."""
 
 
+def _unable(error: OSError) -> WorkerLost:
+    return WorkerLost(f"the worker cannot be started: {error.strerror or error}")
+
+
 class Worker:
     """A fresh process of one interpreter. What it prints goes to the log.
 
@@ -77,8 +81,18 @@ class Worker:
         with writing(log):
             log.parent.mkdir(parents=True, exist_ok=True)
             output = log.open("ab")
-        theirs_read, ours_write = os.pipe()
-        ours_read, theirs_write = os.pipe()
+        try:
+            theirs_read, ours_write = os.pipe()
+        except OSError as error:
+            output.close()
+            raise _unable(error) from None
+        try:
+            ours_read, theirs_write = os.pipe()
+        except OSError as error:
+            output.close()
+            os.close(theirs_read)
+            os.close(ours_write)
+            raise _unable(error) from None
         arguments = [theirs_read, theirs_write, limits.memory_bytes or 0]
         self.channel = Channel(ours_read, ours_write)
         self.log, self.limits, self.calls, self.kills = log, limits, 0, kills()
@@ -94,7 +108,7 @@ class Worker:
             )
         except OSError as error:
             self.channel.close()
-            raise WorkerLost(f"the worker cannot be started: {error}") from None
+            raise _unable(error) from None
         finally:
             output.close()
             os.close(theirs_read)

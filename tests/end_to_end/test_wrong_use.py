@@ -24,6 +24,9 @@ CASES = {
     "environment": (["run", "--environment", "mine"], "there are controlled, stock"),
     "seeds": (["run", "--seeds", "-1"], "--seeds (=-1) must be at least 0"),
     "batch size": (["run", "--batch-size", "0"], "--batch-size (=0) must be at least 1"),
+    "huge batch": (["run", "--batch-size", "9" * 26], "must be at most 2147483647"),
+    "huge seed": (["run", "--seed", str(2**64)], f"--seed (={2**64}) must be at most 2147483647"),
+    "empty names": (["run", "--task", ""], "a list of names is empty; leave the option out"),
     "batch text": (
         ["run", "--batch-size", "many"],
         "'--batch-size': Input should be a valid integer",

@@ -14,6 +14,7 @@ import pytest
 import typer
 
 from suite.cli import COMMANDS, app
+from suite.commands.options import console
 
 ROOT = Path(__file__).parents[3]
 HEAVY = ("pandas", "plotly", "pyarrow", "scipy", "sklearn")
@@ -112,3 +113,9 @@ def test_a_shell_completes_commands_and_options(typed, completed):
         "-m", "suite", _TRIBENCH_COMPLETE="complete_bash", COMP_WORDS=typed, COMP_CWORD=last
     )
     assert sorted(told.split()) == completed
+
+
+@pytest.mark.parametrize(("columns", "width"), [("40", 80), ("0", 80), ("132", 132)])
+def test_tables_are_never_so_narrow_that_digits_are_left_out(columns, width, monkeypatch):
+    monkeypatch.setenv("COLUMNS", columns)
+    assert console().width == width

@@ -107,6 +107,19 @@ def test_a_file_that_cannot_be_written_is_one_line(tmp_path, name, why):
     assert not list((tmp_path / "new").iterdir())
 
 
+@pytest.mark.parametrize(
+    "name", ["records.jsonl", "manifest.json", "page.html", "../run/summary.md"]
+)
+def test_a_runs_own_files_are_not_written_over(tmp_path, name):
+    run = tmp_path / "run"
+    run.mkdir()
+    directory.check_file(run / "summary.md")  # a folder that is no run
+    (run / "manifest.json").write_text("{}")
+    with pytest.raises(StoreError, match="is a run's own file; give another name"):
+        directory.check_file(run / name)
+    directory.check_file(run / "mine.html")
+
+
 def test_newer_schemas_are_refused(tmp_path):
     manifest = Manifest(
         id="r",

@@ -205,3 +205,9 @@ def test_stock_is_what_the_user_has_set_and_is_told_without_folders(monkeypatch)
     assert "environment" in disclosed("cpu", CONTROLLED)
     # What shares the cores is not timed.
     assert environment("cpu", 2, kind=STOCK)["OMP_NUM_THREADS"] != "7"
+
+
+def test_a_long_value_is_told_at_once(monkeypatch):
+    # The time grew with the square of its length: of 200,000 signs it did not end.
+    monkeypatch.setenv("OMP_PLACES", "{0:4}" * 40_000)
+    assert disclosed("cpu", STOCK)["OMP_PLACES"] == "{0:4}" * 40_000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 import time
 
@@ -110,6 +112,25 @@ def test_what_is_printed_is_no_answer(worker_of):
 def test_an_interpreter_that_cannot_be_started_is_a_lost_worker(tmp_path):
     with pytest.raises(WorkerLost, match=r"cannot be started: .*No such file"):
         Worker(str(tmp_path / "python"), tmp_path / "log")
+
+
+@pytest.mark.parametrize("left", [0, 1])
+def test_a_worker_that_gets_no_pipe_is_lost(left, tmp_path, monkeypatch):
+    pipes, opened = os.pipe, []
+
+    def pipe():
+        if len(opened) == left:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        opened.append(pipes())
+        return opened[-1]
+
+    monkeypatch.setattr(os, "pipe", pipe)
+    with pytest.raises(WorkerLost, match="the worker cannot be started: Too many open files"):
+        Worker(sys.executable, tmp_path / "log")
+    for pair in opened:
+        for each in pair:
+            with pytest.raises(OSError, match="Bad file descriptor"):
+                os.fstat(each)
 
 
 def test_a_log_that_cannot_be_written_ends_the_run(tmp_path):
