@@ -24,6 +24,7 @@ COMMANDS = {  # the first paragraph of each command's docstring, without importi
     "report": "Make the tables and pages of runs again from their records.",
     "compare": "Show what became slower or faster from one run to another. Arms of one run show "
     "more.",
+    "upgrade": "Judge an upgrade of a framework: an older and a newer version as arms of one run.",
     "export": "Write a run in another tool's format. CSV and Parquet lie in the run's tables.",
     "publish": "Check runs and copy their records to where the site is made from: all of them or "
     "none.",
