@@ -320,10 +320,8 @@ class _Found:
         new = _told(self.summary.parity, [pair.new for pair in pairs])
         before, now = proven(base), proven(new)
         standing: Standing = "open"
-        if before != now and base and new:
-            standing = "better" if now else "worse"
-        elif before:
-            standing = "unchanged"
+        if base and new and (before or now):
+            standing = "unchanged" if before and now else "better" if now else "worse"
         worst = _worst(new) if new and not now else _worst(base)
         why = None if worst is None or worst.passed else _where(worst)
         if not base or not new:
