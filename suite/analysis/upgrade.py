@@ -66,7 +66,7 @@ class Scatter:
     delta: float = 0.05
 
 
-COMPILE = Scatter(floor=0.10, alone=0.30, amount=0.02, delta=0.25)
+COMPILE = Scatter(floor=0.08, alone=0.30, amount=0.02, delta=0.30)
 PROCESS = Scatter(floor=0.02, alone=0.05, amount=2.0 * 2**20, delta=0.10)
 COUNTED = Scatter()  # by the framework: the same each time
 MEMORY = {

@@ -12,7 +12,8 @@ from suite.analysis.scores import SCORES
 from suite.records.schema import Aspect, Standing, UpgradeFinding, UpgradeSummary
 from suite.report.grouping import grouped
 
-HEADS = ("aspect", "of", "OLD", "NEW", "NEW / OLD (95 %)", "verdict", "note")
+HEADS = ("aspect", "of", "verdict", "NEW / OLD (95 %)", "OLD", "NEW", "note")
+VERDICT = HEADS.index("verdict")
 ASPECTS: dict[Aspect, tuple[str, str]] = {  # what each is called, and what it is
     "speed": ("Speed", "The time of a step, paired in one run."),
     "compile": ("Compile time", "The first call in a fresh process, once in each arm."),
@@ -128,7 +129,7 @@ def _row(findings: Sequence[UpgradeFinding]) -> Row:
     if len(findings) > 1:
         tasks = dict.fromkeys(each.task for each in findings)
         of = f"{len(findings)} of {words.listed([*tasks])}"
-    told = (_value(first, first.base), _value(first, first.new), _change(first), _verdict(first))
+    told = (_verdict(first), _change(first), _value(first, first.base), _value(first, first.new))
     return Row(finding=first, texts=(upgrade.aspect(first), of, *told, first.reason or ""))
 
 

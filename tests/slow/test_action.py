@@ -22,5 +22,5 @@ def test_an_upgrade_of_jax_is_judged(tmp_path, monkeypatch):
     told = found.summary.replace("\\", "")
     assert told.startswith("# jax==0.10.1 → jax==0.10.2")
     assert "| jax | 0.10.1 | 0.10.2 |" in told
-    assert "| parity | rnn-tiny compiled float32 | same | same |" in told
+    assert "| parity | rnn-tiny compiled float32 | same |  | same | same |" in told
     assert all(Path(path).exists() for path in found.outputs.values())

@@ -33,10 +33,10 @@ def show_upgrade(found: UpgradeSummary, console: Console) -> None:
         console.print(Text(f"\n{name}", "bold"))
         table = grid(*upgrade.HEADS)
         for row in rows:
-            *texts, verdict, note = map(plain, row.texts)
-            verdict.stylize(COLOURS.get(row.finding.verdict or "", ""))
-            note.stylize("yellow")
-            table.add_row(*texts, verdict, note)
+            texts = [*map(plain, row.texts)]
+            texts[upgrade.VERDICT].stylize(COLOURS.get(row.finding.verdict or "", ""))
+            texts[-1].stylize("yellow")
+            table.add_row(*texts)
         console.print(table)
     apart = [f"{each.what}: {each.base} → {each.new}" for each in found.differences]
     part("Versions that differ", apart, console)

@@ -2,46 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
-from suite.analysis.summary import summarise
 from suite.analysis.upgrade import builds, stops, upgraded, versions, work
 from suite.records.schema import (
     AccuracyRecord,
     BlockRecord,
-    FailureRecord,
     MemoryRecord,
     ParityRecord,
     PhaseRecord,
-    Upgrade,
 )
 from tests.fixtures.sample_run import sample_run
-
-OLD, NEW = "torch", "torch@new"
-UPGRADE = Upgrade(base=OLD, new=NEW, base_requirements="torch==1", new_requirements="torch==2")
-
-
-def copied(record, **changes):
-    """The record of the older arm as the newer one's."""
-    cell = getattr(record, "cell", None)
-    if isinstance(record, ParityRecord):
-        told = {"result": record.result.model_copy(update={"backend": NEW} | changes)}
-    elif isinstance(record, AccuracyRecord):
-        told = {"training": record.training.model_copy(update={"backend": NEW} | changes)}
-    elif cell is not None:
-        told = {"cell": cell.model_copy(update={"backend": NEW})} | changes
-    else:
-        told = {"backend": NEW} | changes
-    return record.model_copy(update=told)
-
-
-def arm(record):
-    for part in ("cell", "result", "training"):
-        if (found := getattr(record, part, None)) is not None:
-            return found.backend
-    return getattr(record, "backend", None)
+from tests.fixtures.upgraded_run import NEW, OLD, TASKS, UPGRADE, copied, upgraded_run
 
 
 @pytest.fixture
@@ -50,41 +22,10 @@ def judge(tmp_path):
     older one's, or is left out where that is None.
     """
 
-    def run(change=copied, tasks=("cnn-tiny", "rnn-tiny", "transformer-tiny")):
-        sample = sample_run(tmp_path)
-        ours = [
-            record
-            for record in sample.records
-            if arm(record) == OLD
-            and not (isinstance(record, FailureRecord) or getattr(record, "kind", "") == "exchange")
-        ]
-        ours = [record for record in ours if work_of(record) in tasks]
-        ours += [seeded(r, r.training.seed + 7) for r in ours if isinstance(r, AccuracyRecord)]
-        ours += [compiled(r.cell) for r in ours if isinstance(r, MemoryRecord)]
-        both = [*ours, *filter(None, map(change, ours))]
-        cells = [c for c in sample.manifest.cells if c.backend == OLD and c.task in tasks]
-        cells += [cell.model_copy(update={"backend": NEW}) for cell in cells]
-        manifest = sample.manifest.model_copy(update={"cells": cells, "upgrade": UPGRADE})
-        summary = summarise(manifest, both, [])
-        changed = replace(sample, manifest=manifest, records=both, summary=summary)
-        return upgraded(changed, UPGRADE)
+    def run(change=copied, tasks=TASKS):
+        return upgraded(upgraded_run(tmp_path, change, tasks), UPGRADE)
 
     return run
-
-
-def work_of(record):
-    for part in ("cell", "result", "training"):
-        if (found := getattr(record, part, None)) is not None:
-            return found.task
-    return None
-
-
-def seeded(record, seed):
-    return record.model_copy(update={"training": record.training.model_copy(update={"seed": seed})})
-
-
-def compiled(cell):
-    return PhaseRecord(unit="u", attempt="a", phase="compile", seconds=2.0, launch=0, cell=cell)
 
 
 def of(found, aspect):
