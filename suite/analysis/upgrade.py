@@ -180,7 +180,9 @@ def _by(found: UpgradeFinding) -> str:
         return f" in {NAMES[1]}, {found.base} in {NAMES[0]}"
     if found.change is None or found.aspect == "accuracy":
         return ""
-    return f", {words.times(found.change)} times"
+    return (
+        f", {words.times(found.change)} times as {'much' if found.aspect == 'memory' else 'long'}"
+    )
 
 
 def _pairs(cells: Sequence[Cell], upgrade: Upgrade) -> list[Both]:
@@ -243,7 +245,8 @@ class _Found:
         reason = self._caution(pair) or None
         said, ratio = None, None
         if comparison is not None:
-            said, reason = comparison.verdict, reason or comparison.reason
+            said = comparison.verdict
+            reason = comparison.reason or reason if said else reason or comparison.reason
             ratio = Interval(value=comparison.ratio, low=comparison.low, high=comparison.high)
             p_value = adjusted.get(id(comparison), 0.0)
             if said in ("FASTER", "SLOWER") and p_value > 1 - AT_LEVEL:

@@ -53,6 +53,7 @@ def command(
         run.nothing_else(choice, "OLD, NEW and --backend")
         manifest = directory.read_manifest(resume)
         device = str(manifest.choice.get("device", device))
+        backend = backend or (manifest.upgrade.backend if manifest.upgrade else None)
     asked = pair(old, new, backend, device)
     if resume is not None and manifest.upgrade != asked.upgrade:
         raise UsageError(f"{resume} is no run of this upgrade; give the OLD and NEW of its own")
