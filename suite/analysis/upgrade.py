@@ -56,8 +56,9 @@ class Scatter:
     logarithm of their ratio, at least ``floor``, ``alone`` where too few cells show it, and an
     ``amount`` of its unit. Within ``delta`` they are equivalent.
 
-    Of 12 pairs of identical arms (three frameworks, compiled, tiny tasks, two busy cores) the first
-    calls' ratios had a standard deviation of 0.29, and one was 0.50.
+    Of 18 pairs of identical arms (three frameworks, compiled, tiny tasks, two busy cores) the first
+    calls' ratios had a standard deviation of 0.27, and one was 0.50. Of 6 pairs in JAX the peaks of
+    the processes had one of 0.055, and one ratio was 0.88, though the other five were within 5 %.
     """
 
     floor: float = 0.0
@@ -66,8 +67,8 @@ class Scatter:
     delta: float = 0.05
 
 
-COMPILE = Scatter(floor=0.08, alone=0.30, amount=0.02, delta=0.30)
-PROCESS = Scatter(floor=0.02, alone=0.05, amount=2.0 * 2**20, delta=0.10)
+COMPILE = Scatter(floor=0.10, alone=0.30, amount=0.02, delta=0.35)
+PROCESS = Scatter(floor=0.05, alone=0.05, amount=2.0 * 2**20, delta=0.20)
 COUNTED = Scatter()  # by the framework: the same each time
 MEMORY = {
     kind: PROCESS if kind in ("process", "device") else COUNTED for kind in CellMemory.model_fields
