@@ -1,25 +1,22 @@
 """What an upgrade changed: two arms of one run, aspect by aspect. Pure.
 
 Speed is judged by the run's own verdicts, which are paired, and adjusted once more for all that are
-claimed together, as between two runs. Compile time and memory are measured once in each arm, so
-that they are judged by how far such single measurements of identical code lie apart.
+claimed together, as between two runs. Compile time and memory are measured once in each arm; see
+suite.analysis.single.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from math import exp, hypot, log
-from statistics import median
 from typing import Any, NamedTuple
 
-from suite.analysis import compare, words
+from suite.analysis import compare, single, words
 from suite.analysis.comparisons import arm_names, comparisons
 from suite.analysis.digest import CellDigest, cell_of, digest
 from suite.analysis.scores import SCORES
-from suite.analysis.statistics import AT_LEVEL, Estimate, difference, holm, student, two_sided
+from suite.analysis.single import COMPILE, COUNTED, PROCESS, Scatter
+from suite.analysis.statistics import AT_LEVEL, difference, holm
 from suite.analysis.summary import WORST_FIRST, answers, proven
-from suite.analysis.unpaired import ENOUGH, NORMAL
 from suite.analysis.verdict import verdict
 from suite.records.run import Run
 from suite.records.schema import (
@@ -50,26 +47,6 @@ STANDINGS: dict[str, Standing] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Scatter:
-    """How far two single measurements of identical code lie apart: the standard deviation of the
-    logarithm of their ratio, at least ``floor``, ``alone`` where too few cells show it, and an
-    ``amount`` of its unit. Within ``delta`` they are equivalent.
-
-    Of 18 pairs of identical arms (three frameworks, compiled, tiny tasks, two busy cores) the first
-    calls' ratios had a standard deviation of 0.27, and one was 0.50. Of 6 pairs in JAX the peaks of
-    the processes had one of 0.055, and one ratio was 0.88, though the other five were within 5 %.
-    """
-
-    floor: float = 0.0
-    alone: float = 0.0
-    amount: float = 0.0
-    delta: float = 0.05
-
-
-COMPILE = Scatter(floor=0.10, alone=0.30, amount=0.02, delta=0.35)
-PROCESS = Scatter(floor=0.05, alone=0.05, amount=2.0 * 2**20, delta=0.20)
-COUNTED = Scatter()  # by the framework: the same each time
 MEMORY = {
     kind: PROCESS if kind in ("process", "device") else COUNTED for kind in CellMemory.model_fields
 }
@@ -291,7 +268,7 @@ class _Found:
     def _singles(
         self, aspect: Aspect, what: str, found: Sequence[Single], scatter: Scatter
     ) -> list[UpgradeFinding]:
-        changes = _alone(found, scatter)
+        changes = single.changes([(each.base, each.new) for each in found], scatter)
         adjusted = holm([p_value for _, p_value in changes])
         findings = []
         for each, (ratio, _), p_value in zip(found, changes, adjusted, strict=True):
@@ -389,26 +366,6 @@ class _Found:
         return UpgradeFinding(aspect=aspect, what=what, **named, **told)
 
 
-def _alone(found: Sequence[Single], scatter: Scatter) -> list[tuple[Estimate, float]]:
-    """The ratio of each two single values with its interval, and how likely chance makes it so far
-    from 1. What most cells have in common is no scatter.
-    """
-    logs = [log(each.new / each.base) for each in found]
-    enough = len(logs) >= ENOUGH
-    share, freedom = scatter.alone, ENOUGH - 1
-    if enough:
-        apart = [abs(each - median(logs)) for each in logs]
-        share, freedom = max(scatter.floor, NORMAL * median(apart)), len(logs) - 1
-    share = share if scatter.floor else 0.0
-    changes = []
-    for each, ratio in zip(found, logs, strict=True):
-        spread = hypot(share, scatter.amount / each.base)
-        half = student(freedom) * spread
-        p_value = two_sided(abs(ratio) / spread, freedom) if spread else float(ratio == 0)
-        changes.append((Estimate(exp(ratio), exp(ratio - half), exp(ratio + half)), p_value))
-    return changes
-
-
 def _told(results: Sequence[ParityResult], cells: Sequence[Cell | None]) -> list[ParityResult]:
     """The answers about these cells' program."""
     found = [answer for cell in cells if cell for answer in answers(cell, results)]
@@ -423,8 +380,8 @@ def _worst(results: Sequence[ParityResult]) -> ParityResult | None:
 def _where(result: ParityResult) -> str:
     """Where a difference was found, and what it may be."""
     at = result.location
-    parts = [result.question, f"at {at.path}" if at else None, at.guess if at else None]
-    return ", ".join(part for part in (*parts, result.reason) if part)
+    parts = (result.question, at and at.field, at and at.guess, result.reason)
+    return ", ".join(part for part in parts if part)
 
 
 def _turned(found: LearningSummary) -> LearningSummary:

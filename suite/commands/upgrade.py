@@ -19,6 +19,8 @@ from suite.report.streams import json_of
 from suite.report.terminal.upgrade import show_upgrade
 from suite.store import directory
 
+SETTINGS = {"ignore_unknown_options": True}  # "-r FILE" is an argument
+
 
 @options_of(run.command, without=("backend", "python", "with_"))
 def command(

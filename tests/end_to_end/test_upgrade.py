@@ -118,7 +118,7 @@ def test_another_default_is_another_function(upgrade):
     found = json.loads(done.stdout)
     (parity,) = of(found, "parity")
     assert (parity["base"], parity["new"], parity["standing"]) == ("same", "different", "worse")
-    assert "epsilon" in parity["reason"]
+    assert "optimizer" in parity["reason"]
     (speed,) = of(found, "speed")
     assert (speed["verdict"], speed["reason"]) == (None, "parity different in NEW")
     assert (
@@ -212,6 +212,7 @@ def test_requirements_may_stand_in_files(upgrade, tribench, checkout, tmp_path):
         (("torch==2.12.0", "jax==0.10.1"), "torch, jax belong to torch and jax; name one"),
         (("torch==2.12.0", ""), "NEW (): it must have a requirement"),
         (("torch==2.12.0 --target x", "torch"), "pip's option --target cannot be given"),
+        (("torch", "torch", "--taks", "rnn-tiny"), "unexpected extra arguments (--taks rnn-tiny)"),
         (("torch", "no.txt"), "the requirements of no.txt cannot be read"),
         (("torch", "torch", "--task", "cnn-huge"), "no task matches 'cnn-huge'"),
     ],
