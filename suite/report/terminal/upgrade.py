@@ -6,7 +6,6 @@ from rich.console import Console
 from rich.text import Text
 
 from suite.analysis import upgrade as judged
-from suite.analysis import words
 from suite.records.schema import UpgradeSummary
 from suite.report import upgrade
 from suite.report.terminal.pieces import VERDICTS, grid, part, plain
@@ -55,6 +54,5 @@ def comment(found: UpgradeSummary) -> str:
 
 
 def _filled(template: str, found: UpgradeSummary) -> str:
-    return in_markdown(
-        template, found=found, upgrade=upgrade, stops=judged.stops(found), words=words
-    )
+    values = {"found": found, "upgrade": upgrade, "stops": judged.stops(found)}
+    return in_markdown(template, **values) + "\n"  # so that more can be appended to it
