@@ -202,6 +202,12 @@ def compare(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", default=False, requires=["suite"])
+def upgrade(session: nox.Session) -> None:
+    """What does an upgrade change: ``-- torch==2.12.0 torch==2.13.0``."""
+    run(session, "suite", "suite", "upgrade", *session.posargs)
+
+
+@nox.session(venv_backend="none", default=False, requires=["suite"])
 def publish(session: nox.Session) -> None:
     """Check runs and put their records under results/published: ``-- RUN``."""
     run(session, "suite", "suite", "publish", *session.posargs)

@@ -24,6 +24,7 @@ COMMANDS = {  # the first paragraph of each command's docstring, without importi
     "report": "Make the tables and pages of runs again from their records.",
     "compare": "Show what became slower or faster from one run to another. Arms of one run show "
     "more.",
+    "upgrade": "Judge an upgrade of a framework: an older and a newer version as arms of one run.",
     "export": "Write a run in another tool's format. CSV and Parquet lie in the run's tables.",
     "publish": "Check runs and copy their records to where the site is made from: all of them or "
     "none.",
@@ -38,7 +39,8 @@ COMMANDS = {  # the first paragraph of each command's docstring, without importi
 
 class Commands(TyperGroup):
     """Imports a command's module when the command is called: suite.commands.NAME, whose function
-    ``command`` it is. The list of commands needs none of them.
+    ``command`` it is, with ``SETTINGS`` of its context if it has any. The list of commands needs
+    none of them.
     """
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -57,7 +59,8 @@ app = typer.Typer(
 
 def _loaded(name: str) -> Any:
     alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    alone.command(name)(import_module(f"suite.commands.{name}").command)
+    module = import_module(f"suite.commands.{name}")
+    alone.command(name, context_settings=getattr(module, "SETTINGS", None))(module.command)
     return typer.main.get_command(alone)
 
 

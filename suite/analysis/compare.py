@@ -51,7 +51,7 @@ def compare_digests(base: Digest, new: Digest) -> RunComparison:
             launches=(a.launches, b.launches),
             p_value=p_value,
             verdict=said,
-            reason=_why(a, b) or None,
+            reason=caution(a, b) or None,
         )
 
     changed = [
@@ -61,9 +61,9 @@ def compare_digests(base: Digest, new: Digest) -> RunComparison:
     named = {cell: "only in BASE" for cell in mine if cell not in theirs}
     named |= {cell: "only in NEW" for cell in theirs if cell not in mine}
     named |= {cell_of(a): "" for a, b in both if not (a.logs and b.logs)} | other
-    told = {cell: _why(mine.get(cell), theirs.get(cell), what) for cell, what in named.items()}
+    told = {cell: caution(mine.get(cell), theirs.get(cell), what) for cell, what in named.items()}
     silent = {
-        cell_of(a): _why(a, b) for a, b, _ in measured if {"absent", "unfit"} & _standings(a, b)
+        cell_of(a): caution(a, b) for a, b, _ in measured if {"absent", "unfit"} & _standings(a, b)
     }
     return RunComparison(
         base=base.id,
@@ -82,7 +82,7 @@ def compare_digests(base: Digest, new: Digest) -> RunComparison:
         unjudged=[
             f"{cell.label}: {why}"
             for cell, why in (silent | told).items()
-            if _stops(mine.get(cell), theirs.get(cell))
+            if stops(mine.get(cell), theirs.get(cell))
         ],
         inconclusive=sum(change.verdict == "INCONCLUSIVE" for change in changed),
     )
@@ -93,7 +93,7 @@ def regressions(comparison: RunComparison) -> list[CellChange]:
     return [change for change in comparison.changes if change.verdict == "SLOWER"]
 
 
-def _stops(base: CellDigest | None, new: CellDigest | None) -> bool:
+def stops(base: CellDigest | None, new: CellDigest | None) -> bool:
     """Does a gate stop at a cell of which nothing is said? It passes only what it has judged, and
     what BASE did not have: a cell that failed or could not run there cannot have become worse.
     """
@@ -101,16 +101,21 @@ def _stops(base: CellDigest | None, new: CellDigest | None) -> bool:
     return lost or (new is not None and (new.status == "failed" or new.standing == "unfit"))
 
 
-def _standings(base: CellDigest, new: CellDigest) -> set[str]:
-    return {base.standing, new.standing}
-
-
-def _why(base: CellDigest | None, new: CellDigest | None, what: str = "") -> str:
+def caution(
+    base: CellDigest | None,
+    new: CellDigest | None,
+    what: str = "",
+    names: tuple[str, str] = ("BASE", "NEW"),
+) -> str:
     """What sets a cell apart, and what is to be known of it in either run; empty if nothing."""
-    notes = [_noted("BASE", base), _noted("NEW", new)]
+    notes = [_noted(names[0], base), _noted(names[1], new)]
     if base and new and base.note and base.note == new.note:
         notes = [_noted("both", new)]
     return "; ".join(filter(None, (what, *notes)))
+
+
+def _standings(base: CellDigest, new: CellDigest) -> set[str]:
+    return {base.standing, new.standing}
 
 
 def _noted(where: str, cell: CellDigest | None) -> str:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from backends.base import DEVICES
-from suite.plan.options import UsageError
-from suite.worker.made import Wanted, home, make, wanted
+from suite.plan.options import Choice, UsageError
+from suite.report.streams import readable
+from suite.worker.made import InstallError, Wanted, home, make, wanted
 
 Names = list[str] | None  # as typed, before ``split``
+Command = Callable[..., None]
 
 
 def names(what: str, default: str) -> Any:
@@ -80,12 +84,28 @@ def environments(values: Sequence[str] | None, pythons: Mapping[str, str]) -> li
 
 def made(asked: Sequence[Wanted], quiet: bool) -> dict[str, str]:
     """NAME: PATH of these environments, each made if it is not there."""
+    return {each.name: make(each, home(), _tell(quiet)) for each in asked}
 
+
+def made_or_missing(asked: Sequence[Wanted], quiet: bool) -> tuple[dict[str, str], dict[str, str]]:
+    """The same, and NAME: WHY of what pip refuses to install."""
+    paths: dict[str, str] = {}
+    missing: dict[str, str] = {}
+    for each in asked:
+        try:
+            paths |= made([each], quiet)
+        except InstallError as error:
+            missing[each.name] = error.why
+            _tell(quiet)(f"{each.name} is not available: {error}")
+    return paths, missing
+
+
+def _tell(quiet: bool) -> Callable[[str], None]:
     def tell(text: str) -> None:
         if not quiet:
             print(f"tribench: {text}", file=sys.stderr)
 
-    return {each.name: make(each, home(), tell) for each in asked}
+    return tell
 
 
 def interpreters(values: Sequence[str] | None) -> dict[str, str]:
@@ -99,3 +119,43 @@ def interpreters(values: Sequence[str] | None) -> dict[str, str]:
             raise UsageError(f"--python {name} is given twice")
         found[name] = path
     return found
+
+
+def options_of(source: Command, without: Sequence[str] = ()) -> Callable[[Command], Command]:
+    """Give a command the options of another one too, but for these; it takes them as keywords."""
+
+    def decorate(command: Command) -> Command:
+        own, theirs = (inspect.signature(one, eval_str=True) for one in (command, source))
+        kept = [
+            *(one for one in own.parameters.values() if one.kind is not one.VAR_KEYWORD),
+            *(one for name, one in theirs.parameters.items() if name not in without),
+        ]
+        taken = [one.replace(kind=one.KEYWORD_ONLY) for one in kept]
+        named: Any = command
+        named.__signature__ = own.replace(parameters=taken)
+        named.__annotations__ = {one.name: one.annotation for one in taken}
+        return command
+
+    return decorate
+
+
+def chosen(typed: Mapping[str, Any]) -> Choice:
+    """The choice in the options of ``run``, by the names of its parameters; what was not among them
+    is left as it is.
+    """
+    found: dict[str, Any] = {}
+    for each in fields(Choice):
+        several = isinstance(each.default, tuple)
+        name = each.name.removesuffix("s") if several else each.name
+        if name in typed:
+            value = typed[name]
+            found[each.name] = _several(value) if several else value
+    if found.get("label") is not None:
+        found["label"] = readable(found["label"])
+    return Choice(**found)
+
+
+def _several(values: Sequence[Any] | None) -> tuple[Any, ...]:
+    """Numbers as they are, names from comma lists."""
+    parts = (split([one]) if isinstance(one, str) else (one,) for one in values or ())
+    return tuple(part for each in parts for part in each)

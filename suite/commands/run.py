@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -20,12 +21,13 @@ from suite.commands.options import (
     Pythons,
     Quiet,
     With,
+    chosen,
     console,
     environments,
     interpreters,
     made,
+    made_or_missing,
     names,
-    split,
 )
 from suite.engine.progress import reporter
 from suite.errors import INTERRUPTED
@@ -36,7 +38,8 @@ from suite.plan.options import PHASES, Choice, UsageError, check
 from suite.plan.plan import Plan, make
 from suite.plan.profiles import PROFILES
 from suite.records.run import Run
-from suite.report.streams import json_of, readable
+from suite.records.schema import Upgrade
+from suite.report.streams import json_of
 from suite.report.terminal import tables
 from suite.run import budget, session, stages
 from suite.store import directory, seal
@@ -46,6 +49,7 @@ from suite.store.recovery import read
 from suite.weights.start import started
 from suite.worker.environment import CONTROLLED
 from suite.worker.installations import discover
+from suite.worker.made import Wanted
 from suite.worker.process import NO_LIMITS
 
 RUNS = Path("results/runs")
@@ -143,67 +147,76 @@ def command(
     quiet: Quiet = False,
 ) -> None:
     """Check parity, then measure throughput, memory and accuracy."""
+    given = locals()
     pythons = interpreters(python)
     arms = environments(with_, pythons)
-    choice = Choice(
-        profile=profile,
-        tasks=split(task),
-        backends=split(backend),
-        executions=split(execution),
-        precisions=split(precision),
-        phases=split(phase),
-        device=device,
-        batch_sizes=tuple(batch_size or ()),
-        seed=seed,
-        launches=launches,
-        seeds=seeds,
-        epochs=epochs,
-        time_budget=time_budget,
-        aa=aa,
-        label=None if label is None else readable(label),
-        environment=environment,
-        worker_timeout=worker_timeout,
-        worker_memory=worker_memory,
-    )
+    choice = chosen(given)
     if resume is not None:
-        if choice != Choice():
-            only = "give --python, --with and --weights alone"
-            told = f"--resume takes its options from the run; {only}"
-            raise UsageError(told)
+        nothing_else(choice, "--python, --with and --weights")
+    asked = Asked(pythons=pythons, arms=arms, weights=tuple(weights or ()))
+    _told(measured(choice, asked, output, resume, quiet), as_json, quiet)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Where backends run: interpreters by name, and environments to make. Those of an ``upgrade``
+    may be missing; ``again`` is how its command line begins that goes on with a run. ``weights``
+    are what tasks start from.
+    """
+
+    pythons: Mapping[str, str] = field(default_factory=dict)
+    arms: Sequence[Wanted] = ()
+    weights: Sequence[str] = ()
+    upgrade: Upgrade | None = None
+    again: Sequence[str] = ()
+
+
+def nothing_else(choice: Choice, allowed: str) -> None:
+    """UsageError where options are given to a run that has its own."""
+    if choice != Choice():
+        raise UsageError(f"--resume takes its options from the run; give {allowed} alone")
+
+
+def measured(choice: Choice, asked: Asked, output: Path, resume: Path | None, quiet: bool) -> Run:
+    """The run of this choice, or the one that is resumed, to its end."""
+    if resume is not None:
         if seal.is_sealed(resume):
             done = read(resume)
             session.render(done)
-            _told(done, as_json, quiet)
+            return done
         choice = session.choice_of(resume)
-    given = tuple(weights or ())
-    known = started(catalogue.tasks(), given)
+    known = started(catalogue.tasks(), asked.weights)
     check(choice, known)
     awake = idle.kept_awake() if choice.environment == CONTROLLED else nullcontext()
     with Lock() as lock, awake:
         if resume is None:
             directory.check(output)
-        pythons |= made(arms, quiet)
-        found = discover(pythons, choice.device, wanted=choice.backends)
+        missing: dict[str, str] | None = None
+        if asked.upgrade is None:
+            paths = made(asked.arms, quiet)
+        else:
+            paths, missing = made_or_missing(asked.arms, quiet)
+        pythons = {**asked.pythons, **paths}
+        found = discover(pythons, choice.device, wanted=choice.backends, missing=missing)
         plan = budget.fit(make(choice, known, found))
         check_room(estimate.parity_files(plan.tasks), "parity of these tasks")
         if resume is None:
-            store = session.begin(plan, output, session.command(choice, pythons, arms, given))
+            line = session.command(choice, pythons, asked.arms, asked.upgrade, asked.weights)
+            store = session.begin(plan, output, line, asked.upgrade)
         else:
             store = session.go_on(resume, plan)
         lock.tell(store.path.absolute())
         if not quiet:
             print(f"tribench: {budget.announcement(plan)}", file=sys.stderr)
-        done = _measure(plan, store, pythons, given, quiet)
-    _told(done, as_json, quiet)
+        again = [*(asked.again or ("tribench", "run")), "--resume", str(store.path)]
+        if asked.upgrade is None:
+            again += [f"--python={name}={path}" for name, path in pythons.items()]
+        again += [f"--weights={each}" for each in asked.weights]
+        return _measure(plan, store, again, quiet)
 
 
-def _measure(
-    plan: Plan, store: RunDirectory, pythons: dict[str, str], weights: Sequence[str], quiet: bool
-) -> Run:
+def _measure(plan: Plan, store: RunDirectory, again: Sequence[str], quiet: bool) -> Run:
     """The finished run; if something ends it before, one line says how to go on."""
-    again = ["tribench", "run", "--resume", str(store.path)]
-    again += [f"--python={name}={path}" for name, path in pythons.items()]
-    again += [f"--weights={each}" for each in weights]
     go_on = f"what is done is kept, go on with: {shlex.join(again)}"
     try:
         with store:

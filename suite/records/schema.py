@@ -22,6 +22,7 @@ os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "true")
 RUN_SCHEMA = "tribench/run/1"
 PARITY_SCHEMA = "tribench/parity/1"
 COMPARISON_SCHEMA = "tribench/compare/1"
+UPGRADE_SCHEMA = "tribench/upgrade/1"
 TWIN = "@aa"  # ends the name of an A/A arm
 
 Told = Annotated[str, AfterValidator(without_paths)]  # a message that may name files
@@ -42,6 +43,9 @@ Question = Literal["function", "precision", "training"]
 ParityVerdict = Literal[
     "same", "different", "precision_loss", "not_supported", "not_available", "failed"
 ]
+
+Aspect = Literal["speed", "compile", "memory", "parity", "accuracy"]
+Standing = Literal["worse", "better", "unchanged", "open"]
 
 
 class Model(BaseModel):
@@ -423,8 +427,29 @@ AnyRecord = Annotated[
 ]
 
 
+class Upgrade(Model):
+    """Two arms of one backend, an older and a newer one, and what pip was asked for in each."""
+
+    base: str
+    new: str
+    base_requirements: Told
+    new_requirements: Told
+
+    @property
+    def backend(self) -> str:
+        """The backend that both are arms of."""
+        return self.base.partition("@")[0]
+
+    @property
+    def requirements(self) -> tuple[str, str]:
+        """The older arm's and the newer one's."""
+        return self.base_requirements, self.new_requirements
+
+
 class Manifest(Model):
-    """What a run set out to do. ``command`` repeats it; interpreters stand by name, not path."""
+    """What a run set out to do. ``command`` repeats it; interpreters stand by name, not path.
+    ``upgrade`` names the two arms of a run that judges an upgrade.
+    """
 
     schema_: str = Field(RUN_SCHEMA, alias="schema")
     id: str = Field(pattern=r"^[A-Za-z0-9-]{1,64}$")  # names files too
@@ -442,6 +467,7 @@ class Manifest(Model):
     tasks: dict[str, dict[str, Told | int]]  # name: spec hash, data, batch sizes, ...
     cells: list[Cell]
     complete: bool
+    upgrade: Upgrade | None = None  # older runs judged none
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False
@@ -662,6 +688,56 @@ class RunComparison(Model):
     model_config = ConfigDict(
         frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False
     )
+
+
+class UpgradeFinding(Model):
+    """One aspect of one piece of work in both arms of an upgrade. ``what`` says more closely what
+    it is: a kind of memory, a precision, a score. ``base`` and ``new`` are seconds, bytes or
+    scores, of parity the verdicts. ``change`` is new / base with its 95 % interval, of accuracy
+    new - base; within ``delta`` of no change the two are equivalent. ``reason`` says why there is
+    no verdict, or what to keep in mind.
+    """
+
+    aspect: Aspect
+    what: str
+    task: str
+    execution: str
+    phase: Phase | None = None
+    batch_size: int | None = None
+    precision: str | None = None
+    base: float | ParityVerdict | None = None
+    new: float | ParityVerdict | None = None
+    change: Interval | None = None
+    delta: float | None = None
+    verdict: Verdict | LearningVerdict | ParityVerdict | Literal["MORE", "LESS"] | None = None
+    standing: Standing
+    reason: Told | None = None
+
+
+class UpgradeSummary(Model):
+    """What an upgrade changed, did not change, and what could not be told. ``builds`` says for
+    which device each arm was built. ``differences`` are of versions. ``unjudged`` names what a gate
+    stops at though nothing became worse there.
+    """
+
+    schema_: str = Field(UPGRADE_SCHEMA, alias="schema")
+    id: str
+    complete: bool
+    upgrade: Upgrade
+    builds: tuple[str, str]
+    delta: float
+    differences: list[Difference]
+    findings: list[UpgradeFinding]
+    unjudged: list[str]
+    notes: list[str]
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False
+    )
+
+    def of(self, *standings: Standing) -> list[UpgradeFinding]:
+        """The findings that stand so."""
+        return [each for each in self.findings if each.standing in standings]
 
 
 class Summary(Model):

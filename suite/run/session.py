@@ -6,7 +6,7 @@ import json
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from suite.analysis import words
 from suite.analysis.comparable import differences
 from suite.analysis.summary import summarise
+from suite.analysis.upgrade import upgraded
 from suite.analysis.verdict import DELTA
 from suite.engine.inputs import TaskInputs
 from suite.files import WriteError, write_whole
@@ -22,10 +23,12 @@ from suite.plan.options import Choice
 from suite.plan.plan import Plan
 from suite.records.personal import without_paths
 from suite.records.run import Run
-from suite.records.schema import AnyRecord, Manifest, PhaseRecord
+from suite.records.schema import AnyRecord, Manifest, PhaseRecord, Upgrade
 from suite.report.page import page
+from suite.report.page.upgrade import render_upgrade
 from suite.report.streams import readable
 from suite.report.terminal import tables
+from suite.report.terminal import upgrade as in_text
 from suite.store import directory, seal
 from suite.store.directory import RunDirectory, StoreError
 from suite.store.fingerprint import fingerprint, version, versions
@@ -39,7 +42,7 @@ from tasks.codec import spec_hash
 CHOICE = TypeAdapter(Choice)
 
 
-def begin(plan: Plan, output: Path, command: str) -> RunDirectory:
+def begin(plan: Plan, output: Path, command: str, upgrade: Upgrade | None = None) -> RunDirectory:
     """A new run directory with its manifest and environment."""
     choice = plan.choice
     manifest = Manifest(
@@ -56,6 +59,7 @@ def begin(plan: Plan, output: Path, command: str) -> RunDirectory:
         tasks=_tasks(plan),
         cells=list(plan.cells),
         complete=False,
+        upgrade=upgrade,
     )
     environment = fingerprint(plan.installations, choice.device, choice.environment)
     store = directory.create(output, manifest.id)
@@ -149,19 +153,30 @@ def _write(run: Run) -> None:
     tables.write(run, run.path / "tables")
     write_whole(run.path / "summary.md", tables.markdown(run.summary))
     write_whole(run.path / "page.html", page.render(run))
+    if run.manifest.upgrade is not None:
+        found = upgraded(run, run.manifest.upgrade)
+        write_whole(run.path / "upgrade.md", in_text.markdown(found))
+        write_whole(run.path / "upgrade-table.md", in_text.comment(found))
+        write_whole(run.path / "upgrade.html", render_upgrade(found))
 
 
 def command(
     choice: Choice,
     pythons: Mapping[str, str],
     made: Sequence[Wanted] = (),
+    upgrade: Upgrade | None = None,
     weights: Sequence[str] = (),
 ) -> str:
     """The line that repeats a run: what differs from the defaults, as it is typed; interpreters and
     files of ``weights`` by name, not path, and environments that tribench made without pip's
     options.
     """
-    typed = ["tribench", "run", "--profile", choice.profile, "--device", choice.device]
+    typed = ["tribench", "run"]
+    if upgrade is not None:
+        typed = ["tribench", "upgrade", upgrade.base_requirements, upgrade.new_requirements]
+        typed += ["--backend", upgrade.backend]
+        choice, pythons = replace(choice, backends=()), {}
+    typed += ["--profile", choice.profile, "--device", choice.device]
     for name, value in asdict(choice).items():
         if name in ("profile", "device", "label") or value == getattr(Choice, name):
             continue

@@ -33,7 +33,7 @@ from suite.store.reading import contents
 M = TypeVar("M", bound=BaseModel)
 OWN_FILES = (
     *("manifest.json", "environment.json", "records.jsonl", "summary.json", "SHA256SUMS"),
-    *("page.html", "summary.md"),
+    *("page.html", "summary.md", "upgrade.html", "upgrade.md", "upgrade-table.md"),
 )
 SOME, LONGEST = 3, 100  # damaged lines that are named, and signs of what they hold
 

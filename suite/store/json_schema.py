@@ -20,6 +20,7 @@ KINDS: dict[str, Any] = {
     "record": schema.AnyRecord,
     "summary": schema.Summary,
     "comparison": schema.RunComparison,
+    "upgrade": schema.UpgradeSummary,
 }
 
 

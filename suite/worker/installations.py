@@ -51,13 +51,16 @@ def discover(
     device: str = "cpu",
     tasks: Sequence[Any] = (),
     wanted: Sequence[str] = (),
+    missing: Mapping[str, str] | None = None,
 ) -> list[Installation]:
     """Every backend that some interpreter announces. Where the user ``wanted`` some, by patterns as
     ``--backend`` takes them, only these, the reference and what ``pythons`` names are loaded, since
     an import can take seconds; the others are not available. ``pythons`` maps NAME or NAME@LABEL to
     an interpreter. What it does not name runs in the first that can load it: nox's environments,
     the present interpreter, then those given for others. Each adapter is asked about the encoded
-    tasks on the device. Raises InterpreterError for a bad entry of ``pythons``.
+    tasks on the device. Raises InterpreterError for a bad entry of ``pythons``. ``missing`` maps
+    names that have no interpreter to the reason; where it is given, an adapter that does not load
+    in its interpreter of ``pythons`` is not available either, and no error.
     """
     given = {name: _resolve(name, path) for name, path in pythons.items()}
     environments = [path for name in OURS if (path := _nox(name)).exists()]
@@ -71,9 +74,12 @@ def discover(
         adapter = known[interpreter].get(backend)
         if adapter is None:
             raise InterpreterError(f"--python {name}={interpreter}: no backend {backend} there")
-        if adapter.why is not None:
+        if adapter.why is not None and missing is None:
             raise InterpreterError(f"--python {name}={interpreter}: {adapter.why}")
         found[name] = Installation(name=name, interpreter=interpreter, adapter=adapter)
+    for name, why in (missing or {}).items():
+        adapter = Adapter(name=name.partition("@")[0], target="", why=why)
+        found[name] = Installation(name=name, interpreter=None, adapter=adapter)
     for adapters in known.values():
         for name in adapters:
             if name not in found:

@@ -44,6 +44,14 @@ class MakingError(CommandError):
     """An environment that cannot be made."""
 
 
+class InstallError(MakingError):
+    """What pip refuses, and ``why`` in its own words."""
+
+    def __init__(self, told: str, why: str) -> None:
+        super().__init__(told)
+        self.why = why
+
+
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
     """An arm's environment: ``name`` is the backend's, with ``@label`` for another arm of it;
@@ -56,12 +64,14 @@ class Wanted:
     @property
     def requirements(self) -> tuple[str, ...]:
         """The words that are no options and no values of theirs."""
-        return tuple(word for word, of in _options(self.words) if of is None)
+        return tuple(word for word, of in options(self.words) if of is None)
 
     @property
     def shown(self) -> str:
         """What may be told of it: addresses may hold an account."""
-        return " ".join(word for word in self.requirements if "://" not in word)
+        kept = [(word, of) for word, of in options(self.words) if of is None or of in FILES]
+        told = (word if of is None else f"{of} {Path(word).name}" for word, of in kept)
+        return " ".join(word for word in told if "://" not in word)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,16 +92,23 @@ def wanted(value: str) -> Wanted:
     if not NAME.fullmatch(name) or not equals:
         raise MakingError(f"--with {value}: {form}")
     try:
-        found = Wanted(name=name, words=tuple(shlex.split(text)))
-        given = [*_options(found.words)]
+        words = split(text)
     except ValueError as error:
         raise MakingError(f"--with {value}: {error}") from None
-    if not given:
+    if not words:
         raise MakingError(f"--with {value}: {form}")
-    return found
+    return Wanted(name=name, words=words)
 
 
-def _options(words: Sequence[str]) -> Iterator[tuple[str, str | None]]:
+def split(text: str) -> tuple[str, ...]:
+    """What pip is given; ValueError for options that are not pip's to have here."""
+    words = tuple(shlex.split(text))
+    for _ in options(words):
+        pass
+    return words
+
+
+def options(words: Sequence[str]) -> Iterator[tuple[str, str | None]]:
     """The values, each with the option that it follows; ValueError for options that are not pip's
     to have here.
     """
@@ -129,7 +146,7 @@ def make(asked: Wanted, folder: Path, tell: Callable[[str], None]) -> str:
 def folder_name(asked: Wanted) -> str:
     """That changes with all that decides what is installed."""
     texts = {}
-    for value, option in _options(asked.words):
+    for value, option in options(asked.words):
         if option in FILES:
             try:
                 texts[value] = Path(value).read_text(encoding="utf-8", errors="replace")
@@ -186,7 +203,8 @@ def _make(asked: Wanted, place: Path, tell: Callable[[str], None]) -> None:
             if ended.returncode:
                 shutil.rmtree(place, ignore_errors=True)
                 why = _why(log.read_text(errors="replace"))
-                raise MakingError(f"--with {asked.name}={asked.shown}: {why}; see {log}")
+                told = f"--with {asked.name}={asked.shown}: {why}; see {log}"
+                raise InstallError(told, why)
     made = Made(
         name=place.name,
         requirements=asked.shown,

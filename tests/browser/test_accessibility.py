@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from suite.analysis.upgrade import upgraded
+from suite.records.schema import BlockRecord
 from suite.report.page.parity import render_parity
+from suite.report.page.upgrade import render_upgrade
 from tests.browser.axe import faults
 from tests.browser.conftest import Open
 from tests.fixtures.sample_parity import DERIVED, every_verdict
 from tests.fixtures.sample_run import sample_run
+from tests.fixtures.upgraded_run import UPGRADE, copied, upgraded_run
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -33,6 +38,22 @@ def test_every_tab_and_a_cell_in_depth(opened: Open, scheme: str) -> None:
 def test_parity(opened: Open, scheme: str) -> None:
     page = opened(render_parity(every_verdict(), DERIVED, {}), scheme=scheme).page
     assert faults(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_upgrade(opened: Open, scheme: str, tmp_path: Path) -> None:
+    def change(record: Any) -> Any:
+        if isinstance(record, BlockRecord) and record.cell.task == "rnn-tiny":
+            return copied(record, seconds=record.seconds * 1.3)
+        return copied(record)
+
+    found = upgraded(upgraded_run(tmp_path, change), UPGRADE)
+    seen = opened(render_upgrade(found), scheme=scheme)
+    assert seen.page.get_by_text("SLOWER").first.is_visible()
+    assert faults(seen.page) == []
+    assert (seen.complaints, len(seen.requests)) == ([], 1)  # itself
+    narrow = opened(render_upgrade(found), width=390, scheme=scheme).page
+    assert narrow.evaluate("document.documentElement.scrollWidth") == 390
 
 
 def test_axe_finds_a_fault(opened: Open) -> None:

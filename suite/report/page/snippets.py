@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 from pydantic_core import to_json
 
 from suite.analysis import words
-from suite.records.schema import ComparisonSummary
+from suite.records.schema import ComparisonSummary, Interval
 from suite.report.headlines import Arm, ends
 from suite.report.metrics import Column
 from suite.report.page.styles import Styles
@@ -62,8 +62,12 @@ def _field(column: Column, looks: Styles, arm: Arm) -> str:
 
 
 def span(comparisons: Sequence[ComparisonSummary]) -> float:
-    """How far the axis of ratios reaches to each side of 1, as a logarithm."""
-    ratios = [ratio for c in comparisons for ratio in (ends(c) or (c.ratio,))]
+    """How far the axis of their ratios reaches to each side of 1, as a logarithm."""
+    return span_of([ratio for c in comparisons for ratio in (ends(c) or (c.ratio,))])
+
+
+def span_of(ratios: Sequence[float]) -> float:
+    """The same of any ratios."""
     reached = [1.05 * abs(log(ratio)) for ratio in ratios if ratio > 0]
     return min(max([NARROWEST_SPAN, *reached]), WIDEST_SPAN)
 
@@ -72,16 +76,22 @@ def axis(reach: float, found: ComparisonSummary) -> Markup:
     """A ratio with its interval on the logarithmic axis that all share, and 1 ± delta. The interval
     is nowhere where it determines nothing.
     """
+    low, high = ends(found) or (found.ratio, found.ratio)
+    interval = Interval(value=found.ratio, low=low, high=high)
+    return on_axis(reach, interval, found.delta, _kind(found.verdict), words.ratio(found))
+
+
+def on_axis(reach: float, ratio: Interval, delta: float, kind: str, told: str) -> Markup:
+    """The same of any ratio; its text is what is ``told``, its colour that of its ``kind``."""
 
     def place(ratio: float) -> float:
         share = log(ratio) / reach if ratio > 0 else -1
         return round(50 + 50 * max(-1.0, min(1.0, share)), 2)
 
-    value, (low, high) = place(found.ratio), map(place, ends(found) or (found.ratio, found.ratio))
-    band, width = place(1 - found.delta), place(1 + found.delta) - place(1 - found.delta)
-    told = f'role="img" aria-label="{escape(words.ratio(found))}"'
+    value, low, high = place(ratio.value), place(ratio.low), place(ratio.high)
+    band, width = place(1 - delta), place(1 + delta) - place(1 - delta)
     return Markup(
-        f'<svg class="{_kind(found.verdict)}" {told}>'
+        f'<svg class="{escape(kind)}" role="img" aria-label="{escape(told)}">'
         f'<rect class="band" x="{band}%" width="{width:.2f}%" y="0" height="100%"/>'
         '<line class="one" x1="50%" x2="50%" y1="0" y2="100%"/>'
         f'<line class="interval" x1="{low}%" x2="{high}%" y1="50%" y2="50%"/>'

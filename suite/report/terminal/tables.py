@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -135,8 +137,13 @@ def _learning(paired: list[LearningSummary]) -> Table:
 def markdown(summary: Summary) -> str:
     """The summary as Markdown that a pull request or a wiki shows."""
     columns = [*COMPARISON, *SETTING, *ARM, *RESULTS]
-    template = templates().overlay(autoescape=False, finalize=_escaped).get_template("summary.md")
-    return template.render(summary=summary, groups=groups(summary), columns=columns)
+    return in_markdown("summary.md", summary=summary, groups=groups(summary), columns=columns)
+
+
+def in_markdown(template: str, **values: Any) -> str:
+    """A template of Markdown, filled; whatever is put into it is escaped."""
+    found = templates().overlay(autoescape=False, finalize=_escaped).get_template(template)
+    return found.render(**values)
 
 
 def _escaped(value: object) -> str:

@@ -12,6 +12,7 @@ from suite.plan.plan import make
 from suite.worker.adapters import Adapter
 from suite.worker.installations import Installation
 from tests.fixtures.sample_run import sample_run
+from tests.fixtures.upgraded_run import upgraded_run
 
 
 def test_a_cells_command_plans_that_cell():
@@ -35,6 +36,16 @@ def test_a_cells_command_plans_that_cell():
         installations = [_arm("numpy"), _arm(cell.backend)]
         plan = make(choice, catalogue.tasks(), installations)
         assert [*plan.cells] == [cell]
+
+
+def test_a_cell_of_an_upgrade_is_measured_again_in_both_arms():
+    manifest = upgraded_run(Path("run")).manifest
+    asked = "tribench upgrade torch==1 torch==2 "
+    for cell in manifest.cells:
+        told = command(manifest, cell)
+        assert told.startswith(f"{asked}--task {cell.task} --phase {cell.phase} --backend torch ")
+    other = manifest.cells[0].model_copy(update={"backend": "jax"})
+    assert command(manifest, other).startswith("tribench run ")
 
 
 def test_a_cells_command_names_its_interpreter_and_no_path():
