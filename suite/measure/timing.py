@@ -62,8 +62,9 @@ class Entry:
     alive: bool = True
     void: list[str | None] = field(default_factory=list)  # of each block
     most_steps: int = 1  # in a row, of a block with its lead-in
-    # Of steps that were timed, the worker's seconds for everything and the coordinator's.
-    clocks: list[tuple[float, float]] = field(default_factory=list)
+    # Of steps that were timed, the worker's seconds for everything, the coordinator's, and whether
+    # something else worked beside them.
+    clocks: list[tuple[float, float, bool]] = field(default_factory=list)
 
 
 # A block as it was seen, before its set is known to count: of which cell, the fields of its record
@@ -380,7 +381,9 @@ class Launch:
         program = self._program(entry)
         began = time.perf_counter()
         times = program.block(cell.phase, cell.batch_size, steps, lead_in, new=lead_in > 0)
-        entry.clocks.append((times.whole_seconds, time.perf_counter() - began))
+        took = time.perf_counter() - began
+        busy = disturbed([(times.seconds, times.noise)])
+        entry.clocks.append((times.whole_seconds, took, busy))
         beside = gpu.between(before, gpu.read(cell.device), ours)
         if not times.finite:
             raise Unusable("the result of the last step is not finite")

@@ -76,5 +76,16 @@ def test_what_voids_a_block(times, void):
     ],
 )
 def test_a_clock_that_goes_at_another_pace_than_the_coordinators_is_false(blocks, words):
-    why = false_clock(blocks)
+    why = false_clock([(*block, False) for block in blocks])
     assert why is None if words is None else words in why
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.004, 0.015])
+def test_a_coordinator_that_waits_for_a_core_accuses_no_honest_clock(delay):
+    blocks = [(seconds, seconds + delay, True) for seconds in (0.06, 0.09) for _ in range(9)]
+    assert false_clock(blocks) is None
+
+
+def test_beside_other_work_a_clock_that_is_far_off_is_still_found():
+    assert "goes at 0.7 times" in false_clock([(0.07, 0.1, True)] * 9)
+    assert "goes at 0.94 times" in false_clock([(0.094, 0.1, False)] * 9)
